@@ -1,0 +1,1 @@
+"""The three who talk, and the model behind them."""

@@ -1,0 +1,1 @@
+"""Where code runs: the executor, the languages, files in and out."""

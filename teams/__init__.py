@@ -1,0 +1,1 @@
+"""How the agents take turns, recover and stop."""

@@ -1,0 +1,1 @@
+"""One file per module, the whole program, and the engine that tests run on."""

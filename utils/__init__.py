@@ -1,0 +1,1 @@
+"""The floor: what two packages need and nothing of ours stands below."""

@@ -1,0 +1,217 @@
+"""The settings: one table of what may be set, and the function that merges flag, environment, .env and default."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from utils.errors import UsageError
+
+PROVIDERS = ("openai", "azure", "anthropic", "ollama", "openai-compatible")
+NETWORKS = ("off", "install", "on")
+_UNITS = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
+_YES = ("1", "true", "yes", "on")
+_NO = ("0", "false", "no", "off")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every setting of one run of the program, read and checked; secrets are left out of its repr."""
+
+    provider: str
+    model: str
+    store: bool | None  # None: on for OpenAI itself, off elsewhere
+    model_timeout: int  # seconds
+    image: str
+    timeout: int  # seconds
+    memory: int  # bytes
+    cpus: float
+    pids: int
+    network: str
+    max_retries: int
+    confirm: bool
+    workspace: Path
+    demo: bool = False
+    quiet: bool = False
+    no_color: bool = False
+    traceback: bool = False
+    environment: Mapping[str, str] = ()  # type: ignore[assignment]  # set by load_settings; holds keys, so it is never printed
+
+    def __repr__(self) -> str:
+        """Name the settings without the environment, which holds keys."""
+        shown = (f"{f.name}={getattr(self, f.name)!r}" for f in fields(self) if f.name != "environment")
+        return f"Settings({', '.join(shown)})"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One row of the table of settings: the names it goes by, how its text is read, and what it means."""
+
+    field: str
+    variable: str
+    flag: str | None
+    default: str
+    read: Callable[[str], Any]
+    allowed: str
+    meaning: str
+
+
+def _whole(lowest: int, highest: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        value = int(text)
+        if not lowest <= value <= highest:
+            raise ValueError
+        return value
+
+    return read
+
+
+def _cpus(text: str) -> float:
+    value = float(text)
+    if not 0.1 <= value <= 1024:
+        raise ValueError
+    return value
+
+
+def _choice(*allowed: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text.lower() not in allowed:
+            raise ValueError
+        return text.lower()
+
+    return read
+
+
+def _yes_no(text: str) -> bool:
+    if text.lower() not in _YES + _NO:
+        raise ValueError
+    return text.lower() in _YES
+
+
+def read_size(text: str) -> int:
+    """Read a size such as 512m or 2g into bytes; ValueError where it is none or under 16 MiB."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([bkmg]?)(?:i?b)?", text.strip().lower())
+    if match is None:
+        raise ValueError
+    size = int(float(match[1]) * _UNITS[match[2]])
+    if not 16 * 1024**2 <= size <= 1024**5:
+        raise ValueError
+    return size
+
+
+def _image(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][\w./:@-]*", text):
+        raise ValueError
+    return text
+
+
+SETTINGS = (
+    Setting(
+        "provider",
+        "MODEL_PROVIDER",
+        "--provider",
+        "",
+        _choice("", *PROVIDERS),
+        f"one of {', '.join(PROVIDERS)}",
+        "who serves the model; by default found from whichever key is set",
+    ),
+    Setting("model", "MODEL", "--model", "", str, "a model's name", "model name; by default one that suits the provider"),
+    Setting(
+        "store",
+        "OPENAI_STORE",
+        None,
+        "",
+        lambda text: _yes_no(text) if text else None,
+        "true or false",
+        "keep completions in the OpenAI dashboard's logs; by default on for OpenAI itself",
+    ),
+    Setting(
+        "model_timeout",
+        "MODEL_TIMEOUT",
+        None,
+        "120",
+        _whole(1, 3600),
+        "whole seconds from 1 to 3600",
+        "seconds without a byte from the model",
+    ),
+    Setting(
+        "image", "SANDBOX_IMAGE", "--image", "python:3.12-slim", _image, "an image's name", "image that Python and shell programs run in"
+    ),
+    Setting(
+        "timeout", "SANDBOX_TIMEOUT", "--timeout", "60", _whole(1, 86400), "whole seconds from 1 to 86400", "seconds a program may run"
+    ),
+    Setting(
+        "memory",
+        "SANDBOX_MEMORY",
+        "--memory",
+        "2g",
+        read_size,
+        "a size from 16m up, such as 512m or 2g",
+        "memory of the container; no swap beside it",
+    ),
+    Setting("cpus", "SANDBOX_CPUS", None, "2", _cpus, "a number from 0.1 to 1024", "processors; clamped to what the engine has"),
+    Setting("pids", "SANDBOX_PIDS", None, "256", _whole(16, 65536), "a whole number from 16 to 65536", "processes and threads"),
+    Setting(
+        "network",
+        "SANDBOX_NETWORK",
+        "--network",
+        "install",
+        _choice(*NETWORKS),
+        f"one of {', '.join(NETWORKS)}",
+        "`off`; `install`: only while packages are installed; `on`",
+    ),
+    Setting(
+        "max_retries",
+        "MAX_RETRIES",
+        "--max-retries",
+        "3",
+        _whole(0, 100),
+        "a whole number from 0 to 100",
+        "failed runs sent back to the generator before the person is asked; `0` always asks",
+    ),
+    Setting("confirm", "CONFIRM_RUN", "--confirm", "false", _yes_no, "true or false", "ask before each run, too"),
+    Setting(
+        "workspace",
+        "WORKSPACE",
+        "--workspace",
+        "./workspace",
+        Path,
+        "a folder",
+        "everything the program keeps: `sessions/<id>/` with the files that programs made",
+    ),
+)
+
+
+def load_settings(
+    flags: Mapping[str, str | None], environment: Mapping[str, str], dotenv: Path | None = None, **switches: bool
+) -> Settings:
+    """Merge the flags (by field name; None where not given), the environment, the .env file and the defaults.
+
+    Raises UsageError naming the setting, the value and what is allowed.
+    """
+    merged = {**_read_dotenv(dotenv), **{name: value for name, value in environment.items() if value.strip()}}
+    values: dict[str, Any] = {}
+    for setting in SETTINGS:
+        flag = flags.get(setting.field)
+        text = flag if flag is not None else merged.get(setting.variable) or setting.default
+        name = setting.flag if flag is not None and setting.flag else setting.variable
+        try:
+            values[setting.field] = setting.read(text.strip())
+        except ValueError:
+            raise UsageError(f"{name} is {text!r}", f"allowed is {setting.allowed}", kind="setting") from None
+    return Settings(**values, **switches, environment=merged)
+
+
+def _read_dotenv(dotenv: Path | None) -> dict[str, str]:
+    # Imported here: most of the time there is a .env, but --help and --version need none of it.
+    if dotenv is None or not dotenv.is_file():
+        return {}
+    from dotenv import dotenv_values
+
+    try:
+        return {name: value for name, value in dotenv_values(dotenv, interpolate=False).items() if value}
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{dotenv} cannot be read: {error}", "mend the file or remove it", kind="setting") from error
