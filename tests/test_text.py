@@ -1,0 +1,105 @@
+"""Text that is safe to show."""
+
+from __future__ import annotations
+
+import random
+import sys
+import unicodedata
+
+import pytest
+
+from utils.text import StreamSanitizer, sanitize, shorten
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "plain, with a tab\tand\nlines\n",
+        "é e\u0301 ü ß ñ",
+        "日本語 한국어 中文 العربية עברית ไทย हिन्दी",
+        "👍 👍🏽 ❤️ ✔ ✔️ 1️⃣ 🇩🇪",
+        "👨\u200d👩\u200d👧\u200d👦 🏳️\u200d🌈 👩🏽\u200d💻 ❤️\u200d🔥",
+        "می\u200cخواهم",
+        "क्\u200dष",
+        "½ × ∑ “quotes” – — …",
+        "\u00a0\u2003",
+    ],
+)
+def test_ordinary_text_is_untouched(text: str) -> None:
+    assert sanitize(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b[31mred\x1b[0m", r"\x1b[31mred\x1b[0m"),
+        ("\x1b]0;title\x07", r"\x1b]0;title\x07"),
+        ("\x9b31m", r"\x9b31m"),
+        ("a\x00b\x08\x0b\x0c\x7f\x85", r"a\x00b\x08\x0b\x0c\x7f\x85"),
+        ("a\r\nb\rc\r", "a\nb\nc\n"),
+        ("a\u202eb\u2066c\u200f", r"a\u202eb\u2066c\u200f"),
+        ("a\u200bb\ufeff\u2060\xad", r"a\u200bb\ufeff\u2060\xad"),
+        ("a\u200db", r"a\u200db"),
+        ("a\u200c", r"a\u200c"),
+        ("👍\u200d", "👍\\u200d"),
+        ("👍\u200d\u200d👍", "👍\\u200d\\u200d👍"),
+        ("a\ufe0f\ufe01\ufe02", "a\ufe0f\\ufe01\\ufe02"),
+        ("\U000e0041\U000e0100", r"\U000e0041\U000e0100"),
+        ("a\u2028b\u2029", r"a\u2028b\u2029"),
+        ("\ud83d \udc80", r"\ud83d \udc80"),
+    ],
+)
+def test_what_steers_or_hides_is_written_out(text: str, shown: str) -> None:
+    assert sanitize(text) == shown
+
+
+def test_no_control_or_format_character_is_left_out_of_the_whole_of_unicode() -> None:
+    # These are Cf too, but they are seen: signs in front of Arabic, Syriac, Kaithi and Egyptian text.
+    seen = set("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd") | set(
+        map(chr, range(0x13430, 0x13440))
+    )
+    for code in range(sys.maxunicode + 1):
+        character = chr(code)
+        if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") and character not in "\n\t" and character not in seen:
+            assert character not in sanitize(f"a{character}b"), hex(code)
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_pieces_give_what_the_whole_gives(seed: int) -> None:
+    chance = random.Random(seed)
+    alphabet = "ab\n\r\t\x1b\u200d\u200c\ufe0f\ufe0e👍👩💻می\u202e\ud800❤"
+    text = "".join(chance.choice(alphabet) for _ in range(60))
+    sanitizer = StreamSanitizer()
+    shown, rest = "", text
+    while rest:
+        size = chance.randrange(0, 5)
+        shown += sanitizer.feed(rest[:size])
+        rest = rest[size:]
+    assert shown + sanitizer.finish() == sanitize(text)
+
+
+def test_only_a_joiner_waits_for_more() -> None:
+    sanitizer = StreamSanitizer()
+    assert sanitizer.feed("abc\r") == "abc\n"
+    assert sanitizer.feed("\nd👩\u200d") == "d👩"
+    assert sanitizer.finish() == "\\u200d"
+
+
+@pytest.mark.parametrize("length", [0, 1, 99, 100])
+def test_short_text_is_kept(length: int) -> None:
+    assert shorten("x" * length, 100) == "x" * length
+
+
+def test_long_text_keeps_head_and_tail_and_says_what_is_missing() -> None:
+    text = "H" * 5000 + "T" * 5000
+    short = shorten(text, 1000)
+    assert len(short) <= 1000
+    head, mark, tail = short.split("\n")
+    assert set(head) == {"H"}
+    assert set(tail) == {"T"}
+    assert mark == f"… {10000 - len(head) - len(tail)} characters cut …"
+
+
+@pytest.mark.parametrize("limit", [0, 1, 10, 30])
+def test_a_tiny_limit_leaves_the_mark(limit: int) -> None:
+    assert "characters cut" in shorten("x" * 1000, limit)

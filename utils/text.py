@@ -1,0 +1,91 @@
+"""Makes text from programs, models and file names safe to show, and short enough to keep."""
+
+from __future__ import annotations
+
+import re
+
+# Joiners are ordinary inside emoji, and between the letters of the scripts that need them; anywhere else they only hide.
+_EMOJI = (
+    "\u00a9\u00ae\u203c\u2049\u2122\u2139\u2190-\u21ff\u2300-\u23ff\u2460-\u24ff\u25a0-\u27bf\u2900-\u297f\u2b00-\u2bff"
+    "\u3030\u303d\u3297\u3299\U0001f000-\U0001faff"
+)
+_JOINING = "\u0600-\u06ff\u0750-\u077f\u08a0-\u08ff\u0900-\u0dff"
+_CHOOSERS = "\ufe00-\ufe0f"  # variation selectors: one behind a character picks its shape, a chain of them carries hidden data
+_UNSAFE = re.compile(
+    "\r\n?"
+    "|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"  # control characters, ESC and the one-byte CSI among them
+    "|[\xad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u2060-\u2064\u206a-\u206f\u3164\ufeff\uffa0]"  # nothing to see
+    "|[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"  # direction: shows text in another order than it is
+    "|[\u2028\u2029\ufff9-\ufffb\ufffe\uffff\ud800-\udfff]"  # line separators, annotations, no characters at all
+    "|[\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"  # tag characters and other invisible marks
+    f"|(?<![^\n{_CHOOSERS}])[{_CHOOSERS}]"
+    f"|(?<![{_EMOJI}\ufe0f{_JOINING}])[\u200c\u200d]"
+    f"|(?<=[{_EMOJI}\ufe0f])(?:\u200c|\u200d(?![{_EMOJI}]))"
+    f"|(?<=[{_JOINING}])[\u200c\u200d](?![{_JOINING}])"
+)
+
+
+class StreamSanitizer:
+    """Does what sanitize does to a text that arrives in pieces; the pieces may be split anywhere."""
+
+    def __init__(self) -> None:
+        """Start before the first piece."""
+        self._before = ""
+        self._held = ""
+
+    def feed(self, piece: str) -> str:
+        """Return what can be shown so far; a joiner at the end waits for the next piece."""
+        text = self._held + piece
+        self._held = text[-1:] if text.endswith(("\u200c", "\u200d")) else ""
+        return self._clean(text.removesuffix(self._held))
+
+    def finish(self) -> str:
+        """Return what was held back."""
+        text, self._held = self._held, ""
+        return self._clean(text)
+
+    def _clean(self, text: str) -> str:
+        if not text:
+            return ""
+        context = len(self._before)
+
+        def show(match: re.Match[str]) -> str:
+            return match[0][:context] if match.start() < context else _visible(match[0])
+
+        shown = _UNSAFE.sub(show, self._before + text)[context:]
+        self._before = text[-1]
+        return shown
+
+
+def sanitize(text: str) -> str:
+    r"""Return the text with every control, invisible or direction character written out as \x1b, \u202e or \U000e0041.
+
+    Line ends become \n (a lone \r too: progress bars); tabs and ordinary Unicode stay. Nothing in the result can steer a terminal.
+    """
+    sanitizer = StreamSanitizer()
+    return sanitizer.feed(text) + sanitizer.finish()
+
+
+def _visible(found: str) -> str:
+    if found[0] == "\r":
+        return "\n"
+    code = ord(found)
+    if code <= 0xFF:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+
+
+def shorten(text: str, limit: int) -> str:
+    """Return the text where it has at most limit characters, else its head and tail with the number of characters cut between them.
+
+    The result has at most limit characters, unless limit leaves no room for the mark, which is then all that is left.
+    """
+    if len(text) <= limit:
+        return text
+    room = max(0, limit - len(_mark(len(text))))
+    head, tail = room - room // 2, room // 2
+    return text[:head] + _mark(len(text) - room) + text[len(text) - tail :]
+
+
+def _mark(count: int) -> str:
+    return f"\n… {count} characters cut …\n"
