@@ -1,0 +1,48 @@
+"""The model behind the agents, from the settings: AutoGen's client for the provider, wrapped so that it survives what services do.
+
+Nothing here imports AutoGen before `build_model_client` is called.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from agents.model_errors import explain_model_error
+from agents.model_providers import PROVIDERS, choose_model, find_model, find_provider
+from utils.settings import Settings
+
+if TYPE_CHECKING:
+    from agents.resilient_client import ResilientClient
+
+__all__ = ["build_model_client", "describe_model", "explain_model_error"]
+
+
+def _silent(notice: str) -> None:
+    """Drop a notice."""
+
+
+def build_model_client(
+    settings: Settings, notify: Callable[[str], None] = _silent, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+) -> ResilientClient:
+    """Build the client for the provider and model that the settings name, without asking the service anything yet.
+
+    `notify` is told, in one sentence, of each wait and each request that is asked again. Raises ModelError with the remedy for a
+    missing key, address or package.
+    """
+    choice = choose_model(settings)
+    from agents.model_recorder import Recorder
+    from agents.resilient_client import ResilientClient
+
+    recorder = Recorder()
+    inner = PROVIDERS[choice.provider].build(choice, settings, recorder)
+    return ResilientClient(inner, recorder, choice, notify, timeout=settings.model_timeout, sleep=sleep)
+
+
+def describe_model(settings: Settings) -> tuple[str, str]:
+    """Name the provider and the model that would be asked; ("", "") if no provider can be found."""
+    if settings.demo:
+        return "demo", "scripted"
+    provider = find_provider(settings)
+    return (provider, find_model(provider, settings)) if provider else ("", "")
