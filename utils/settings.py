@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +38,8 @@ class Settings:
     quiet: bool = False
     no_color: bool = False
     traceback: bool = False
-    environment: Mapping[str, str] = ()  # type: ignore[assignment]  # set by load_settings; holds keys, so it is never printed
-
-    def __repr__(self) -> str:
-        """Name the settings without the environment, which holds keys."""
-        shown = (f"{f.name}={getattr(self, f.name)!r}" for f in fields(self) if f.name != "environment")
-        return f"Settings({', '.join(shown)})"
+    # Everything that was set, keys too: hence not in the repr.
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -193,7 +189,7 @@ def load_settings(
     Raises UsageError naming the setting, the value and what is allowed.
     """
     merged = {**_read_dotenv(dotenv), **{name: value for name, value in environment.items() if value.strip()}}
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = dict(switches)
     for setting in SETTINGS:
         flag = flags.get(setting.field)
         text = flag if flag is not None else merged.get(setting.variable) or setting.default
@@ -202,16 +198,15 @@ def load_settings(
             values[setting.field] = setting.read(text.strip())
         except ValueError:
             raise UsageError(f"{name} is {text!r}", f"allowed is {setting.allowed}", kind="setting") from None
-    return Settings(**values, **switches, environment=merged)
+    return Settings(**values, environment=merged)
 
 
 def _read_dotenv(dotenv: Path | None) -> dict[str, str]:
-    # Imported here: most of the time there is a .env, but --help and --version need none of it.
     if dotenv is None or not dotenv.is_file():
         return {}
     from dotenv import dotenv_values
 
     try:
-        return {name: value for name, value in dotenv_values(dotenv, interpolate=False).items() if value}
+        return {name: value for name, value in dotenv_values(dotenv, interpolate=False, encoding="utf-8-sig").items() if value}
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{dotenv} cannot be read: {error}", "mend the file or remove it", kind="setting") from error

@@ -1,0 +1,206 @@
+"""The settings: where they come from, which come first, and what a wrong one says."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from utils.errors import ExitStatus, UsageError
+from utils.settings import NETWORKS, PROVIDERS, SETTINGS, Settings, load_settings, read_size
+
+MIB = 1024**2
+
+
+def load(environment: dict[str, str] | None = None, **flags: str | None) -> Settings:
+    return load_settings(flags, environment or {})
+
+
+def write(folder: Path, text: str | bytes) -> Path:
+    dotenv = folder / ".env"
+    dotenv.write_bytes(text.encode() if isinstance(text, str) else text)
+    return dotenv
+
+
+def test_defaults() -> None:
+    settings = load()
+    assert settings.image == "python:3.12-slim"
+    assert (settings.timeout, settings.memory, settings.cpus, settings.pids) == (60, 2048 * MIB, 2.0, 256)
+    assert (settings.provider, settings.model, settings.store, settings.model_timeout) == ("", "", None, 120)
+    assert (settings.network, settings.max_retries, settings.confirm, settings.workspace) == ("install", 3, False, Path("workspace"))
+    assert (settings.demo, settings.quiet, settings.no_color, settings.traceback) == (False, False, False, False)
+
+
+def test_a_flag_beats_the_environment_which_beats_the_file_which_beats_the_default(tmp_path: Path) -> None:
+    dotenv = write(tmp_path, "SANDBOX_TIMEOUT=30\n")
+    environment = {"SANDBOX_TIMEOUT": "20"}
+    assert load_settings({"timeout": "10"}, environment, dotenv).timeout == 10
+    assert load_settings({"timeout": None}, environment, dotenv).timeout == 20
+    assert load_settings({}, {}, dotenv).timeout == 30
+    assert load_settings({}, {}).timeout == 60
+
+
+def test_every_setting_can_be_set_by_variable_and_flag() -> None:
+    values = {
+        "provider": "anthropic",
+        "model": "m",
+        "store": "false",
+        "model_timeout": "1",
+        "image": "localhost:5000/a/b:1",
+        "timeout": "1",
+        "memory": "16m",
+        "cpus": "0.5",
+        "pids": "16",
+        "network": "off",
+        "max_retries": "0",
+        "confirm": "yes",
+        "workspace": "elsewhere",
+    }
+    assert values.keys() == {setting.field for setting in SETTINGS}
+    default = load()
+    by_variable = load({setting.variable: values[setting.field] for setting in SETTINGS})
+    by_flag = load_settings(values, {})
+    for setting in SETTINGS:
+        assert getattr(by_variable, setting.field) == getattr(by_flag, setting.field) != getattr(default, setting.field)
+
+
+def test_each_setting_has_a_field_of_its_own() -> None:
+    assert {setting.field for setting in SETTINGS} <= {field.name for field in fields(Settings)}
+    for names in ([s.field for s in SETTINGS], [s.variable for s in SETTINGS], [s.flag for s in SETTINGS if s.flag]):
+        assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("provider", "acme"),
+        ("store", "maybe"),
+        ("model_timeout", "0"),
+        ("model_timeout", "1.5"),
+        ("image", "a b"),
+        ("image", "-v"),
+        ("timeout", "0"),
+        ("timeout", "-1"),
+        ("timeout", "86401"),
+        ("timeout", "1m"),
+        ("memory", "15m"),
+        ("memory", "2t"),
+        ("memory", "-1"),
+        ("cpus", "0"),
+        ("cpus", "nan"),
+        ("cpus", "inf"),
+        ("cpus", "two"),
+        ("pids", "15"),
+        ("network", "maybe"),
+        ("max_retries", "-1"),
+        ("max_retries", "101"),
+        ("confirm", "2"),
+    ],
+)
+def test_a_wrong_value_names_setting_value_and_what_is_allowed(field: str, value: str) -> None:
+    setting = next(setting for setting in SETTINGS if setting.field == field)
+    with pytest.raises(UsageError) as caught:
+        load({setting.variable: value})
+    assert setting.variable in caught.value.message
+    assert repr(value) in caught.value.message
+    assert setting.allowed in caught.value.hint
+    assert caught.value.status is ExitStatus.USAGE
+    with pytest.raises(UsageError, match=setting.flag or setting.variable):
+        load_settings({field: value}, {})
+
+
+@pytest.mark.parametrize("value", ["", "   "])
+def test_a_blank_variable_is_not_set_but_a_blank_flag_is_wrong(value: str) -> None:
+    assert load({"SANDBOX_TIMEOUT": value}).timeout == 60
+    with pytest.raises(UsageError, match="--timeout"):
+        load(timeout=value)
+
+
+def test_a_blank_variable_does_not_hide_the_file(tmp_path: Path) -> None:
+    assert load_settings({}, {"MODEL": ""}, write(tmp_path, "MODEL=a")).model == "a"
+
+
+@pytest.mark.parametrize("value", [*PROVIDERS, "OpenAI", " azure "])
+def test_providers_in_any_case(value: str) -> None:
+    assert load({"MODEL_PROVIDER": value}).provider == value.strip().lower()
+
+
+@pytest.mark.parametrize("value", NETWORKS)
+def test_networks(value: str) -> None:
+    assert load(network=value.upper()).network == value
+
+
+@pytest.mark.parametrize(("text", "value"), [("1", True), ("TRUE", True), ("yes", True), ("on", True), ("0", False), ("No", False)])
+def test_yes_and_no(text: str, value: bool) -> None:
+    assert load({"CONFIRM_RUN": text, "OPENAI_STORE": text}).confirm is value
+    assert load({"OPENAI_STORE": text}).store is value
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("16m", 16 * MIB),
+        ("2g", 2048 * MIB),
+        ("2G", 2048 * MIB),
+        ("2GB", 2048 * MIB),
+        ("2GiB", 2048 * MIB),
+        ("0.5g", 512 * MIB),
+        ("512 m", 512 * MIB),
+        ("65536k", 64 * MIB),
+        ("16777216", 16 * MIB),
+        ("16777216b", 16 * MIB),
+    ],
+)
+def test_sizes(text: str, size: int) -> None:
+    assert read_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "m", "1", "15.9m", "2t", "1e9", "-2g", "2g2", "9999999g", "2 g b"])
+def test_no_sizes(text: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011  # the message is load_settings' affair
+        read_size(text)
+
+
+def test_the_repr_shows_no_key(tmp_path: Path) -> None:
+    dotenv = write(tmp_path, "ANTHROPIC_API_KEY=sk-from-file")
+    settings = load_settings({}, {"OPENAI_API_KEY": "sk-from-environment"}, dotenv)
+    assert settings.environment["OPENAI_API_KEY"] == "sk-from-environment"
+    assert settings.environment["ANTHROPIC_API_KEY"] == "sk-from-file"
+    assert "sk-" not in repr(settings) + str(settings)
+    assert "timeout=60" in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("text", "model"),
+    [
+        ("MODEL=a", "a"),
+        ("export MODEL=a\n", "a"),
+        ("MODEL = a\n", "a"),
+        ('MODEL="a b"\r\n', "a b"),
+        ("MODEL='a#b' # why\n", "a#b"),
+        ("MODEL=a # why\n", "a"),
+        ("# MODEL=b\n\nMODEL=a\n", "a"),
+        ("MODEL=a$HOME\n", "a$HOME"),
+        ("MODEL=\n", ""),
+        ("MODEL\n", ""),
+        ("MODEL=a\nMODEL=b\n", "b"),
+        (b"\xef\xbb\xbfMODEL=a\n", "a"),
+    ],
+)
+def test_the_file(tmp_path: Path, text: str | bytes, model: str) -> None:
+    assert load_settings({}, {}, write(tmp_path, text)).model == model
+
+
+def test_a_file_that_is_not_there_or_a_folder_is_no_file(tmp_path: Path) -> None:
+    assert load_settings({}, {}, tmp_path / "none").model == ""
+    assert load_settings({}, {}, tmp_path).model == ""
+
+
+def test_a_file_that_is_no_text_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"\.env cannot be read"):
+        load_settings({}, {}, write(tmp_path, b"MODEL=\xff\xfe"))
+
+
+def test_switches() -> None:
+    assert load_settings({}, {}, demo=True).demo is True
