@@ -1,0 +1,245 @@
+"""One command in a running container: its input sent, its output read as it comes, under a cap, a deadline and a stop button."""
+
+from __future__ import annotations
+
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import docker
+
+from sandbox.verdicts import Ended
+from utils.docker_utils import ENGINE_FAILURES, PROGRAM_USER, WORKSPACE
+
+OUT, WORDS = 1, 2  # the two streams of an exec: what the program prints, and what the script around it says
+_POLL_SECONDS = 0.05  # how often a silent stream looks at the clock and at the stop button
+_SETTLE_SECONDS = 2.0  # how long a killed command's stream, or an ended one's exit code, may take
+_QUIET_SECONDS = 0.1  # after the end: a stream that something left behind keeps open is closed when quiet this long
+_WORDS_KEPT = 8192
+_HEADER = struct.Struct(">BxxxL")  # stream, then bytes of payload: the engine's framing for an exec without a terminal
+
+
+class Connection:
+    """A connection that the engine has turned into a raw stream, whatever docker-py wraps it in."""
+
+    def __init__(self, opened: Any) -> None:
+        """Take what exec_start(socket=True) or attach_socket returned."""
+        self._opened = opened
+        self._raw = getattr(opened, "_sock", opened)
+        self._response = getattr(opened, "_response", None)
+        self._early = self._read_ahead()
+
+    def _read_ahead(self) -> bytes:
+        # While it read the headers, the library may have taken the stream's first bytes into a buffer that its socket does not show.
+        try:
+            buffered = self._response.raw._fp.fp  # type: ignore[union-attr]
+            self._raw.setblocking(False)
+            return bytes(buffered.read1(65536))
+        except (AttributeError, OSError):
+            return b""
+
+    def send(self, data: bytes) -> None:
+        """Send all of the data; OSError when the other side does not take it."""
+        self._raw.settimeout(10)
+        self._raw.sendall(data)
+
+    def receive(self, timeout: float) -> bytes | None:
+        """Return what has come; None when nothing came in time; b"" when the stream has ended or broken."""
+        if self._early:
+            early, self._early = self._early, b""
+            return early
+        self._raw.settimeout(timeout)
+        try:
+            return bytes(self._raw.recv(65536))
+        except TimeoutError:
+            return None
+        except OSError:
+            return b""
+
+    def close(self) -> None:
+        """Close the response, not only the socket under it: the library's pool would hand out the dead connection again."""
+        for part in (self._response, self._opened):
+            try:
+                if part is not None:
+                    part.close()
+            except OSError:
+                pass
+
+
+class Frames:
+    """Takes the engine's frames apart as their bytes arrive, in whatever pieces that is."""
+
+    def __init__(self) -> None:
+        """Start before the first header."""
+        self._header = b""
+        self._stream = 0
+        self._left = 0
+
+    def feed(self, data: bytes) -> Iterator[tuple[int, bytes]]:
+        """Yield (stream, payload) for each piece of a frame in the data."""
+        at = 0
+        while at < len(data):
+            if self._left:
+                piece = data[at : at + self._left]
+                self._left -= len(piece)
+                at += len(piece)
+                yield self._stream, piece
+                continue
+            wanted = _HEADER.size - len(self._header)
+            self._header += data[at : at + wanted]
+            at += wanted
+            if len(self._header) == _HEADER.size:
+                self._stream, self._left = _HEADER.unpack(self._header)
+                self._header = b""
+
+
+@dataclass(frozen=True)
+class Command:
+    """What to run, as the programs' user, and how far to let it go."""
+
+    argv: Sequence[str]
+    stdin: bytes = b""
+    output_limit: int = 1024**2  # bytes
+    seconds: float = 30.0  # then it is killed
+    end_mark: bytes = b""  # what the script says on its own stream when all is over; a hint only, the engine's word decides
+    start_mark: bytes = b""  # what it says when the program starts: the clock runs from there
+    keep_output: bool = True  # False: the output only goes to on_output
+
+
+@dataclass
+class Outcome:
+    """What came out of a command."""
+
+    ended: Ended
+    exit_code: int | None
+    output: bytes
+    dropped: int
+    words: bytes
+    seconds: float
+    stuck: bool = False  # it could not be killed by an ordinary sweep
+
+
+def run_command(
+    client: docker.APIClient,
+    container: str,
+    command: Command,
+    kill: Callable[[], None],
+    stop: threading.Event | None = None,
+    on_output: Callable[[bytes], None] = lambda piece: None,
+) -> Outcome:
+    """Run the command to its end, or kill it at a limit, and say which; blocks. Never raises for what the engine does."""
+    reader = _Reader(client, command, stop or threading.Event(), on_output)
+    try:
+        exec_id = client.exec_create(container, list(command.argv), user=PROGRAM_USER, workdir=WORKSPACE, stdin=True)["Id"]
+        connection = Connection(client.exec_start(exec_id, socket=True))
+    except ENGINE_FAILURES as error:
+        reader.words += str(error).encode()
+        return reader.outcome(Ended.LOST, None)
+    try:
+        if command.stdin:
+            connection.send(command.stdin)
+        return reader.read(connection, exec_id, kill)
+    except ENGINE_FAILURES as error:
+        reader.words += str(error).encode()
+        return reader.outcome(Ended.LOST, None)
+    finally:
+        connection.close()
+
+
+class _Reader:
+    def __init__(self, client: docker.APIClient, command: Command, stop: threading.Event, on_output: Callable[[bytes], None]) -> None:
+        self.client = client
+        self.command = command
+        self.stop = stop
+        self.on_output = on_output
+        self.frames = Frames()
+        self.output = bytearray()
+        self.received = 0
+        self.words = bytearray()
+        self.dropped = 0
+        self.began = time.monotonic()
+        self.started: float | None = None
+        self.stuck = False
+
+    def read(self, connection: Connection, exec_id: str, kill: Callable[[], None]) -> Outcome:
+        """Read until the command ends or a limit is reached; kill it then, and read what is still on its way."""
+        deadline = self.began + self.command.seconds
+        while True:
+            data = connection.receive(_POLL_SECONDS)
+            if data == b"":
+                return self._ended(exec_id)
+            if data:
+                self._take(data)
+            if self.command.end_mark and self.command.end_mark in self.words:
+                code = self._exit_code(exec_id, _QUIET_SECONDS)
+                if code is not None:
+                    self._drain(connection, _QUIET_SECONDS, time.monotonic() + 5 * _QUIET_SECONDS)
+                    return self.outcome(Ended.EXIT, code)
+            limit = self._limit_reached(deadline)
+            if limit is not None:
+                return self._kill(connection, exec_id, limit, kill)
+
+    def _limit_reached(self, deadline: float) -> Ended | None:
+        if self.stop.is_set():
+            return Ended.CANCEL
+        if self.received >= self.command.output_limit:
+            return Ended.OUTPUT
+        return Ended.DEADLINE if time.monotonic() > deadline else None
+
+    def _kill(self, connection: Connection, exec_id: str, limit: Ended, kill: Callable[[], None]) -> Outcome:
+        try:
+            kill()
+        except ENGINE_FAILURES:
+            self.stuck = True
+        else:
+            # Undrained, the stream would keep the engine busy, and the container's removal slow.
+            self.stuck = not self._drain(connection, _SETTLE_SECONDS, time.monotonic() + _SETTLE_SECONDS)
+        return self.outcome(limit, None if self.stuck else self._exit_code(exec_id, _SETTLE_SECONDS))
+
+    def _drain(self, connection: Connection, quiet: float, until: float) -> bool:
+        while time.monotonic() < until:
+            data = connection.receive(quiet)
+            if data is None:
+                return False
+            if data == b"":
+                return True
+            self._take(data)
+        return False
+
+    def _ended(self, exec_id: str) -> Outcome:
+        code = self._exit_code(exec_id, _SETTLE_SECONDS)
+        # A stream that ends while the command runs on was cut. So was one without the end mark, unless a signal took the script, too.
+        cut = code is None or (code < 128 and bool(self.command.end_mark) and self.command.end_mark not in self.words)
+        return self.outcome(Ended.LOST if cut else Ended.EXIT, code)
+
+    def _exit_code(self, exec_id: str, patience: float) -> int | None:
+        until = time.monotonic() + patience
+        while True:
+            seen = self.client.exec_inspect(exec_id)
+            if not seen["Running"]:
+                return None if seen["ExitCode"] is None else int(seen["ExitCode"])
+            if time.monotonic() > until:
+                return None
+            time.sleep(0.002)
+
+    def _take(self, data: bytes) -> None:
+        for stream, piece in self.frames.feed(data):
+            if stream == WORDS:
+                self.words += piece[: _WORDS_KEPT - len(self.words)]
+                if self.started is None and self.command.start_mark and self.command.start_mark in self.words:
+                    self.started = time.monotonic()
+            else:
+                kept = piece[: max(0, self.command.output_limit - self.received)]
+                self.received += len(kept)
+                self.dropped += len(piece) - len(kept)
+                if self.command.keep_output:
+                    self.output += kept
+                if kept:
+                    self.on_output(kept)
+
+    def outcome(self, ended: Ended, code: int | None) -> Outcome:
+        seconds = time.monotonic() - (self.started or self.began)
+        return Outcome(ended, code, bytes(self.output), self.dropped, bytes(self.words), seconds, self.stuck)

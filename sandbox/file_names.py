@@ -1,0 +1,92 @@
+"""Names of files that a program or a model chose, made safe for the host: no name leaves the folder or surprises a tool."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import unicodedata
+
+from utils.docker_utils import WORKSPACE
+
+_LONGEST_PART = 200  # bytes; file systems allow 255, some that encrypt names allow 143 characters
+_LONGEST_NAME = 1000  # bytes
+_DEEPEST = 20  # folders
+_DEVICES = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?$")
+_HEADER = re.compile(r"\s*(?:#|//|--)\s*filename:(.*)")
+NOT_IN_WORKSPACE = "Filename is not in the workspace"
+
+
+def header_name(code: str) -> str | None:
+    """Return the name that a `# filename: NAME` comment on the first written line asks for, made safe; None when it asks for none.
+
+    Raises ValueError when the name is not inside the working folder.
+    """
+    first = next((line for line in code.splitlines() if line.strip()), "")
+    match = _HEADER.match(first)
+    asked = match[1].strip().strip("\"'`") if match else ""
+    if not asked:
+        return None
+    if "\0" in asked or "\\" in asked or re.match(r"[A-Za-z]:", asked):
+        raise ValueError(NOT_IN_WORKSPACE)
+    inside = posixpath.relpath(posixpath.join(WORKSPACE, asked), WORKSPACE)
+    name = safe_name(inside) if inside != "." and not inside.startswith("..") else None
+    if name is None:
+        raise ValueError(NOT_IN_WORKSPACE)
+    return name
+
+
+def safe_name(name: str) -> str | None:
+    """Return the relative name with each part made safe; None when it is to be refused: it climbs out, or is too long or deep."""
+    parts = [part for part in name.split("/") if part not in ("", ".")]
+    if not parts or ".." in parts or ".git" in (part.lower() for part in parts) or len(parts) > _DEEPEST:
+        return None  # a planted .git would make the person's own `git` run commands
+    safe = "/".join(_safe_part(part) for part in parts)
+    return safe if len(safe.encode()) <= _LONGEST_NAME else None
+
+
+def _safe_part(part: str) -> str:
+    part = "".join("_" if unicodedata.category(c)[0] == "C" or c in '<>:"|?*\\\u2028\u2029' else c for c in part)
+    if part.startswith("-"):
+        part = "_" + part[1:]
+    if part.endswith((".", " ")):
+        part = part.rstrip(". ") + "_"
+    if _DEVICES.match(part):
+        part = "_" + part
+    return _shorten(part)
+
+
+def _shorten(part: str) -> str:
+    if len(part.encode()) <= _LONGEST_PART:
+        return part
+    stem, dot, ending = part.rpartition(".")
+    tail = f"{dot}{ending}" if dot and stem and len(ending.encode()) <= 20 else ""
+    head = part.encode()[: _LONGEST_PART - len(tail.encode())].decode("utf-8", "ignore")
+    return head + tail
+
+
+class HostNames:
+    """Gives each file of a container one name on the host, the same each time, and never two files the same name."""
+
+    def __init__(self) -> None:
+        """Start with no names given."""
+        self._given: dict[str, str] = {}
+        self._taken: set[str] = set()
+
+    def name(self, name: str) -> str | None:
+        """Return the host's relative name for the container's; None when the name is refused."""
+        if name not in self._given:
+            safe = safe_name(name)
+            if safe is None:
+                return None
+            self._given[name] = self._free(safe)
+        return self._given[name]
+
+    def _free(self, name: str) -> str:
+        # Two names that differ in case or in Unicode form are one file on the file systems of macOS and Windows.
+        stem, ending = posixpath.splitext(name)
+        candidate, number = name, 1
+        while (key := unicodedata.normalize("NFC", candidate).casefold()) in self._taken:
+            number += 1
+            candidate = f"{stem}~{number}{ending}"
+        self._taken.add(key)
+        return candidate

@@ -1,0 +1,134 @@
+"""One program: put into the container, run and judged, in one exec."""
+
+from __future__ import annotations
+
+import codecs
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import uuid4
+
+from sandbox.container import Counters, SandboxContainer
+from sandbox.exec_stream import Command, Outcome
+from sandbox.languages import Language
+from sandbox.verdicts import Ended, Evidence, ProgramRun, Verdict, decide, facts
+from utils.docker_utils import Limits
+from utils.errors import EngineError
+
+_OUR_DEADLINE = 5  # seconds behind the program's own limit, for a program that keeps timeout(1) from doing its work
+
+# One exec does it all: empties the sandbox, stores the program, runs it. What it gets is passed as arguments, never as text of the script.
+# Its standard error is a stream of its own for us; the program's two streams share one pipe, so that their order is true.
+_SCRIPT = r"""
+PATH=${PATH#*:}   # the folder where programs install tools: the tools used here are the image's
+kill -KILL -1 2>/dev/null
+file=./$1 size=$2 mark=$3 limit=$4 keep=$5 choices=$6
+shift 6
+case $file in ./*/*) mkdir -p -- "${file%/*}" || exit 1 ;; esac
+if [ -L "$file" ] || { [ -e "$file" ] && ! { [ -f "$file" ] && [ -w "$file" ]; }; }; then rm -rf -- "$file" || exit 1; fi
+head -c "$size" >"$file" || exit 1
+found=
+for each in $choices; do
+  if command -v "$each" >/dev/null; then found=$each; break; fi
+done
+if [ -z "$found" ]; then echo "missing $choices" >&2; exit 127; fi
+echo "start $mark" >&2
+(
+  { echo 1000 >/proc/self/oom_score_adj; } 2>/dev/null   # short of memory, the kernel takes the program first
+  PATH=$HOME/.local/bin:$PATH
+  exec timeout -k 2 "$limit" "$found" "$@" </dev/null 2>&1
+)
+code=$?
+if [ "$keep" = no ]; then rm -f -- "$file"; fi
+echo "end $mark $code" >&2
+exit "$code"
+"""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A program to run, ready to be stored under its name in the working folder."""
+
+    language: Language
+    code: str
+    file_name: str  # relative, made of safe parts
+    keep_file: bool = True
+
+
+class NotStarted(Exception):
+    """The program was not started, for a reason that the script around it gives."""
+
+
+def run_program(
+    container: SandboxContainer, job: Job, limits: Limits, before: Counters, stop: threading.Event, on_text: Callable[[str], None]
+) -> tuple[ProgramRun, Outcome]:
+    """Run the program to its end or a limit and judge it by what the counters did since `before`; blocks.
+
+    Raises NotStarted when it could not be stored or started, and EngineError when the image has no interpreter for it.
+    """
+    mark = uuid4().hex
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    outcome = container.run(_command(job, limits, mark), stop, lambda piece: on_text(decoder.decode(piece)))
+    _check_started(job, outcome, mark)
+    rest = decoder.decode(b"", final=True)
+    if rest:
+        on_text(rest)
+    return _judge(job, limits, outcome, mark, before, container.counters()), outcome
+
+
+def _command(job: Job, limits: Limits, mark: str) -> Command:
+    code = job.code.encode("utf-8", "replace")
+    language = job.language
+    arguments = [argument.replace("{file}", job.file_name) for argument in language.arguments]
+    settings = [job.file_name, str(len(code)), mark, str(limits.timeout), "yes" if job.keep_file else "no", " ".join(language.interpreters)]
+    return Command(
+        argv=["/bin/sh", "-c", _SCRIPT, "sh", *settings, *arguments],
+        stdin=code,
+        output_limit=limits.output,
+        seconds=limits.timeout + _OUR_DEADLINE,
+        start_mark=f"start {mark}\n".encode(),
+        end_mark=f"end {mark} ".encode(),
+    )
+
+
+def _check_started(job: Job, outcome: Outcome, mark: str) -> None:
+    words = outcome.words.decode("utf-8", "replace")
+    if f"start {mark}\n" in words or outcome.ended is Ended.CANCEL:
+        return
+    if words.startswith("missing "):
+        names = " or ".join(job.language.interpreters)
+        hint = f"set {job.language.image_setting} to an image that has it"
+        raise EngineError(f"the image has no {names} to run {job.language.name} with", hint, kind="image")
+    raise NotStarted(" ".join(words.split()) or outcome.ended.value)
+
+
+def _judge(job: Job, limits: Limits, outcome: Outcome, mark: str, before: Counters, after: Counters | None) -> ProgramRun:
+    words = outcome.words.decode("utf-8", "replace").partition(f"start {mark}\n")[2]
+    by_signal, end, _ = words.partition(f"end {mark} ")
+    after = after or before
+    evidence = Evidence(
+        ended=outcome.ended,
+        exit_code=outcome.exit_code,
+        seconds=outcome.seconds,
+        # The shell says `Killed` and the like about a command that a signal ended; without its last words, a signal ended the shell itself.
+        signalled=bool(by_signal.strip()) or not end,
+        memory_kills=after.memory_kills - before.memory_kills,
+        refused_processes=after.refused_processes - before.refused_processes,
+    )
+    verdict = decide(evidence, limits)
+    return ProgramRun(
+        language=job.language.name,
+        code=job.code,
+        file_name=job.file_name,
+        verdict=verdict,
+        exit_code=outcome.exit_code,
+        seconds=outcome.seconds,
+        output=outcome.output.decode("utf-8", "replace"),
+        dropped=outcome.dropped,
+        notes=facts(evidence, verdict, limits),
+    )
+
+
+def not_run(job: Job, verdict: Verdict, *notes: str) -> ProgramRun:
+    """Describe a program that was never started."""
+    return ProgramRun(job.language.name, job.code, job.file_name, verdict, None, 0.0, "", 0, notes)

@@ -1,0 +1,206 @@
+"""What became of a program: the verdict, the evidence it rests on, and the words for it to the person and to the model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import NamedTuple
+
+from utils.docker_utils import Limits
+
+MODEL_CHARACTERS = 16 * 1024
+_TIMED_OUT = (124, 137, 143)  # how timeout(1) ends: TERM was enough, KILL was needed, and some other implementations
+_SPENT = 0.1  # seconds: our clock and the container's start a little apart
+
+
+class Verdict(str, Enum):
+    """How a program ended."""
+
+    OK = "ok"
+    FAILED = "failed"
+    TIME = "time"
+    MEMORY = "memory"
+    PROCESSES = "processes"
+    OUTPUT = "output"
+    DISK = "disk"
+    KILLED = "killed"
+    CANCELLED = "cancelled"
+    LOST = "lost"
+
+
+class Ended(Enum):
+    """What made us stop reading a program's output."""
+
+    EXIT = "it ended"
+    OUTPUT = "it printed more than the limit"
+    DEADLINE = "it outlived its time limit and our own deadline behind it"
+    CANCEL = "it was cancelled"
+    LOST = "the contact with the engine or the container was lost"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was observed from outside of the program; the program can write none of it."""
+
+    ended: Ended
+    exit_code: int | None
+    seconds: float
+    signalled: bool = False  # a signal ended it, said by the shell that waited for it
+    memory_kills: int = 0  # processes that the kernel killed for memory meanwhile
+    refused_processes: int = 0  # processes that the kernel refused to start meanwhile
+    full_disk: bool = False
+
+
+@dataclass(frozen=True)
+class ProducedFile:
+    """A file that a program made or changed, mirrored to the host."""
+
+    path: Path  # on the host
+    name: str  # relative to the working folder, as shown
+    size: int  # bytes
+    new: bool  # False: it was there before and was changed
+
+
+@dataclass(frozen=True)
+class ProgramRun:
+    """One program, what became of it, and what it printed."""
+
+    language: str
+    code: str
+    file_name: str  # relative to the working folder
+    verdict: Verdict
+    exit_code: int | None
+    seconds: float
+    output: str  # standard output and standard error in the order they were written
+    dropped: int = 0  # bytes of output that were read and not kept; a stopped program may have printed more
+    notes: tuple[str, ...] = ()  # further facts
+
+
+class _Words(NamedTuple):
+    person: str
+    model: str
+
+
+MESSAGES: Mapping[Verdict, _Words] = {
+    Verdict.OK: _Words("Finished in {seconds} (exit code 0).", "The program ended normally after {seconds} (exit code 0)."),
+    Verdict.FAILED: _Words("Failed with exit code {code} after {seconds}.", "The program failed with exit code {code} after {seconds}."),
+    Verdict.TIME: _Words(
+        "Stopped after {timeout} s (limit: --timeout). What it printed is kept.",
+        "killed: time limit {timeout} s. Make it faster or do less.",
+    ),
+    Verdict.MEMORY: _Words(
+        "Used more than {memory} of memory and was stopped (limit: --memory).",
+        "killed: memory limit {memory}. Process the data in smaller pieces.",
+    ),
+    Verdict.PROCESSES: _Words(
+        "Failed after it wanted more than {pids} processes (limit: SANDBOX_PIDS).",
+        "process limit {pids} reached, then exit code {code}. Start fewer processes and threads.",
+    ),
+    Verdict.OUTPUT: _Words(
+        "Stopped after printing more than {output}.",
+        "killed: it printed more than {output}. Print less, or write the data to a file.",
+    ),
+    Verdict.DISK: _Words(
+        "Stopped: it wrote more to disk than there is room for.",
+        "stopped: no room left on the disk. Write less, and delete what is not needed.",
+    ),
+    Verdict.KILLED: _Words("Ended by signal {signal} after {seconds}.", "ended by signal {signal} after {seconds}."),
+    Verdict.CANCELLED: _Words("Cancelled after {seconds}.", "cancelled by the person after {seconds}."),
+    Verdict.LOST: _Words(
+        "Lost contact with the container: the result is unknown.",
+        "the contact with the container was lost. The result is unknown; do not count it as success.",
+    ),
+}
+
+NO_KEYBOARD = "no keyboard input here; take values as constants in the program."
+
+
+def decide(evidence: Evidence, limits: Limits) -> Verdict:
+    """Name what became of a program, from what was observed and never from what it printed."""
+    if evidence.full_disk:
+        return Verdict.DISK
+    if evidence.ended is not Ended.EXIT:
+        return {
+            Ended.OUTPUT: Verdict.OUTPUT,
+            Ended.DEADLINE: Verdict.TIME,
+            Ended.CANCEL: Verdict.CANCELLED,
+            Ended.LOST: Verdict.LOST,
+        }[evidence.ended]
+    if evidence.exit_code is None:
+        return Verdict.LOST
+    return Verdict.OK if evidence.exit_code == 0 else _why_it_failed(evidence, limits)
+
+
+def _why_it_failed(evidence: Evidence, limits: Limits) -> Verdict:
+    if evidence.seconds >= limits.timeout - _SPENT and evidence.exit_code in _TIMED_OUT:
+        return Verdict.TIME
+    if evidence.memory_kills:
+        return Verdict.MEMORY
+    if evidence.refused_processes:
+        return Verdict.PROCESSES
+    return Verdict.KILLED if evidence.signalled else Verdict.FAILED
+
+
+def facts(evidence: Evidence, verdict: Verdict, limits: Limits) -> tuple[str, ...]:
+    """List what was observed beside the verdict: a child killed for memory, processes refused."""
+    said = []
+    if evidence.memory_kills and verdict is not Verdict.MEMORY:
+        said.append(f"a process of it was killed for memory (limit {size(limits.memory)})")
+    if evidence.refused_processes and verdict is not Verdict.PROCESSES:
+        said.append(f"the limit of {limits.pids} processes was reached")
+    return tuple(said)
+
+
+def tell_person(run: ProgramRun, limits: Limits) -> str:
+    """Say on one line what became of the program."""
+    said = _fill(MESSAGES[run.verdict].person, run, limits)
+    return " ".join((said, *(f"Note: {note}." for note in run.notes)))
+
+
+def tell_model(run: ProgramRun, limits: Limits) -> str:
+    """Say what became of the program, then its output, which is last so that nothing in it can pass for what we say."""
+    lines = [f"{run.file_name}: {_fill(MESSAGES[run.verdict].model, run, limits)}", *run.notes, *_hints(run)]
+    if not run.output:
+        lines.append("The program printed nothing.")
+        return "\n".join(f"[sandbox] {line}" for line in lines)
+    lines.append("What the program printed follows, to the end of this message:")
+    return "\n".join(f"[sandbox] {line}" for line in lines) + "\n" + shorten(run.output)
+
+
+def _hints(run: ProgramRun) -> list[str]:
+    if run.verdict is Verdict.FAILED and "EOFError" in run.output[-2000:]:
+        return [NO_KEYBOARD]
+    return []
+
+
+def shorten(text: str, limit: int = MODEL_CHARACTERS) -> str:
+    """Cut the middle out of a text longer than the limit, saying how many characters went."""
+    if len(text) <= limit:
+        return text
+    half = limit // 2
+    return f"{text[:half]}\n[... {len(text) - 2 * half} characters cut ...]\n{text[-half:]}"
+
+
+def size(number: int) -> str:
+    """Write a number of bytes with a unit: 2 GiB, 512 MiB."""
+    value = float(number)
+    for unit in ("B", "KiB", "MiB"):
+        if value < 1024:
+            return f"{value:g} {unit}" if value == int(value) else f"{value:.1f} {unit}"
+        value /= 1024
+    return f"{value:g} GiB" if value == int(value) else f"{value:.1f} GiB"
+
+
+def _fill(words: str, run: ProgramRun, limits: Limits) -> str:
+    code = run.exit_code
+    return words.format(
+        code="unknown" if code is None else code,
+        signal=code - 128 if code is not None and code > 128 else "KILL",
+        seconds=f"{run.seconds:.1f} s",
+        timeout=limits.timeout,
+        memory=size(limits.memory),
+        pids=limits.pids,
+        output=size(limits.output),
+    )
