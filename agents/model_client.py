@@ -6,7 +6,8 @@ Nothing here imports AutoGen before `build_model_client` is called.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from agents.model_errors import explain_model_error
@@ -15,12 +16,28 @@ from utils.settings import Settings
 
 if TYPE_CHECKING:
     from agents.resilient_client import ResilientClient
+    from agents.scripted_model import ScriptedModel
 
-__all__ = ["build_model_client", "describe_model", "explain_model_error"]
+__all__ = ["build_model_client", "describe_model", "explain_model_error", "open_model"]
+
+
+_DEMO_PACE = 0.015  # seconds between two words: quick to read along, and nobody waits for it
 
 
 def _silent(notice: str) -> None:
     """Drop a notice."""
+
+
+@asynccontextmanager
+async def open_model(settings: Settings, notify: Callable[[str], None] = _silent) -> AsyncIterator[ResilientClient | ScriptedModel]:
+    """Build the model of the settings, the scripted one for the demo, and close its connections at the end."""
+    from agents.scripted_model import ScriptedModel
+
+    model = ScriptedModel(seconds_per_piece=_DEMO_PACE) if settings.demo else build_model_client(settings, notify)
+    try:
+        yield model
+    finally:
+        await model.close()
 
 
 def build_model_client(

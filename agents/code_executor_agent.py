@@ -1,0 +1,233 @@
+"""The agent that runs the generator's code in Docker, and the events by which it tells how the run goes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from typing import Literal
+
+from autogen_agentchat.agents import ApprovalRequest, ApprovalResponse, CodeExecutorAgent
+from autogen_agentchat.base import Response
+from autogen_agentchat.messages import BaseAgentEvent, BaseChatMessage, TextMessage, UserInputRequestedEvent
+from autogen_core import CancellationToken
+from autogen_core import code_executor as autogen_code
+
+from agents import code_generator_agent
+from sandbox.docker_executor import SandboxExecutor
+from sandbox.languages import ALIASES
+from sandbox.verdicts import ProducedFile, ProgramRun, Verdict, tell_model, tell_person
+from utils.code_blocks import Answer, CodeBlock, SkippedBlock, read_answer
+from utils.errors import AppError
+
+NAME = "CodeExecutorAgent"
+NO_CODE = "no code"
+REFUSED = "refused"
+
+NOTHING_TO_RUN = "[sandbox] Nothing was run: the answer holds no program."
+_PIECE_MILLISECONDS = 40
+
+
+class BlocksSkipped(BaseAgentEvent):
+    """Blocks of the answer that are not run, each with the reason."""
+
+    blocks: tuple[SkippedBlock, ...]
+    type: Literal["BlocksSkipped"] = "BlocksSkipped"
+
+    def to_text(self) -> str:
+        """Name each block and the reason."""
+        return "\n".join(f"line {block.line}: {block.reason}" for block in self.blocks)
+
+
+class ProgramStarted(BaseAgentEvent):
+    """A program begins to run."""
+
+    language: str
+    code: str
+    number: int
+    total: int
+    timeout: int  # seconds
+    type: Literal["ProgramStarted"] = "ProgramStarted"
+
+    def to_text(self) -> str:
+        """Say what begins."""
+        return f"running {self.language} {self.number} of {self.total}"
+
+
+class ProgramOutput(BaseAgentEvent):
+    """A piece of what the program printed, as it came."""
+
+    content: str
+    type: Literal["ProgramOutput"] = "ProgramOutput"
+
+    def to_text(self) -> str:
+        """Return the piece."""
+        return self.content
+
+
+class ProgramFinished(BaseAgentEvent):
+    """A program ended, with the verdict."""
+
+    run: ProgramRun
+    summary: str
+    type: Literal["ProgramFinished"] = "ProgramFinished"
+
+    def to_text(self) -> str:
+        """Return the verdict in one line."""
+        return self.summary
+
+
+class FilesProduced(BaseAgentEvent):
+    """The files that programs made or changed, as they arrived on this machine."""
+
+    files: tuple[ProducedFile, ...]
+    type: Literal["FilesProduced"] = "FilesProduced"
+
+    def to_text(self) -> str:
+        """Name the files."""
+        return "\n".join(file.name for file in self.files)
+
+
+EVENTS = (BlocksSkipped, ProgramStarted, ProgramOutput, ProgramFinished, FilesProduced)
+
+Gate = Callable[[Sequence[CodeBlock]], Awaitable["Sequence[CodeBlock] | str"]]
+"""Ask before a run: takes the programs, returns them (perhaps changed), or the reason why they are not to be run."""
+
+
+class SandboxCodeExecutorAgent(CodeExecutorAgent):
+    """A CodeExecutorAgent that runs only the generator's newest answer, live, and tells every run's true verdict.
+
+    Its message to the team bears in its metadata `verdict` (of the last run; "no code" or "refused" where none was), `exit_code`,
+    and `error` (the last line of a failed program's output).
+    """
+
+    def __init__(self, executor: SandboxExecutor, gate: Gate | None = None) -> None:
+        """Take the executor, which is started and stopped by its owner, and what asks before each run, if anything does."""
+
+        async def approve(request: ApprovalRequest) -> ApprovalResponse:
+            return ApprovalResponse(approved=True, reason="the gate was passed before the run")
+
+        super().__init__(
+            NAME,
+            executor,
+            description="Runs the program in Docker and tells what it printed.",
+            sources=[code_generator_agent.NAME],
+            supported_languages=list(ALIASES),
+            approval_func=approve,
+        )
+        self.last_error: AppError | None = None
+        """Why the newest turn failed: AutoGen turns exceptions into RuntimeError(str), so the program reads it here."""
+        self._executor = executor
+        self._gate = gate
+
+    async def on_messages_stream(
+        self, messages: Sequence[BaseChatMessage], cancellation_token: CancellationToken
+    ) -> AsyncGenerator[BaseAgentEvent | BaseChatMessage | Response, None]:
+        """Run the programs of the generator's newest answer, in order, up to the first that fails."""
+        self.last_error = None
+        answer = self._newest_answer(messages)
+        if answer.skipped:
+            yield BlocksSkipped(source=self.name, blocks=answer.skipped)
+        blocks: Sequence[CodeBlock] = () if answer.cut else answer.blocks
+        if not blocks:
+            yield self._respond(_why_nothing_ran(answer), verdict=NO_CODE)
+            return
+        if self._gate is not None:
+            # The screen asks only when it has shown everything up to this event.
+            yield UserInputRequestedEvent(source=self.name, request_id="run")
+            passed = await self._gate(blocks)
+            if isinstance(passed, str):
+                yield self._respond(f"[sandbox] Not run: the person refused. {passed}".strip(), verdict=REFUSED)
+                return
+            blocks = passed
+        runs: list[ProgramRun] = []
+        async for event in self._run_all(blocks, cancellation_token, runs):
+            yield event
+        files = [] if cancellation_token.is_cancelled() else await self._executor.collect_files()
+        files = [file for file in files if file.name not in {run.file_name for run in runs}]
+        if files:
+            yield FilesProduced(source=self.name, files=tuple(files))
+        yield self._report(answer, runs)
+
+    async def extract_code_blocks_from_messages(self, messages: Sequence[BaseChatMessage]) -> list[autogen_code.CodeBlock]:
+        """Return the programs of the generator's newest answer, for callers that use AutoGen's own interface."""
+        return [autogen_code.CodeBlock(code=block.code, language=block.language) for block in self._newest_answer(messages).blocks]
+
+    def _newest_answer(self, messages: Sequence[BaseChatMessage]) -> Answer:
+        # After a cancelled turn the messages hold the cancelled program, too: only the newest answer is what is meant to run.
+        for message in reversed(messages):
+            if message.source == code_generator_agent.NAME and isinstance(message, TextMessage):
+                return read_answer(message.content, ALIASES)
+        return read_answer("", ALIASES)
+
+    async def _run_all(
+        self, blocks: Sequence[CodeBlock], token: CancellationToken, runs: list[ProgramRun]
+    ) -> AsyncGenerator[BaseAgentEvent, None]:
+        for number, block in enumerate(blocks, 1):
+            yield ProgramStarted(
+                source=self.name,
+                language=block.language,
+                code=block.code,
+                number=number,
+                total=len(blocks),
+                timeout=self._executor.timeout,
+            )
+            async for item in self._run_live(block, token):
+                if isinstance(item, str):
+                    yield ProgramOutput(source=self.name, content=item)
+                else:
+                    runs.append(item)
+            yield ProgramFinished(source=self.name, run=runs[-1], summary=tell_person(runs[-1], self._executor.limits))
+            if runs[-1].verdict is not Verdict.OK:
+                return
+
+    async def _run_live(self, block: CodeBlock, token: CancellationToken) -> AsyncGenerator[str | ProgramRun, None]:
+        """Yield the program's output piece by piece, then the finished run."""
+        pieces: list[str] = []
+        program = autogen_code.CodeBlock(code=block.code, language=block.language)
+        run = asyncio.ensure_future(self._executor.run_block(program, token, pieces.append))
+        try:
+            while not run.done():
+                await asyncio.wait({run}, timeout=_PIECE_MILLISECONDS / 1000)
+                if pieces:
+                    yield "".join(pieces)
+                    pieces.clear()
+            yield run.result()
+        except AppError as error:
+            self.last_error = error
+            raise
+        finally:
+            if not run.done():
+                run.cancel()
+
+    def _report(self, answer: Answer, runs: Sequence[ProgramRun]) -> Response:
+        last = runs[-1]
+        several = len(answer.blocks) > 1
+        # The output stands last, to the end of the message: nothing that a program prints can be taken for what we say after it.
+        parts = [f"[sandbox] The block at line {skipped.line} was not run: {skipped.reason}." for skipped in answer.skipped]
+        for number, run in enumerate(runs, 1):
+            heading = f"Block {number} of {len(answer.blocks)} ({run.language}):\n" if several else ""
+            parts.append(heading + tell_model(run, self._executor.limits))
+        last_line = next((line for line in reversed(last.output.splitlines()) if line.strip()), "")
+        return self._respond(
+            "\n\n".join(parts),
+            verdict=last.verdict.value,
+            exit_code="" if last.exit_code is None else str(last.exit_code),
+            error="" if last.verdict is Verdict.OK else last_line.strip(),
+        )
+
+    def _respond(self, content: str, **metadata: str) -> Response:
+        return Response(chat_message=TextMessage(source=self.name, content=content, metadata=metadata))
+
+
+def _why_nothing_ran(answer: Answer) -> str:
+    if answer.cut:
+        return "[sandbox] Nothing was run: the answer was cut off before its last code block was closed. Send the whole program again."
+    if answer.skipped:
+        reasons = "\n".join(f"- the block at line {block.line}: {block.reason}" for block in answer.skipped)
+        return f"{NOTHING_TO_RUN}\n{reasons}"
+    return NOTHING_TO_RUN
+
+
+def create_code_executor(executor: SandboxExecutor, gate: Gate | None = None) -> SandboxCodeExecutorAgent:
+    """Make the agent that runs code."""
+    return SandboxCodeExecutorAgent(executor, gate)

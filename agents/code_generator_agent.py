@@ -1,0 +1,71 @@
+"""The agent that writes the code with the model."""
+
+from __future__ import annotations
+
+from autogen_agentchat.agents import AssistantAgent
+from autogen_core.model_context import ChatCompletionContext
+from autogen_core.models import ChatCompletionClient
+
+from sandbox.languages import ALIASES, LANGUAGES
+from utils.code_blocks import read_answer
+from utils.settings import Settings
+from utils.words import STOP, spoken_word
+
+NAME = "CodeGeneratorAgent"
+
+_SYSTEM_MESSAGE = """\
+You write programs for a person. Your answer goes to CodeExecutorAgent, which runs your code in a container and shows the person what
+it printed; then the person approves it or says what to change.
+
+How your code is run:
+- Only fenced code blocks are run, marked with one of: {languages}. Each block is saved and run on its own, in order,
+  up to the first that fails.
+- Send one whole program in one block, every time: nothing of an earlier answer is put in front of it, and a fragment or a diff
+  cannot be run. Show nothing else in a marked block: no usage examples, no output.
+- The program has no keyboard and no display. Never call input() or wait for a key; take values as constants, and show plots by
+  saving them to a file.
+- It has {timeout} seconds and {memory} of memory. {network}
+- It runs in the folder /workspace, which stays between runs. Files that it writes there are given to the person.
+- Print the result, with a word that says what it is.
+
+If a run fails, find the cause in the output, mend it, and send the whole program again.
+If the person asks a question, answer it; send code only where something is to be run.
+When there is nothing left to write or to run because the person has said that all is well, answer with a line that holds only the
+word {stop}.
+Never write {stop} in an answer that holds code.
+"""
+
+_NETWORK = {
+    "off": "There is no network; use what the standard library and the image have.",
+    "install": "There is no network while it runs.",
+    "on": "It may use the network.",
+}
+
+
+def system_message(settings: Settings) -> str:
+    """Tell the model what it has to know to succeed in this sandbox."""
+    fences = " or ".join(f"```{name}" for name in LANGUAGES)
+    memory = f"{settings.memory / 1024**2:.0f} MiB"
+    return _SYSTEM_MESSAGE.format(languages=fences, timeout=settings.timeout, memory=memory, network=_NETWORK[settings.network], stop=STOP)
+
+
+def create_code_generator(
+    model_client: ChatCompletionClient, settings: Settings, model_context: ChatCompletionContext | None = None
+) -> AssistantAgent:
+    """Make the agent that answers with code, streaming as the model writes."""
+    return AssistantAgent(
+        NAME,
+        model_client,
+        description="Writes the program and mends it.",
+        system_message=system_message(settings),
+        model_client_stream=True,
+        model_context=model_context,
+    )
+
+
+def word_of_the_generator(text: str) -> str | None:
+    """Return STOP where the generator's message ends with that word alone on its last line and holds no code left to run."""
+    answer = read_answer(text, ALIASES)
+    if answer.blocks or answer.skipped or answer.cut:
+        return None
+    return STOP if spoken_word(answer.last_line) == STOP else None

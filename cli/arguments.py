@@ -1,0 +1,65 @@
+"""The command line: what may be typed after `python main.py`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import NoReturn
+
+from utils.errors import UsageError
+from utils.settings import SETTINGS
+
+VERSION = "0.1.0"
+COMMANDS = {"chat": "interactive session, starting with TASK if one is given"}
+SWITCHES = {
+    "--demo": "play with a scripted model: no key needed; real agents, real container",
+    "--quiet": "leave out progress and notices",
+    "--no-color": "no colours and no control codes (also: NO_COLOR, TERM=dumb, no terminal)",
+    "--traceback": "show the traceback of an error",
+}
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Raise UsageError instead of leaving the process."""
+        raise UsageError(message, "see: python main.py --help", kind="usage")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Make the parser; flags may stand before or after the command."""
+    parser = _Parser(
+        prog="python main.py",
+        description="Ask for a program; three AutoGen agents write it, run it in Docker, and stop when you approve.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {VERSION}")
+    _add_flags(parser, default=None)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
+    chat = commands.add_parser("chat", help=COMMANDS["chat"], description=COMMANDS["chat"], allow_abbrev=False)
+    chat.add_argument("task", nargs="?", metavar="TASK", help="the first task")
+    _add_flags(chat, default=argparse.SUPPRESS)
+    return parser
+
+
+def _add_flags(parser: argparse.ArgumentParser, default: str | None) -> None:
+    # A subcommand's own default would overwrite a flag that stood before the command, hence SUPPRESS there.
+    for setting in SETTINGS:
+        if setting.flag is None:
+            continue
+        text = setting.meaning.replace("%", "%%")
+        if setting.default in ("true", "false"):
+            parser.add_argument(setting.flag, dest=setting.field, action="store_const", const="true", default=default, help=text)
+        else:
+            parser.add_argument(setting.flag, dest=setting.field, default=default, metavar=setting.field.upper(), help=text)
+    for switch, meaning in SWITCHES.items():
+        name = switch.removeprefix("--").replace("-", "_")
+        initial = False if default is None else default
+        parser.add_argument(switch, dest=name, action="store_true", default=initial, help=meaning)
+
+
+def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line; raises UsageError, or SystemExit after --help and --version."""
+    arguments = build_parser().parse_args(argv)
+    arguments.command = arguments.command or "chat"
+    arguments.task = getattr(arguments, "task", None)
+    return arguments

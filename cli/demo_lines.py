@@ -1,0 +1,36 @@
+"""What the person types in the demo: the lines of each scene, suggested one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from utils.words import APPROVE
+
+
+class DemoLines:
+    """The lines of the scenes; each scene begins with its task."""
+
+    def __init__(self, scenes: Sequence[Sequence[str]]) -> None:
+        """Take each scene's lines."""
+        self._scenes = list(scenes)
+        self._number = -1
+        self._line = 0
+
+    def all(self) -> list[str]:
+        """Return all lines in order, for a demo that plays itself."""
+        return [line for scene in self._scenes for line in scene]
+
+    def start_scene(self) -> bool:
+        """Go to the next scene; False where there is none left."""
+        self._number += 1
+        self._line = 0
+        return self._number < len(self._scenes)
+
+    def suggestion(self) -> str:
+        """Return the line that fits now."""
+        scene = self._scenes[self._number] if 0 <= self._number < len(self._scenes) else ()
+        return scene[self._line] if self._line < len(scene) else APPROVE
+
+    def taken(self) -> None:
+        """Go to the next line: the person has typed one, this or another."""
+        self._line += 1

@@ -1,0 +1,57 @@
+"""The boundary between the program and the shell: errors become one line and a remedy, and an exit status."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+from cli.arguments import SWITCHES, parse_arguments
+from cli.session import Program
+from utils.errors import AppError, ExitStatus
+from utils.settings import SETTINGS, load_settings
+from utils.text import sanitize
+
+
+def run_program(program: Program, argv: Sequence[str] | None = None) -> int:
+    """Run the command that argv names and return the exit status; never raises."""
+    wants_traceback = "--traceback" in (sys.argv if argv is None else argv)
+    try:
+        return int(_run_command(program, argv))
+    except AppError as error:
+        print_error(error)
+        if wants_traceback:
+            traceback.print_exc()
+        return int(error.status)
+    except KeyboardInterrupt:
+        return int(ExitStatus.INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read our output is gone (`| head`); there is nobody left to tell.
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123  # the interpreter flushes it once more at exit
+        return int(ExitStatus.NOT_DONE)
+    except Exception as error:  # the boundary: anything else is our own fault, and is told as such
+        print_error(AppError(f"internal error: {type(error).__name__}: {error}", "run it again with --traceback and report what it prints"))
+        if wants_traceback:
+            traceback.print_exc()
+        return int(ExitStatus.NOT_DONE)
+
+
+def _run_command(program: Program, argv: Sequence[str] | None) -> ExitStatus:
+    arguments = parse_arguments(argv)
+    flags = {setting.field: getattr(arguments, setting.field, None) for setting in SETTINGS}
+    switches = {name: getattr(arguments, name) for name in (s.removeprefix("--").replace("-", "_") for s in SWITCHES)}
+    settings = load_settings(flags, os.environ, Path(".env"), **switches)
+    from cli.chat import chat  # imported here, so that --help and --version are quick
+
+    return asyncio.run(chat(settings, program, arguments.task))
+
+
+def print_error(error: AppError) -> None:
+    """Say on standard error what failed and what to do next."""
+    sys.stderr.write(f"error: {sanitize(error.message)}\n")
+    if error.hint:
+        sys.stderr.write(f"  → {sanitize(error.hint)}\n")
+    sys.stderr.flush()

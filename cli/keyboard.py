@@ -1,0 +1,201 @@
+"""What the person types: at a terminal's prompt, line by line from a pipe, or from the demo's script."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+from cli.screen import Screen
+
+if TYPE_CHECKING:
+    from prompt_toolkit import PromptSession
+
+PROMPT = "› "
+
+
+class InterruptedAtPrompt(Exception):
+    """The person pressed Ctrl-C at the prompt."""
+
+
+class Keyboard(Protocol):
+    """Where the person's lines come from."""
+
+    is_terminal: bool
+    """Whether a person sits there who can be asked back."""
+
+    async def read(self, status: Callable[[], str], suggestion: str, shown: asyncio.Event) -> str | None:
+        """Return what is typed next, or None at the end of input; raises InterruptedAtPrompt.
+
+        `status` gives the row below the prompt, `suggestion` is what Enter alone takes, and `shown` is set once the prompt is visible.
+        """
+
+    def interrupt(self) -> bool:
+        """Let a question that waits end with InterruptedAtPrompt; False where none waits."""
+
+
+class LineKeyboard:
+    """Lines from a pipe, or from a terminal that gets no control codes.
+
+    One daemon thread reads the stream: nothing has to be joined at exit, a cancelled question eats no line, and the event loop never
+    waits for a line.
+    """
+
+    def __init__(self, stream: TextIO, screen: Screen) -> None:
+        """Take the stream to read, and the screen for the prompt if the stream is a terminal."""
+        self.is_terminal = stream.isatty()
+        self._stream = stream
+        self._screen = screen
+        self._lines: asyncio.Queue[str | None] | None = None
+        self._waiting: asyncio.Future[str | None] | None = None
+        self._interrupted = False
+
+    async def read(self, status: Callable[[], str], suggestion: str, shown: asyncio.Event) -> str | None:
+        """Return the next line without its end, or None at the end of input."""
+        lines = self._started()
+        shown.set()
+        if self.is_terminal:
+            self._screen.raw(f"[{suggestion}] {PROMPT}" if suggestion else PROMPT)
+        self._interrupted = False
+        self._waiting = asyncio.ensure_future(lines.get())
+        try:
+            line = await self._waiting
+        except asyncio.CancelledError:
+            if self._interrupted:
+                raise InterruptedAtPrompt from None
+            raise
+        finally:
+            self._waiting = None
+        if line is None:
+            lines.put_nowait(None)  # the end stays the end, however often it is asked for
+            return None
+        return line.rstrip("\r\n") or suggestion
+
+    def interrupt(self) -> bool:
+        """Let the question that waits end with InterruptedAtPrompt; False where none waits."""
+        if self._waiting is None:
+            return False
+        self._interrupted = True
+        self._waiting.cancel()
+        return True
+
+    def _started(self) -> asyncio.Queue[str | None]:
+        if self._lines is None:
+            self._lines = asyncio.Queue()
+            threading.Thread(target=self._pump, args=(asyncio.get_running_loop(), self._lines), daemon=True).start()
+        return self._lines
+
+    def _pump(self, loop: asyncio.AbstractEventLoop, lines: asyncio.Queue[str | None]) -> None:
+        def put(line: str | None) -> None:
+            # The loop may be closed while this thread still waits for a line.
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(lines.put_nowait, line)
+
+        try:
+            for line in iter(self._stream.readline, ""):
+                put(line)
+        except (OSError, ValueError):
+            pass
+        put(None)
+
+
+class TerminalKeyboard:
+    """A prompt with line editing, history across sessions, and several lines by Alt+Enter or paste."""
+
+    is_terminal = True
+
+    def __init__(self, history: Path) -> None:
+        """Take the file that keeps what was typed; where it cannot be written, the history lives for this session only."""
+        self._history = history
+        self._prompts: PromptSession[str] | None = None
+
+    async def read(self, status: Callable[[], str], suggestion: str, shown: asyncio.Event) -> str | None:
+        """Return what is typed; Enter alone takes the suggestion."""
+        if self._prompts is None:
+            self._prompts = self._make_prompts()
+            self._prompts.app.after_render += lambda _: shown.set()
+        from prompt_toolkit.formatted_text import FormattedText
+
+        try:
+            text = await self._prompts.prompt_async(
+                PROMPT,
+                placeholder=FormattedText([("class:placeholder", f"{suggestion}  (Enter takes it)")]) if suggestion else None,
+                bottom_toolbar=lambda: status() or None,
+                refresh_interval=0.5,
+                handle_sigint=False,  # prompt_toolkit would take our handler away when the prompt ends
+            )
+        except EOFError:
+            return None
+        except KeyboardInterrupt:
+            raise InterruptedAtPrompt from None
+        return text.rstrip() or suggestion
+
+    def interrupt(self) -> bool:
+        """Let a question that waits end with InterruptedAtPrompt (a signal from outside; the key itself is read as a key)."""
+        if self._prompts is None or not self._prompts.app.is_running:
+            return False
+        self._prompts.app.exit(exception=KeyboardInterrupt())
+        return True
+
+    def _make_prompts(self) -> PromptSession[str]:
+        from prompt_toolkit import PromptSession
+        from prompt_toolkit.history import FileHistory, History, InMemoryHistory
+        from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+        from prompt_toolkit.output import ColorDepth
+        from prompt_toolkit.styles import Style
+
+        keys = KeyBindings()
+
+        @keys.add("escape", "enter")
+        def _new_line(event: KeyPressEvent) -> None:
+            event.current_buffer.insert_text("\n")
+
+        history: History
+        try:
+            self._history.parent.mkdir(parents=True, exist_ok=True)
+            self._history.touch(mode=0o600)
+            history = FileHistory(str(self._history))
+        except OSError:
+            history = InMemoryHistory()
+        return PromptSession(
+            history=history,
+            key_bindings=keys,
+            color_depth=ColorDepth.DEPTH_4_BIT,
+            style=Style.from_dict({"placeholder": "fg:ansibrightblack", "bottom-toolbar": "noreverse fg:ansibrightblack"}),
+        )
+
+
+class ScriptedKeyboard:
+    """The demo without a terminal: the script's lines are typed by themselves and shown."""
+
+    is_terminal = False
+
+    def __init__(self, lines: Sequence[str], screen: Screen) -> None:
+        """Take the lines and the screen that shows them."""
+        self._lines: Iterator[str] = iter(lines)
+        self._screen = screen
+
+    async def read(self, status: Callable[[], str], suggestion: str, shown: asyncio.Event) -> str | None:
+        """Return the next line of the script."""
+        shown.set()
+        line = next(self._lines, None)
+        if line is not None:
+            self._screen.print(PROMPT + line)
+        return line
+
+    def interrupt(self) -> bool:
+        """Nothing ever waits here."""
+        return False
+
+
+def open_keyboard(screen: Screen, history: Path, demo_lines: Sequence[str] | None) -> LineKeyboard | TerminalKeyboard | ScriptedKeyboard:
+    """Choose where lines come from: a prompt in a terminal, else the demo's own script, else standard input line by line."""
+    if demo_lines is not None and not sys.stdin.isatty():
+        return ScriptedKeyboard(demo_lines, screen)
+    if sys.stdin.isatty() and screen.control_codes and os.environ.get("TERM", "dumb") != "dumb":
+        return TerminalKeyboard(history)
+    return LineKeyboard(sys.stdin, screen)

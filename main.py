@@ -1,0 +1,66 @@
+"""Multi-Agent Code Generation and Execution: initializes the team and starts the interaction."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from importlib import import_module
+
+from cli.entry import run_program
+from cli.session import Interaction, Program, Session, explain_failure
+from utils.settings import Settings
+
+
+@asynccontextmanager
+async def open_session(settings: Settings, interaction: Interaction) -> AsyncIterator[Session]:
+    """Wire a session: model, engine, agents, team. The container lives as long as the session is open."""
+    await asyncio.to_thread(_import_parts)
+    from agents.code_executor_agent import create_code_executor
+    from agents.code_generator_agent import create_code_generator
+    from agents.model_client import open_model
+    from agents.user_proxy_agent import create_user_proxy
+    from sandbox.session import open_sandbox
+    from teams.recovery import Recovery
+    from teams.software_development_team import SoftwareDevelopmentTeam
+
+    async with open_model(settings, interaction.notify) as model, open_sandbox(settings, interaction.notify) as executor:
+        recovery = Recovery(settings.max_retries)
+        generator = create_code_generator(model, settings)
+        code_executor = create_code_executor(executor)
+        person = create_user_proxy(interaction.ask, recovery.decide)
+        team = SoftwareDevelopmentTeam([generator, code_executor, person], recovery)
+        yield Session(team, lambda error: explain_failure(error, model.last_error or code_executor.last_error))
+
+
+def _import_parts() -> None:
+    """Import what takes most of a second, in a thread, while the person types."""
+    for name in ("agents.resilient_client", "agents.scripted_model", "cli.transcript", "teams.software_development_team"):
+        import_module(name)
+
+
+def check_model(settings: Settings) -> str:
+    """Return the model's name, or raise ModelError where there is none to ask."""
+    from agents.model_client import describe_model
+    from agents.model_providers import choose_model
+
+    if not settings.demo:
+        choose_model(settings)
+    return describe_model(settings)[1]
+
+
+def demo_scenes() -> Sequence[Sequence[str]]:
+    """Return what a person types in the demo, scene by scene."""
+    from agents.demo_scenes import SCENES
+
+    return [(scene.task, *scene.replies) for scene in SCENES]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program and return its exit status."""
+    return run_program(Program(open_session, check_model, demo_scenes), argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,96 @@
+"""The team: the agents take turns in a round robin until a word ends the talk, a step is stopped, or the model fails."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from typing import Any
+
+from autogen_agentchat.base import ChatAgent, TaskResult
+from autogen_agentchat.messages import BaseAgentEvent, BaseChatMessage, TextMessage
+from autogen_agentchat.teams import RoundRobinGroupChat
+from autogen_core import CancellationToken
+
+from agents import code_executor_agent, code_generator_agent, user_proxy_agent
+from agents.code_generator_agent import word_of_the_generator
+from teams.recovery import Recovery
+from teams.termination import SpokenWordTermination, word_of_the_person
+from utils.words import APPROVE, STOP
+
+TASK_SOURCE = "user"
+_MANAGER = "RoundRobinGroupChatManager"
+_STOPPED_STEP = "(I stopped the step before this message; it did not finish.)"
+
+
+class SoftwareDevelopmentTeam:
+    """Three agents, or more, that take turns; the conversation is kept from one task to the next.
+
+    AutoGen's RoundRobinGroupChat is dead after a cancelled turn or an agent's exception, and after any other end it goes on with the
+    next in turn where a new task is for the generator. So each run gets a RoundRobinGroupChat of its own, made from the state that
+    the run before left behind: there is one way to begin, whatever happened.
+    """
+
+    def __init__(self, participants: Sequence[ChatAgent], recovery: Recovery) -> None:
+        """Take the agents in the order of their turns, the generator first, and the policy for failed runs."""
+        self.recovery = recovery
+        self._participants = list(participants)
+        self._state: Mapping[str, Any] | None = None
+        self._was_stopped = False
+
+    async def run_stream(
+        self, message: str | None, cancellation_token: CancellationToken
+    ) -> AsyncGenerator[BaseAgentEvent | BaseChatMessage | TaskResult, None]:
+        """Yield everything that the agents say and do about the message, the TaskResult last.
+
+        `stop_reason` of the TaskResult is the word that ended the talk, and its last message's source is who said it. None as the message
+        asks the generator again. Cancelling the token ends the run with CancelledError; what was said until then is kept.
+        """
+        self.recovery.start_again()
+        team = self._build()
+        if self._state is not None:
+            await team.load_state(self._state)
+        try:
+            async for event in team.run_stream(task=self._task(message), cancellation_token=cancellation_token):
+                yield event
+        finally:
+            self._was_stopped = cancellation_token.is_cancelled()
+            self._state = _ready_for_next_message(await team.save_state())
+
+    def messages(self) -> list[Mapping[str, Any]]:
+        """Return every message of the conversation so far, oldest first, as AutoGen dumps them."""
+        return [] if self._state is None else list(self._state["agent_states"][_MANAGER]["message_thread"])
+
+    def _task(self, message: str | None) -> list[BaseChatMessage] | None:
+        if message is None:
+            return None
+        note = [TextMessage(source=TASK_SOURCE, content=_STOPPED_STEP)] if self._was_stopped else []
+        return [*note, TextMessage(source=TASK_SOURCE, content=message)]
+
+    def _build(self) -> RoundRobinGroupChat:
+        approved = SpokenWordTermination(APPROVE, {user_proxy_agent.NAME: word_of_the_person})
+        stopped = SpokenWordTermination(STOP, {user_proxy_agent.NAME: word_of_the_person, code_generator_agent.NAME: word_of_the_generator})
+        return RoundRobinGroupChat(
+            list(self._participants),
+            termination_condition=approved | stopped,
+            custom_message_types=list(code_executor_agent.EVENTS),
+        )
+
+
+def _ready_for_next_message(saved: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn a state saved after any end into one from which the generator speaks next.
+
+    An agent that was stopped or failed in the middle of its turn has the messages of that turn twice: in its model context, where it
+    copied them before the model was called, and in the buffer of messages not yet seen. The second copy is dropped.
+    """
+    state: dict[str, Any] = json.loads(json.dumps(saved))
+    for name, agent in state["agent_states"].items():
+        if name == _MANAGER:
+            agent["next_speaker_index"] = 0
+            agent["current_turn"] = 0
+            continue
+        buffered = agent.get("message_buffer") or []
+        context = ((agent.get("agent_state") or {}).get("llm_context") or {}).get("messages") or []
+        seen = [(message.get("source"), message.get("content")) for message in context[-len(buffered) :]] if buffered else []
+        if buffered and seen == [(message["source"], message["content"]) for message in buffered]:
+            agent["message_buffer"] = []
+    return state

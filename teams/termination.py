@@ -1,0 +1,54 @@
+"""The words that end the talk, told apart by who said them and where."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from autogen_agentchat.base import TerminatedException
+from autogen_agentchat.conditions import TextMentionTermination
+from autogen_agentchat.messages import BaseAgentEvent, BaseChatMessage, StopMessage, TextMessage
+
+from utils.words import spoken_word
+
+
+class SpokenWordTermination(TextMentionTermination):
+    """End the talk when somebody who may say the word says it, and nothing else.
+
+    TextMentionTermination looks for a substring in every message, so that "do NOT APPROVE" approves, code that holds STOPWORDS stops,
+    and a program that prints APPROVE approves itself. Here each speaker who may end the talk has a function that reads the word
+    out of a message of theirs, and nobody else's messages are looked at.
+    """
+
+    def __init__(self, word: str, speakers: dict[str, Callable[[str], str | None]]) -> None:
+        """Take the word and, for each agent that may say it, how the word is read out of its message."""
+        super().__init__(word, sources=list(speakers))
+        self._word = word
+        self._speakers = speakers
+        self._ended = False
+
+    @property
+    def terminated(self) -> bool:
+        """Whether the word has been said since the last reset."""
+        return self._ended
+
+    async def __call__(self, messages: Sequence[BaseAgentEvent | BaseChatMessage]) -> StopMessage | None:
+        """Return a StopMessage whose content is the word and whose source is the speaker, if it was said."""
+        if self._ended:
+            raise TerminatedException("Termination condition has already been reached")
+        for message in messages:
+            read = self._speakers.get(message.source)
+            if read is None or not isinstance(message, TextMessage) or "automatic" in message.metadata:
+                continue
+            if read(message.content) == self._word:
+                self._ended = True
+                return StopMessage(content=self._word, source=message.source)
+        return None
+
+    async def reset(self) -> None:
+        """Forget that the word was said."""
+        self._ended = False
+
+
+def word_of_the_person(text: str) -> str | None:
+    """Return the word that the person's message is, where it is nothing but the word."""
+    return spoken_word(text)

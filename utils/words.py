@@ -1,0 +1,32 @@
+"""The two words that end the talk, and how a message is read for them."""
+
+from __future__ import annotations
+
+import re
+
+APPROVE = "APPROVE"
+STOP = "STOP"
+WORDS = (APPROVE, STOP)
+
+
+def spoken_word(text: str) -> str | None:
+    """Return APPROVE or STOP where the text is that word alone, in any case, with or without punctuation; else None."""
+    bare = re.sub(r"[\W_]+", " ", text).strip().upper()
+    return bare if bare in WORDS else None
+
+
+def mentioned_words(text: str) -> tuple[str, ...]:
+    """Return the words that stand among others in the text ("APPROVE but rename it"): the person has to say which is meant.
+
+    A word counts only as it is asked for, in capitals, or as the first word of the message, so that ordinary prose
+    ("please stop printing the header") is taken for what it is.
+    """
+    if spoken_word(text):
+        return ()
+    found = []
+    for word in WORDS:
+        in_capitals = re.search(rf"\b{word}\b", text)
+        begins = re.match(rf"\W*{word}\b", text, re.IGNORECASE)
+        if in_capitals or begins:
+            found.append(word)
+    return tuple(found)
