@@ -27,7 +27,7 @@ _TOO_LONG = re.compile(r"context_length|context length|context window|prompt is 
 _FILTERED = re.compile(r"content_filter|content management policy|content_policy", re.I)
 _NO_SUCH_MODEL = re.compile(
     r"model_not_found|DeploymentNotFound|model.{0,80}(not (found|exist|a valid)|does ?n[o']t exist|invalid|unknown)"
-    r"|(unknown|invalid|no such) model|(not a valid) model",
+    r"|(unknown|invalid|no such) model|\bmodel: \S",
     re.I | re.S,
 )
 
@@ -86,6 +86,8 @@ def explain_model_error(error: BaseException, choice: ModelChoice, timeout: floa
         "detail": detail,
     }
     message, hint = _WORDS[kind]
+    if kind == "unknown-model" and choice.provider == "ollama":
+        hint = "Fetch it with `ollama pull {model}`, or set MODEL (--model) to one of `ollama list`."
     return ModelError(message.format(**facts), hint.format(**facts), kind=kind)
 
 

@@ -83,6 +83,7 @@ class Recorder:
     def __init__(self) -> None:
         """Start with nothing seen."""
         self.seen = Seen()
+        self.sdk: Any = None
         self._stream: Any = None
 
     def reset(self) -> None:
@@ -113,6 +114,13 @@ class Recorder:
         if stream is not None:
             await (stream.aclose() if hasattr(stream, "aclose") else stream.close())
 
+    async def close(self) -> None:
+        """Close the connections of the SDK's client: AutoGen's client for Ollama does not."""
+        await self.release()
+        if self.sdk is not None:
+            # Older releases of ollama have no close() of their own.
+            await (self.sdk.close() if hasattr(self.sdk, "close") else self.sdk._client.aclose())
+
 
 async def _check_content_type(stream: Any) -> None:
     # The SDKs take a web page for a stream without events, which is an empty answer.
@@ -131,15 +139,16 @@ class OpenAISDK:
         """Take the SDK's client and the recorder that follows its streams."""
         self._sdk = sdk
         self._recorder = recorder
+        recorder.sdk = sdk
         self.chat = SimpleNamespace(completions=SimpleNamespace(create=self._create))
-        self.close = sdk.close
 
     async def _create(self, **request: Any) -> Any:
         try:
             stream = await self._sdk.chat.completions.create(**request)
         except Exception as error:
             # Some servers know nothing of stream_options; then the tokens stay uncounted, but the answer comes.
-            if getattr(error, "status_code", 0) not in (400, 422) or "stream_options" not in str(error):
+            said = f"{error} {getattr(error, 'body', '')}"
+            if getattr(error, "status_code", 0) not in (400, 422) or "stream_options" not in said:
                 raise
             del request["stream_options"]
             stream = await self._sdk.chat.completions.create(**request)
@@ -170,8 +179,8 @@ class AnthropicSDK:
         """Take the SDK's client and the recorder that follows its streams."""
         self._sdk = sdk
         self._recorder = recorder
+        recorder.sdk = sdk
         self.messages = SimpleNamespace(create=self._create)
-        self.close = sdk.close
 
     async def _create(self, **request: Any) -> Any:
         # AutoGen always sends the service's own default, which newer models refuse.
@@ -203,6 +212,7 @@ class OllamaSDK:
         """Take the SDK's client and the recorder that follows its streams."""
         self._sdk = sdk
         self._recorder = recorder
+        recorder.sdk = sdk
 
     async def chat(self, **request: Any) -> Any:
         """Ask for an answer, streamed."""

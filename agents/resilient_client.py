@@ -195,7 +195,7 @@ class ResilientClient(ChatCompletionClient):
 
     async def close(self) -> None:
         """Close the connections to the service."""
-        await self._inner.close()
+        await self._recorder.close()
 
     def actual_usage(self) -> RequestUsage:
         """Tokens of every request so far, as the service counted them."""

@@ -66,7 +66,7 @@ class Request:
     """One request as it arrived."""
 
     path: str
-    headers: Mapping[str, str]
+    headers: Mapping[str, str]  # names in lower case
     body: dict[str, Any]
 
     @property
@@ -159,7 +159,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Answer one request to the model."""
         body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))))
-        answer = self._endpoint.take(Request(self.path, dict(self.headers.items()), body))
+        answer = self._endpoint.take(Request(self.path, {name.lower(): value for name, value in self.headers.items()}, body))
         protocol = protocols.protocol_of(self.path)
         if answer.drop:
             self.close_connection = True
