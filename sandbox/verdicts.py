@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from utils.docker_utils import Limits
+from utils.text import shorten
 
 MODEL_CHARACTERS = 16 * 1024
 _TIMED_OUT = (124, 137, 143)  # how timeout(1) ends: TERM was enough, KILL was needed, and some other implementations
@@ -166,21 +167,13 @@ def tell_model(run: ProgramRun, limits: Limits) -> str:
         lines.append("The program printed nothing.")
         return "\n".join(f"[sandbox] {line}" for line in lines)
     lines.append("What the program printed follows, to the end of this message:")
-    return "\n".join(f"[sandbox] {line}" for line in lines) + "\n" + shorten(run.output)
+    return "\n".join(f"[sandbox] {line}" for line in lines) + "\n" + shorten(run.output, MODEL_CHARACTERS)
 
 
 def _hints(run: ProgramRun) -> list[str]:
     if run.verdict is Verdict.FAILED and "EOFError" in run.output[-2000:]:
         return [NO_KEYBOARD]
     return []
-
-
-def shorten(text: str, limit: int = MODEL_CHARACTERS) -> str:
-    """Cut the middle out of a text longer than the limit, saying how many characters went."""
-    if len(text) <= limit:
-        return text
-    half = limit // 2
-    return f"{text[:half]}\n[... {len(text) - 2 * half} characters cut ...]\n{text[-half:]}"
 
 
 def size(number: int) -> str:
