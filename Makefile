@@ -1,0 +1,56 @@
+# Each command sets up what is missing first: the virtual environment, and for run, demo and test a Docker engine and an image.
+#   make PYTHON=/path/to/python3 ...    choose the interpreter
+#   make run ARGS="..."                 hand arguments to main.py (demo likewise)
+#   make test ARGS="..."                hand arguments to pytest
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PY := .venv/bin/python
+SOURCES := main.py agents cli sandbox teams utils tests
+# The image that the settings name, or the one that the script had to build where no registry answers. It is told to the program as a
+# setting, so that what runs is what is shown.
+NAMED_IMAGE = $(PY) -c 'import os, dotenv; print(os.environ.get("SANDBOX_IMAGE") or dotenv.dotenv_values(".env").get("SANDBOX_IMAGE") or "")'
+WITH_IMAGE = image=$$(SANDBOX_IMAGE="$$($(NAMED_IMAGE))" bash tests/engine.sh) && export SANDBOX_IMAGE="$$image"
+
+.PHONY: help run demo test check lint docs bench soak clean chosen-python
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
+
+run: .venv/run.stamp ## start a session (needs a model's key, see .env.example)
+	@$(WITH_IMAGE) && exec $(PY) main.py $(ARGS)
+
+demo: .venv/run.stamp ## start a session with a scripted model: no key needed
+	@$(WITH_IMAGE) && exec $(PY) main.py --demo $(ARGS)
+
+test: lint ## run every check and test, those on a real Docker engine too
+	@$(WITH_IMAGE) && exec $(PY) -m pytest $(ARGS)
+
+check: lint ## run the checks and tests that need no Docker engine
+	@$(PY) -m pytest -q -m "not engine" $(ARGS)
+
+lint: .venv/dev.stamp ## check style, format and types
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+
+docs: .venv/dev.stamp ## write the tables of README.md anew from the code
+	@$(PY) -m tests.docs
+
+bench: .venv/dev.stamp ## measure against the plain AutoGen program, side by side
+	@$(WITH_IMAGE) && exec $(PY) -m tests.bench $(ARGS)
+
+soak: .venv/dev.stamp ## run many tasks in a row and watch what is left behind
+	@$(WITH_IMAGE) && exec $(PY) -m tests.soak $(ARGS)
+
+clean: ## remove the virtual environment and caches (not the workspace)
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache
+	find $(SOURCES) -name __pycache__ -prune -exec rm -rf {} +
+
+# A stamp says that the environment holds what the files named then; PYTHON= looks again.
+.venv/run.stamp: requirements.txt $(if $(PYTHON),chosen-python)
+	@PYTHON="$(PYTHON)" bash tests/python.sh .venv requirements.txt
+	@touch $@
+
+.venv/dev.stamp: requirements.txt requirements-dev.txt $(if $(PYTHON),chosen-python)
+	@PYTHON="$(PYTHON)" bash tests/python.sh .venv requirements-dev.txt
+	@touch .venv/run.stamp $@

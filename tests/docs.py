@@ -1,0 +1,98 @@
+"""Writes the tables of README.md from the code: `make docs`. The tests compare them."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields
+from pathlib import Path
+
+from agents.model_providers import PROVIDERS
+from cli.arguments import COMMANDS, SWITCHES
+from cli.commands import COMMANDS as SLASH_COMMANDS
+from sandbox.languages import LANGUAGES
+from sandbox.verdicts import size
+from utils.docker_utils import Limits
+from utils.errors import ExitStatus
+from utils.settings import SETTINGS
+
+README = Path(__file__).parent.parent / "README.md"
+_MARKED = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_EXIT_STATUSES = {
+    ExitStatus.DONE: "approved, or the session was left normally",
+    ExitStatus.NOT_DONE: "stopped, still failing, or a limit was reached",
+    ExitStatus.USAGE: "wrong usage, or a wrong setting",
+    ExitStatus.MODEL: "no answer from the model: key, quota, network, name",
+    ExitStatus.ENGINE: "no container engine, or no image",
+    ExitStatus.INTERRUPTED: "interrupted",
+}
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
+
+
+def _code(text: str | None) -> str:
+    return f"`{text}`" if text else ""
+
+
+def _commands() -> str:
+    rows = [("", "the same as `chat`"), *COMMANDS.items()]
+    switches = [(_code(name), meaning) for name, meaning in SWITCHES.items()]
+    typed = [(_code(f"python main.py {name}".strip()), meaning) for name, meaning in rows]
+    return _table(["command or switch", "meaning"], [*typed, *switches])
+
+
+def _slash_commands() -> str:
+    return _table(["command", "meaning"], [(_code(f"/{name}"), meaning) for name, meaning in SLASH_COMMANDS.items()])
+
+
+def _settings() -> str:
+    rows = [(_code(s.variable), _code(s.flag), _code(s.default), s.meaning) for s in SETTINGS]
+    return _table(["setting", "flag", "default", "meaning"], rows)
+
+
+def _exit_statuses() -> str:
+    return _table(["status", "meaning"], [(str(int(status)), _EXIT_STATUSES[status]) for status in ExitStatus])
+
+
+def _limits() -> str:
+    comments = dict(re.findall(r"^    (\w+): .*?  # (.*)$", inspect.getsource(Limits), re.MULTILINE))
+    return _table(
+        ["limit", "default", "meaning"], [(_code(f.name), _amount(f.default, comments[f.name]), comments[f.name]) for f in fields(Limits)]
+    )
+
+
+def _amount(value: object, comment: str) -> str:
+    return size(value) if isinstance(value, int) and comment.startswith("bytes") else str(value)
+
+
+def _languages() -> str:
+    return _table(["language", "a fence may say"], [(lang.name, ", ".join(map(_code, lang.aliases))) for lang in LANGUAGES])
+
+
+def _providers() -> str:
+    rows = [(_code(name), _code(p.key_name), _code(p.url_name), _code(p.model)) for name, p in PROVIDERS.items()]
+    return _table(["`MODEL_PROVIDER`", "key", "address", "default of `MODEL`"], rows)
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "commands": _commands,
+    "slash-commands": _slash_commands,
+    "settings": _settings,
+    "exit-statuses": _exit_statuses,
+    "limits": _limits,
+    "languages": _languages,
+    "providers": _providers,
+}
+
+
+def render(text: str) -> str:
+    """Return the text with each marked table as the code has it now."""
+    return _MARKED.sub(lambda found: f"{found[1]}{TABLES[found[2]]()}{found[3]}", text)
+
+
+if __name__ == "__main__":
+    README.write_text(render(README.read_text("utf-8")), "utf-8")

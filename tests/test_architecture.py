@@ -1,0 +1,178 @@
+"""The architecture, as rules that a change can break."""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import subprocess
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+# From the top down: each may import those that stand behind it. history stands beside the agents and imports utils alone.
+LAYERS = ("main", "cli", "teams", "agents", "sandbox", "utils")
+MAY_IMPORT = {layer: set(LAYERS[number + 1 :]) for number, layer in enumerate(LAYERS)}
+MAY_IMPORT["history"] = {"utils"}
+MAY_IMPORT["main"].add("history")
+MAY_IMPORT["cli"].add("history")
+# Each outside library has one owner, so that replacing it touches one place. An owner is a package or a file.
+OWNERS = {
+    "docker": {"sandbox", "utils/docker_utils.py"},
+    "rich": {"cli"},
+    "prompt_toolkit": {"cli"},
+    "sqlite3": {"history"},
+    "dotenv": {"utils/settings.py"},
+    "markdown_it": {"utils/code_blocks.py"},
+    "openai": {"agents"},
+    "anthropic": {"agents"},
+    "ollama": {"agents"},
+    "autogen_agentchat": {"agents", "teams", "main.py", "cli/transcript.py"},
+    "autogen_core": {"agents", "teams", "sandbox", "main.py", "cli/transcript.py"},
+    "autogen_ext": {"agents", "sandbox", "main.py"},
+}
+TOP_LEVEL = {
+    *("agents", "cli", "history", "sandbox", "teams", "tests", "utils", "main.py"),
+    *(".ci", ".env.example", ".gitignore", "CHANGELOG.md", "LICENSE", "Makefile", "README.md"),
+    *("pyproject.toml", "requirements.txt", "requirements-dev.txt"),
+}
+LONGEST_FILE = 250  # lines of code
+LONGEST_FUNCTION = 40
+MODULES = [ROOT / "main.py", *(file for name in sorted(MAY_IMPORT) for file in sorted((ROOT / name).glob("**/*.py")))]
+PROSE = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER, tokenize.ENCODING}
+
+each_module = pytest.mark.parametrize("module", MODULES, ids=lambda file: str(file.relative_to(ROOT)))
+
+
+def package(module: Path) -> str:
+    return module.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def imports(tree: ast.AST) -> Iterator[str]:
+    """Yield the full name of every module that is imported, wherever the import stands."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports name the whole path"
+            yield str(node.module)
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def parse(module: Path) -> ast.Module:
+    return ast.parse(module.read_text("utf-8"))
+
+
+def project_files() -> list[Path]:
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True
+    ).stdout.decode()
+    return [ROOT / name for name in listed.split("\0") if name and (ROOT / name).is_file()]
+
+
+def docstring_lines(tree: ast.AST) -> set[int]:
+    lines: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            lines |= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+    return lines
+
+
+def code_lines(source: str) -> set[int]:
+    """Return the numbers of the lines that hold code: no blank line, comment or docstring."""
+    lines: set[int] = set()
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type not in PROSE:
+            lines |= set(range(token.start[0], token.end[0] + 1))
+    return lines - docstring_lines(ast.parse(source))
+
+
+def long_functions(source: str) -> list[str]:
+    lines = code_lines(source)
+    functions = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return [f.name for f in functions if len(lines & set(range(f.lineno, (f.end_lineno or 0) + 1))) > LONGEST_FUNCTION]
+
+
+@each_module
+def test_imports_point_down(module: Path) -> None:
+    ours = {name.split(".")[0] for name in imports(parse(module))} & {*MAY_IMPORT, "tests"}
+    assert ours - {package(module)} <= MAY_IMPORT[package(module)]
+
+
+@each_module
+def test_outside_libraries_have_one_owner(module: Path) -> None:
+    places = {package(module), str(module.relative_to(ROOT))}
+    outside = {name.split(".")[0] for name in imports(parse(module))} & OWNERS.keys()
+    assert [library for library in sorted(outside) if not places & OWNERS[library]] == []
+
+
+def test_every_module_of_utils_is_used_by_two_packages() -> None:
+    given = {"docker_utils", "code_blocks"}  # their place is part of the layout that was asked for
+    users: dict[str, set[str]] = {}
+    for module in MODULES:
+        for name in imports(parse(module)):
+            users.setdefault(name, set()).add(package(module))
+    drawer = {f.stem: users.get(f"utils.{f.stem}", set()) - {"utils"} for f in (ROOT / "utils").glob("[!_]*.py")}
+    assert {stem: found for stem, found in drawer.items() if len(found) < 2 and stem not in given} == {}
+
+
+@each_module
+def test_every_module_has_its_test_file(module: Path) -> None:
+    assert module.stem == "__init__" or (ROOT / "tests" / f"test_{module.stem}.py").is_file()
+
+
+@each_module
+def test_files_and_functions_are_short(module: Path) -> None:
+    source = module.read_text("utf-8")
+    assert len(code_lines(source)) <= LONGEST_FILE
+    assert long_functions(source) == []
+
+
+def public_things(node: ast.Module | ast.ClassDef) -> Iterator[ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef]:
+    yield node
+    for inner in node.body:
+        if isinstance(inner, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and not inner.name.startswith("_"):
+            yield from public_things(inner) if isinstance(inner, ast.ClassDef) else (inner,)
+
+
+@each_module
+def test_every_public_thing_has_a_docstring(module: Path) -> None:
+    for thing in public_things(parse(module)):
+        name = getattr(thing, "name", module.stem)
+        docstring = ast.get_docstring(thing)
+        assert docstring, name
+        assert docstring.split("\n")[0].endswith((".", ":")), f"{name}: the first line is no sentence"
+
+
+def test_the_top_level_holds_only_what_the_design_allows() -> None:
+    assert {file.relative_to(ROOT).parts[0] for file in project_files()} <= TOP_LEVEL
+
+
+def test_no_file_names_a_folder_of_somebodys_machine() -> None:
+    own = re.compile(rf"(?<![\w.])(?:/home/(?!sandbox\b)|/Users/|/root/|{re.escape('/work')}/|[A-Z]:\\Users\\)[\w.]")
+    assert own.search("see /home/" + "jo/x")
+    assert not own.search("/home/sandbox and /workspace/x")
+    found = {}
+    for file in project_files():
+        lines = [line for line in file.read_text("utf-8", errors="replace").splitlines() if own.search(line)]
+        if lines and file != Path(__file__):
+            found[str(file.relative_to(ROOT))] = lines
+    assert found == {}
+
+
+def test_tests_rarely_patch() -> None:
+    tests = [file.read_text("utf-8") for file in (ROOT / "tests").glob("*.py")]
+    patches = sum(len(re.findall(r"\bmock\.patch|monkeypatch\.setattr", text)) for text in tests)
+    count = sum(len(re.findall(r"^(?:async )?def test_", text, re.MULTILINE)) for text in tests)
+    assert patches * 20 <= count
+
+
+def test_the_rules_notice_what_they_forbid() -> None:
+    body = "    x = 1\n" * LONGEST_FUNCTION
+    assert long_functions(f'def f():\n    """Say."""\n{body}') == ["f"]
+    assert long_functions(f'def f():\n    """Say."""\n    # why\n\n{body[10:]}') == []
+    assert list(imports(ast.parse("def f():\n    from a.b import c"))) == ["a.b", "a.b.c"]
+    assert code_lines('"""Doc."""\n\nx = """a\nb"""  # why\n# why\n') == {3, 4}
