@@ -7,7 +7,7 @@ import itertools
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import docker
 
@@ -58,9 +58,8 @@ class SandboxContainer:
         self._lock = threading.Lock()
         self._questions = itertools.count(1)
         self._frames = Frames()
-        lifetime = str(request.limits.lifetime)
-        command = ("timeout", "-s", "KILL", lifetime, "/bin/sh", "-c", _MONITOR)
-        self.id = create_container(client, replace(request, command=command))
+        command = ("timeout", "-s", "KILL", str(request.limits.lifetime), "/bin/sh", "-c", _MONITOR)
+        self.id = create_container(client, request, command)
         line: Connection | None = None
         try:
             # Attached before it starts, so that there is no moment in which it runs and is not tied to us.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
@@ -21,21 +20,16 @@ from autogen_ext.code_executors.docker._docker_code_executor import DockerComman
 from docker.types import DeviceRequest
 from typing_extensions import Self
 
-from sandbox.container import Counters, SandboxContainer
-from sandbox.exec_stream import Command
-from sandbox.file_names import HostNames, header_name
-from sandbox.file_transfer import LeftOut, Listing, choose, list_files, mirror
+from sandbox.file_names import header_name
+from sandbox.file_transfer import LeftOut
 from sandbox.host_folder import HostFolder
 from sandbox.languages import ALIASES, BY_NAME, find_language
-from sandbox.program import Job, NotStarted, not_run, run_program
-from sandbox.verdicts import Ended, ProducedFile, ProgramRun, Verdict, tell_person
-from utils.docker_utils import ContainerRequest, Limits, connect_engine, unique_name
-from utils.errors import ContainerLost, EngineError
+from sandbox.program import Job
+from sandbox.runner import Runner
+from sandbox.verdicts import ProducedFile, ProgramRun, Verdict, tell_person
+from utils.docker_utils import ContainerRequest, Limits, unique_name
 
 Result = TypeVar("Result")
-STATE_LOST = "the container had to be replaced: files and packages from before are gone in it"
-_LOG = logging.getLogger(__name__)
-_INIT = ("/bin/sh", "-c", 'exec timeout -k 2 "$2" /bin/sh -c "$1" </dev/null 2>&1', "sh")
 _THREADS = 4  # one reads a program's output, the others kill, list and remove meanwhile
 
 
@@ -100,16 +94,16 @@ class SandboxExecutor(DockerCommandLineCodeExecutor):
             delete_tmp_files=delete_tmp_files,
         )
         self.session = session
-        self.left_out: tuple[LeftOut, ...] = ()  # by the last collect_files: what was not mirrored, and why
-        self._named = container_name is not None
-        self._given_client = client
-        self._client: docker.APIClient | None = None
-        self._sandbox: SandboxContainer | None = None
+        self._client = client
+        self._runner: Runner | None = None
         self._threads: ThreadPoolExecutor | None = None
-        self._busy = threading.RLock()  # one program, listing or replacement of the container at a time, from whatever event loop
         self._stops: set[threading.Event] = set()
-        self._names = HostNames()
-        self._known = Listing({})
+        self._functions_in = 0  # the number of the container that has the functions
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """What the last collect_files did not mirror, and why."""
+        return () if self._runner is None else self._runner.left_out
 
     # --- AutoGen's contract ---------------------------------------------------------------------------------------------------
 
@@ -120,22 +114,23 @@ class SandboxExecutor(DockerCommandLineCodeExecutor):
         if self._work_dir is None and self._temp_dir is None:
             self._temp_dir = tempfile.TemporaryDirectory(prefix="sandbox-", ignore_cleanup_errors=True)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="sandbox")
+        self._runner = Runner(self._request(), lambda: HostFolder(self.work_dir), self._client, self._init_command or "")
         self._running = True
         try:
-            await self._in_thread(self._start_container)
+            await self._in_thread(self._runner.start)
         except BaseException:
             await self.stop()
             raise
 
     async def stop(self) -> None:
         """Kill what runs and remove the container; nothing happens when it is stopped or gone already."""
-        if not self._running:
+        if not self._running or self._runner is None:
             return
         self._running = False
         for stop in tuple(self._stops):
             stop.set()
         try:
-            await self._in_thread(self._stop_container_now)
+            await self._in_thread(self._runner.stop)
         finally:
             if self._threads is not None:
                 self._threads.shutdown(wait=False)
@@ -146,12 +141,11 @@ class SandboxExecutor(DockerCommandLineCodeExecutor):
 
     async def restart(self) -> None:
         """Replace the container by a new one: processes, files and packages in it are gone; what was mirrored stays."""
-        self._check_running()
-        await self._in_thread(self._replace_container)
+        await self._in_thread(self._current().start)
 
     async def execute_code_blocks(self, code_blocks: list[CodeBlock], cancellation_token: CancellationToken) -> CommandLineCodeResult:
         """Run the blocks in order up to the first that fails, and mirror the files they made to `work_dir`."""
-        self._check_running()
+        runner = self._current()
         if not code_blocks:
             raise ValueError("No code blocks to execute.")
         outputs: list[str] = []
@@ -160,7 +154,8 @@ class SandboxExecutor(DockerCommandLineCodeExecutor):
         for block in code_blocks:
             run = await self.run_block(block, cancellation_token)
             outputs.append(_as_text(run, self.limits))
-            code_file = code_file or self._code_file(run)
+            name = runner.host_name(run.file_name) if run.file_name else None
+            code_file = code_file or (str(self.work_dir / name) if name else None)
             code = 0 if run.verdict is Verdict.OK else run.exit_code or 1
             if code:
                 break
@@ -176,8 +171,7 @@ class SandboxExecutor(DockerCommandLineCodeExecutor):
 
         A program that fails is a result. EngineError means that nothing could be run.
         """
-        self._check_running()
-        if not self._setup_functions_complete:
+        if self._functions and self._functions_in != self._current().number:
             await self._setup_functions(cancellation_token)
         try:
             job = self._job(block)
@@ -188,23 +182,24 @@ class SandboxExecutor(DockerCommandLineCodeExecutor):
     async def collect_files(self) -> list[ProducedFile]:
         """Kill what still runs, and mirror the files that are new or changed since the last call; see `left_out` for the others.
 
-        ContainerLost when the container is gone.
+        It never raises for what the engine does: what could not be had is in `left_out`.
         """
-        self._check_running()
-        return await self._in_thread(self._collect)
+        return await self._in_thread(self._current().collect)
 
     # --- From the event loop to a thread --------------------------------------------------------------------------------------
 
-    def _check_running(self) -> None:
-        if not self._running:
-            raise ValueError("Container is not running. Must first be started with either start or a context manager.")
+    def _current(self) -> Runner:
+        if not self._running or self._runner is None:
+            raise ValueError("the executor is not running: start it, or use it as a context manager")
+        return self._runner
 
     async def _in_thread(self, work: Callable[[], Result]) -> Result:
         if self._threads is None:
-            raise ValueError("Container is not running. Must first be started with either start or a context manager.")
+            raise ValueError("the executor is not running: start it, or use it as a context manager")
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     async def _run_job(self, job: Job, token: CancellationToken, on_output: Callable[[str], None] | None = None) -> ProgramRun:
+        runner = self._current()
         stop = threading.Event()
         self._stops.add(stop)
         token.add_callback(stop.set)
@@ -214,7 +209,7 @@ class SandboxExecutor(DockerCommandLineCodeExecutor):
             if on_output is not None and text:
                 loop.call_soon_threadsafe(on_output, text)
 
-        running = asyncio.ensure_future(self._in_thread(lambda: self._run(job, stop, show)))
+        running = asyncio.ensure_future(self._in_thread(lambda: runner.run(job, stop, show)))
         try:
             return await asyncio.shield(running)
         except asyncio.CancelledError:
@@ -227,116 +222,7 @@ class SandboxExecutor(DockerCommandLineCodeExecutor):
         finally:
             self._stops.discard(stop)
 
-    # --- In a thread ----------------------------------------------------------------------------------------------------------
-
-    def _run(self, job: Job, stop: threading.Event, show: Callable[[str], None]) -> ProgramRun:
-        with self._busy:
-            self._save(job)
-            notes: tuple[str, ...] = ()
-            reason = ""
-            for attempt in range(3):
-                if stop.is_set():
-                    return not_run(job, Verdict.CANCELLED, *notes)
-                counters = self._alive()
-                if counters is None:
-                    notes = (STATE_LOST,)
-                    counters = self._replace_container()
-                try:
-                    run, outcome = run_program(self._existing(), job, self.limits, counters, stop, show)
-                except NotStarted as error:
-                    reason = str(error)
-                    if attempt == 1:  # once, a sandbox full of dying processes may refuse a new one; twice, it is broken
-                        self._drop_container()
-                    continue
-                if outcome.stuck:
-                    self._drop_container()
-                    notes += (STATE_LOST,)
-                return replace(run, notes=notes + run.notes)
-            raise ContainerLost(f"the sandbox could not start the program: {reason}", "try again, or restart the container engine")
-
-    def _alive(self) -> Counters | None:
-        return None if self._sandbox is None else self._sandbox.counters()
-
-    def _existing(self) -> SandboxContainer:
-        if self._sandbox is None:
-            raise ContainerLost("there is no container", "start the executor again")
-        return self._sandbox
-
-    def _start_container(self) -> Counters:
-        with self._busy:
-            if self._client is None:
-                self._client = self._given_client or connect_engine()
-            if not self._named:
-                self.container_name = unique_name()
-            self._sandbox = SandboxContainer(self._client, self._request())
-            self._known = Listing({})
-            if self._functions:
-                self._setup_functions_complete = False
-            if self._init_command:
-                self._run_init_command(self._init_command)
-            counters = self._sandbox.counters()
-            if counters is None:
-                raise ContainerLost("the container ended as soon as it was started", f"check the image {self._image}")
-            return counters
-
-    def _request(self) -> ContainerRequest:
-        return ContainerRequest(
-            image=self._image,
-            name=self.container_name,
-            command=(),
-            limits=self.limits,
-            session=self.session,
-            binds=self._extra_volumes,
-            hosts=self._extra_hosts,
-            devices=self._device_requests or (),
-            remove_when_stopped=self._auto_remove,
-            tied_to_us=self._stop_container,
-        )
-
-    def _run_init_command(self, init_command: str) -> None:
-        argv = [*_INIT, init_command, str(self.limits.timeout)]
-        outcome = self._existing().run(Command(argv, output_limit=self.limits.output, seconds=self.limits.timeout + 5))
-        if outcome.ended is not Ended.EXIT or outcome.exit_code != 0:
-            said = outcome.output.decode("utf-8", "replace").strip()[-500:]
-            raise EngineError(f"the init command failed (exit code {outcome.exit_code}): {said}", "correct init_command")
-        self._collect()
-
-    def _replace_container(self) -> Counters:
-        with self._busy:
-            self._drop_container()
-            return self._start_container()
-
-    def _drop_container(self) -> None:
-        if self._sandbox is not None:
-            sandbox, self._sandbox = self._sandbox, None
-            try:
-                sandbox.remove()
-            except ContainerLost as error:
-                _LOG.warning("%s", error)
-
-    def _stop_container_now(self) -> None:
-        # Without the lock: a program that is running ends with its container.
-        sandbox, self._sandbox = self._sandbox, None
-        try:
-            if sandbox is not None:
-                sandbox.remove() if self._auto_remove else sandbox.halt()
-        finally:
-            if self._client is not None and self._given_client is None:
-                self._client.close()
-            self._client = None
-
-    def _collect(self) -> list[ProducedFile]:
-        with self._busy:
-            sandbox = self._existing()
-            listing = list_files(sandbox)
-            chosen, left_out = choose(listing, self._known, self.limits)
-            entries = {name: listing.files[name] for name in chosen}
-            produced, refused = mirror(sandbox, entries, self._known, HostFolder(self.work_dir), self._names)
-            self._known = listing
-            self.left_out = (*left_out, *refused)
-            return produced
-
-    # --- Files on the host, and AutoGen's functions ---------------------------------------------------------------------------
+    # --- Jobs, AutoGen's functions, and its stored configuration --------------------------------------------------------------
 
     def _job(self, block: CodeBlock) -> Job:
         language = find_language(block.language)
@@ -345,18 +231,18 @@ class SandboxExecutor(DockerCommandLineCodeExecutor):
         name = header_name(block.code) or language.file_name
         return Job(language, block.code, name, keep_file=not self._delete_tmp_files)
 
-    def _save(self, job: Job) -> None:
-        name = self._names.name(job.file_name)
-        if not job.keep_file or name is None:
-            return
-        try:
-            HostFolder(self.work_dir).write(name, job.code.encode("utf-8", "replace"))
-        except OSError as error:
-            _LOG.warning("%s could not be saved in %s: %s", name, self.work_dir, error.strerror)
-
-    def _code_file(self, run: ProgramRun) -> str | None:
-        name = self._names.name(run.file_name) if run.file_name else None
-        return None if name is None else str(self.work_dir / name)
+    def _request(self) -> ContainerRequest:
+        return ContainerRequest(
+            image=self._image,
+            name=self.container_name,
+            limits=self.limits,
+            session=self.session,
+            binds=self._extra_volumes,
+            hosts=self._extra_hosts,
+            devices=self._device_requests or (),
+            remove_when_stopped=self._auto_remove,
+            tied_to_us=self._stop_container,
+        )
 
     async def _setup_functions(self, cancellation_token: CancellationToken) -> None:
         functions = [each for each in self._functions if isinstance(each, FunctionWithRequirements)]
@@ -370,7 +256,7 @@ class SandboxExecutor(DockerCommandLineCodeExecutor):
             run = await self._run_job(job, cancellation_token)
             if run.verdict is not Verdict.OK:
                 raise ValueError(f"Functions failed to load: {_as_text(run, self.limits)}")
-        self._setup_functions_complete = True
+        self._functions_in = self._current().number
 
     def _to_config(self) -> SandboxExecutorConfig:
         base = super()._to_config().model_dump()

@@ -84,21 +84,19 @@ def _entries(listing: bytes) -> Iterator[tuple[str, Entry]]:
             yield name.removeprefix("./"), Entry(kind if text.encode() == line else "?", int(size_text), stamp)
 
 
-def choose(listing: Listing, before: Listing, limits: Limits) -> tuple[list[str], list[LeftOut]]:
-    """Choose the new and changed regular files within the limits; say what is left out and why."""
-    chosen: list[str] = []
+def choose(changed: Mapping[str, Entry], complete: bool, limits: Limits) -> tuple[dict[str, Entry], list[LeftOut]]:
+    """Choose the regular files within the limits; say what is left out and why."""
+    chosen: dict[str, Entry] = {}
     left_out: list[LeftOut] = []
     total = 0
-    for name, entry in sorted(listing.files.items()):
-        if before.files.get(name) == entry:
-            continue
+    for name, entry in sorted(changed.items()):
         reason = _refusal(entry, len(chosen), total, limits)
         if reason:
             left_out.append(LeftOut(name, reason))
         else:
-            chosen.append(name)
+            chosen[name] = entry
             total += entry.size
-    if not listing.complete:
+    if not complete:
         left_out.append(LeftOut("...", "there are more files than can be listed"))
     return chosen, left_out
 

@@ -27,6 +27,7 @@ shift 6
 case $file in ./*/*) mkdir -p -- "${file%/*}" || exit 1 ;; esac
 if [ -L "$file" ] || { [ -e "$file" ] && ! { [ -f "$file" ] && [ -w "$file" ]; }; }; then rm -rf -- "$file" || exit 1; fi
 head -c "$size" >"$file" || exit 1
+IFS= read -r tail && [ "$tail" = "$mark" ] || exit 1   # the mark behind it says that the whole program has arrived
 found=
 for each in $choices; do
   if command -v "$each" >/dev/null; then found=$each; break; fi
@@ -83,7 +84,7 @@ def _command(job: Job, limits: Limits, mark: str) -> Command:
     settings = [job.file_name, str(len(code)), mark, str(limits.timeout), "yes" if job.keep_file else "no", " ".join(language.interpreters)]
     return Command(
         argv=["/bin/sh", "-c", _SCRIPT, "sh", *settings, *arguments],
-        stdin=code,
+        stdin=code + f"{mark}\n".encode(),
         output_limit=limits.output,
         seconds=limits.timeout + _OUR_DEADLINE,
         start_mark=f"start {mark}\n".encode(),

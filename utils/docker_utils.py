@@ -30,6 +30,7 @@ NETWORK = "bridge"  # the engine's own default network
 ENGINE_FAILURES = (DockerException, RequestException, OSError)
 _PROBE_SECONDS = 5
 _CALL_SECONDS = 60
+_REMOVAL_SECONDS = 10
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _MIB = 1024**2
 
@@ -57,7 +58,6 @@ class ContainerRequest:
 
     image: str
     name: str
-    command: Sequence[str]
     limits: Limits
     session: str = ""
     binds: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # host path -> {"bind": path, "mode": "rw"}
@@ -164,13 +164,15 @@ def _reason(error: Exception) -> str:
     return " ".join(str(text).split())[:300]
 
 
-def create_container(client: docker.APIClient, request: ContainerRequest) -> str:
-    """Create, but do not start, a container by the profile; return its id. Raises EngineError."""
+def create_container(client: docker.APIClient, request: ContainerRequest, command: Sequence[str]) -> str:
+    """Create, but do not start, a container by the profile that will run the command; return its id. Raises EngineError."""
     image = ensure_image(client, request.image)
     try:
         _make_room(client, request.name)
         processors = int(client.info()["NCPU"])
-        made = client.create_container(image["Id"], name=request.name, **_profile(client, request, image, processors))
+        made = client.create_container(
+            image["Id"], name=request.name, entrypoint=list(command), **_profile(client, request, image, processors)
+        )
     except ENGINE_FAILURES as error:
         raise engine_error(error, f"creating a container from {request.image}") from error
     container = str(made["Id"])
@@ -189,8 +191,6 @@ def create_container(client: docker.APIClient, request: ContainerRequest) -> str
 def _profile(client: docker.APIClient, request: ContainerRequest, image: Mapping[str, Any], processors: int) -> dict[str, Any]:
     limits = request.limits
     return {
-        "entrypoint": list(request.command),
-        "command": None,
         "user": MONITOR_USER,
         "working_dir": WORKSPACE,
         "hostname": "sandbox",
@@ -268,13 +268,16 @@ def _folders() -> bytes:
 
 
 def _make_room(client: docker.APIClient, name: str) -> None:
-    try:
-        labels = client.inspect_container(name)["Config"]["Labels"] or {}
-    except NotFound:
-        return
-    if labels.get(f"{LABEL}.owner") != owner():
-        raise EngineError(f"a container named {name} is here already, and it is not ours", "remove it, or choose another name")
-    remove_container(client, name)
+    until = time.monotonic() + _REMOVAL_SECONDS
+    while True:
+        try:
+            labels = client.inspect_container(name)["Config"]["Labels"] or {}
+        except NotFound:
+            return
+        if labels.get(f"{LABEL}.owner") != owner() or time.monotonic() > until:
+            raise EngineError(f"a container named {name} is here already", "remove it, or choose another name")
+        remove_container(client, name)  # one of ours: its removal may have begun before, and take a moment
+        time.sleep(0.02)
 
 
 def remove_container(client: docker.APIClient, container: str) -> None:
