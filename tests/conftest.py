@@ -1,0 +1,45 @@
+"""What decides whether a test that needs a container engine runs, is skipped with the reason, or fails."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+
+import pytest
+
+from utils.docker_utils import connect_engine, ensure_image
+from utils.errors import EngineError
+
+IMAGE = os.environ.get("SANDBOX_IMAGE") or "python:3.12-slim"
+
+
+@cache
+def _missing_engine() -> str:
+    """Say why there is no engine with the image to test on, or nothing."""
+    try:
+        client = connect_engine()
+    except EngineError as error:
+        return f"{error.message}: {error.hint}"
+    try:
+        ensure_image(client, IMAGE)
+    except EngineError as error:
+        return f"{error.message}: {error.hint}"
+    finally:
+        client.close()
+    return ""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Stop an engine test where there is no engine, before any fixture of it starts something."""
+    if item.get_closest_marker("engine") is None or not (reason := _missing_engine()):
+        return
+    if os.environ.get("CI", "").lower() == "true":
+        pytest.fail(f"engine tests may not be skipped in CI: {reason}", pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def image() -> str:
+    """Name the image that programs run in: the one that the caller's settings name, or the default one."""
+    return IMAGE
