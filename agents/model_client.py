@@ -33,7 +33,9 @@ async def open_model(settings: Settings, notify: Callable[[str], None] = _silent
     """Build the model of the settings, the scripted one for the demo, and close its connections at the end."""
     from agents.scripted_model import ScriptedModel
 
-    model = ScriptedModel(seconds_per_piece=_DEMO_PACE) if settings.demo else build_model_client(settings, notify)
+    # In a thread: the import of an SDK takes half a second, in which the prompt has to take keys.
+    demo = settings.demo
+    model = ScriptedModel(seconds_per_piece=_DEMO_PACE) if demo else await asyncio.to_thread(build_model_client, settings, notify)
     try:
         yield model
     finally:

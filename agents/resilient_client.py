@@ -153,10 +153,10 @@ class ResilientClient(ChatCompletionClient):
             except Exception as error:
                 explained = explain_model_error(error, self.choice, self._timeout)
                 most = _TRIES.get(explained.kind, 1)
-                if tries >= most:
-                    raise explained from error
                 if self._recorder.seen.thinking:
                     yield "</think>\n"
+                if tries >= most:
+                    raise explained from error
                 asked_for = retry_after(error)
                 status = getattr(error, "status_code", "")
             # Jitter: many clients of one busy service must not come back in step.

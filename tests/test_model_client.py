@@ -13,7 +13,7 @@ from autogen_agentchat.agents import AssistantAgent
 from autogen_agentchat.messages import ThoughtEvent
 from autogen_core.tools import FunctionTool
 
-from agents.model_client import describe_model
+from agents.model_client import describe_model, open_model
 from tests.asking import HELLO, KEY, PROGRAM, ask, client_at, client_of
 from tests.endpoint import Answer, ModelEndpoint
 from utils.errors import ModelError
@@ -219,6 +219,20 @@ async def test_leaving_the_stream_early_closes_the_connection() -> None:
 )
 def test_the_model_is_described_from_the_settings(environment: dict[str, str], described: tuple[str, str]) -> None:
     assert describe_model(load_settings({}, environment)) == described
+
+
+async def test_a_model_is_opened_and_closed_again() -> None:
+    with ModelEndpoint(["hello"]) as endpoint:
+        async with open_model(load_settings({}, {"OPENAI_BASE_URL": endpoint.url})) as client:
+            assert (await client.create(HELLO)).content == "hello"
+        with pytest.raises(ModelError):
+            await client.create(HELLO)
+    assert len(endpoint.requests) == 1
+
+
+async def test_the_demo_opens_the_scripted_model_without_a_key() -> None:
+    async with open_model(load_settings({}, {}, demo=True)) as client:
+        assert (type(client).__name__, client.last_error) == ("ScriptedModel", None)
 
 
 def test_the_demo_is_described_as_scripted() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from email.utils import formatdate
 
 import pytest
@@ -170,6 +170,21 @@ async def test_a_cut_within_a_thought_closes_the_thought_on_the_screen() -> None
             shown, whole = await ask(client)
     assert shown == f"<think>let me see</think>\n{PROGRAM}"
     assert (whole.content, whole.thought) == (PROGRAM, None)
+
+
+async def _collect(stream: AsyncIterator[object], shown: list[str]) -> None:
+    async for item in stream:
+        shown.append(str(item))
+
+
+async def test_a_thought_that_never_arrives_whole_is_closed_on_the_screen_each_time() -> None:
+    with ModelEndpoint([Answer("x", thought="hm", cut_after=0)], repeat=True) as endpoint:
+        async with client_of(endpoint) as client:
+            shown: list[str] = []
+            stream = client.create_stream(HELLO)
+            with pytest.raises(ModelError):
+                await _collect(stream, shown)
+    assert "".join(shown) == "<think>hm</think>\n" * 4
 
 
 async def test_a_cut_in_a_continuation_keeps_the_part_before() -> None:
