@@ -17,6 +17,8 @@ from utils.settings import Settings
 async def open_session(settings: Settings, interaction: Interaction) -> AsyncIterator[Session]:
     """Wire a session: model, engine, agents, team. The container lives as long as the session is open."""
     await asyncio.to_thread(_import_parts)
+    from autogen_core import CancellationToken
+
     from agents.code_executor_agent import create_code_executor
     from agents.code_generator_agent import create_code_generator
     from agents.model_client import open_model
@@ -28,10 +30,17 @@ async def open_session(settings: Settings, interaction: Interaction) -> AsyncIte
     async with open_model(settings, interaction.notify) as model, open_sandbox(settings, interaction.notify) as executor:
         recovery = Recovery(settings.max_retries)
         generator = create_code_generator(model, settings)
-        code_executor = create_code_executor(executor)
+        code_executor = create_code_executor(executor, interaction.confirm)
         person = create_user_proxy(interaction.ask, recovery.decide)
         team = SoftwareDevelopmentTeam([generator, code_executor, person], recovery)
-        yield Session(team, lambda error: explain_failure(error, model.last_error or code_executor.last_error))
+        yield Session(
+            team,
+            model,
+            executor,
+            code_executor.run_programs,
+            CancellationToken,
+            lambda error: explain_failure(error, model.last_error or code_executor.last_error),
+        )
 
 
 def _import_parts() -> None:

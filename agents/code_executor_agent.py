@@ -8,7 +8,7 @@ from typing import Literal
 
 from autogen_agentchat.agents import ApprovalRequest, ApprovalResponse, CodeExecutorAgent
 from autogen_agentchat.base import Response
-from autogen_agentchat.messages import BaseAgentEvent, BaseChatMessage, TextMessage, UserInputRequestedEvent
+from autogen_agentchat.messages import BaseAgentEvent, BaseChatMessage, TextMessage
 from autogen_core import CancellationToken
 from autogen_core import code_executor as autogen_code
 
@@ -87,9 +87,20 @@ class FilesProduced(BaseAgentEvent):
         return "\n".join(file.name for file in self.files)
 
 
-EVENTS = (BlocksSkipped, ProgramStarted, ProgramOutput, ProgramFinished, FilesProduced)
+class RunProposed(BaseAgentEvent):
+    """Programs are about to run, if the gate lets them; the gate asks once this is on the screen."""
 
-Gate = Callable[[Sequence[CodeBlock]], Awaitable["Sequence[CodeBlock] | str"]]
+    programs: tuple[CodeBlock, ...]
+    type: Literal["RunProposed"] = "RunProposed"
+
+    def to_text(self) -> str:
+        """Say how many programs there are."""
+        return f"{len(self.programs)} to run"
+
+
+EVENTS = (BlocksSkipped, RunProposed, ProgramStarted, ProgramOutput, ProgramFinished, FilesProduced)
+
+Gate = Callable[[Sequence[CodeBlock], CancellationToken], Awaitable["Sequence[CodeBlock] | str"]]
 """Ask before a run: takes the programs, returns them (perhaps changed), or the reason why they are not to be run."""
 
 
@@ -131,22 +142,20 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
         if not blocks:
             yield self._respond(_why_nothing_ran(answer), verdict=NO_CODE)
             return
+        proposed = blocks
         if self._gate is not None:
-            # The screen asks only when it has shown everything up to this event.
-            yield UserInputRequestedEvent(source=self.name, request_id="run")
-            passed = await self._gate(blocks)
+            yield RunProposed(source=self.name, programs=tuple(blocks))
+            passed = await self._gate(blocks, cancellation_token)
             if isinstance(passed, str):
                 yield self._respond(f"[sandbox] Not run: the person refused. {passed}".strip(), verdict=REFUSED)
                 return
             blocks = passed
         runs: list[ProgramRun] = []
-        async for event in self._run_all(blocks, cancellation_token, runs):
+        async for event in self.run_programs(blocks, cancellation_token):
+            if isinstance(event, ProgramFinished):
+                runs.append(event.run)
             yield event
-        files = [] if cancellation_token.is_cancelled() else await self._executor.collect_files()
-        files = [file for file in files if file.name not in {run.file_name for run in runs}]
-        if files:
-            yield FilesProduced(source=self.name, files=tuple(files))
-        yield self._report(answer, runs)
+        yield self._report(answer, runs, _changed_by_hand(proposed, blocks))
 
     async def extract_code_blocks_from_messages(self, messages: Sequence[BaseChatMessage]) -> list[autogen_code.CodeBlock]:
         """Return the programs of the generator's newest answer, for callers that use AutoGen's own interface."""
@@ -159,9 +168,9 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
                 return read_answer(message.content, ALIASES)
         return read_answer("", ALIASES)
 
-    async def _run_all(
-        self, blocks: Sequence[CodeBlock], token: CancellationToken, runs: list[ProgramRun]
-    ) -> AsyncGenerator[BaseAgentEvent, None]:
+    async def run_programs(self, blocks: Sequence[CodeBlock], token: CancellationToken) -> AsyncGenerator[BaseAgentEvent, None]:
+        """Run the programs up to the first that fails, and yield how it goes; the files that they made come last."""
+        names = set()
         for number, block in enumerate(blocks, 1):
             yield ProgramStarted(
                 source=self.name,
@@ -169,16 +178,23 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
                 code=block.code,
                 number=number,
                 total=len(blocks),
-                timeout=self._executor.timeout,
+                timeout=self._executor.limits.timeout,
             )
+            verdict = Verdict.OK
             async for item in self._run_live(block, token):
                 if isinstance(item, str):
                     yield ProgramOutput(source=self.name, content=item)
                 else:
-                    runs.append(item)
-            yield ProgramFinished(source=self.name, run=runs[-1], summary=tell_person(runs[-1], self._executor.limits))
-            if runs[-1].verdict is not Verdict.OK:
-                return
+                    names.add(item.file_name)
+                    verdict = item.verdict
+                    yield ProgramFinished(source=self.name, run=item, summary=tell_person(item, self._executor.limits))
+            if verdict is not Verdict.OK:
+                break
+        if token.is_cancelled():
+            return
+        files = [file for file in await self._executor.collect_files() if file.name not in names]
+        if files:
+            yield FilesProduced(source=self.name, files=tuple(files))
 
     async def _run_live(self, block: CodeBlock, token: CancellationToken) -> AsyncGenerator[str | ProgramRun, None]:
         """Yield the program's output piece by piece, then the finished run."""
@@ -199,11 +215,12 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
             if not run.done():
                 run.cancel()
 
-    def _report(self, answer: Answer, runs: Sequence[ProgramRun]) -> Response:
+    def _report(self, answer: Answer, runs: Sequence[ProgramRun], changed: str) -> Response:
         last = runs[-1]
         several = len(answer.blocks) > 1
         # The output stands last, to the end of the message: nothing that a program prints can be taken for what we say after it.
-        parts = [f"[sandbox] The block at line {skipped.line} was not run: {skipped.reason}." for skipped in answer.skipped]
+        parts = [changed] if changed else []
+        parts += [f"[sandbox] The block at line {skipped.line} was not run: {skipped.reason}." for skipped in answer.skipped]
         for number, run in enumerate(runs, 1):
             heading = f"Block {number} of {len(answer.blocks)} ({run.language}):\n" if several else ""
             parts.append(heading + tell_model(run, self._executor.limits))
@@ -217,6 +234,15 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
 
     def _respond(self, content: str, **metadata: str) -> Response:
         return Response(chat_message=TextMessage(source=self.name, content=content, metadata=metadata))
+
+
+def _changed_by_hand(proposed: Sequence[CodeBlock], run: Sequence[CodeBlock]) -> str:
+    """Return what the model has to know where the person changed its programs before they ran."""
+    changed = [new for old, new in zip(proposed, run, strict=False) if old.code != new.code]
+    if not changed:
+        return ""
+    programs = "\n".join(f"```{block.language}\n{block.code.rstrip()}\n```" for block in changed)
+    return f"[sandbox] The person changed the program before it ran. This is what ran:\n{programs}"
 
 
 def _why_nothing_ran(answer: Answer) -> str:

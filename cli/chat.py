@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack, suppress
-from typing import TYPE_CHECKING
 
 from rich.text import Text
 
 from cli.arguments import VERSION
 from cli.conversation import Conversation
+from cli.demo_lines import DemoLines
 from cli.keyboard import open_keyboard
-from cli.screen import NAME_STYLE, QUIET_STYLE, Screen, open_screen
+from cli.prompt import Prompt
+from cli.screen import NAME_STYLE, QUIET_STYLE, open_screen
 from cli.session import Program, Session
+from cli.talk import Talk
 from utils.errors import AppError, ExitStatus
 from utils.settings import Settings
-
-if TYPE_CHECKING:
-    from cli.demo_lines import DemoLines
 
 _DEMO = "This is a demo: the model is scripted. The agents, the container and the programs that run in it are real."
 _DEMO_OVER = "That was the demo. With a key in .env (see README.md), `python main.py` takes tasks of your own."
@@ -25,55 +24,49 @@ _DEMO_OVER = "That was the demo. With a key in .env (see README.md), `python mai
 
 async def chat(settings: Settings, program: Program, first_task: str | None) -> ExitStatus:
     """Run an interactive session and return its exit status; raises AppError where a part of it cannot be had."""
-    from cli.demo_lines import DemoLines
-
     model = program.check_model(settings)
     screen = open_screen(no_color=settings.no_color)
     demo = DemoLines(program.demo_scenes()) if settings.demo else None
     keyboard = open_keyboard(screen, settings.workspace / "prompt-history", demo.all() if demo else None)
-    conversation = Conversation(settings, screen, keyboard, model, demo)
-    if keyboard.is_terminal and not settings.quiet:
-        _greet(screen, model, settings)
-    elif settings.demo and not settings.quiet:
-        screen.print(_DEMO)
-    with conversation.signals():
+    prompt = Prompt(keyboard, screen, lambda: talk.status_line(), demo)
+    talk = Talk(settings, screen, prompt, confirms=settings.confirm, model=model)
+    conversation = Conversation(settings, screen, prompt, talk)
+    _greet(talk)
+    with prompt.signals():
         async with AsyncExitStack() as stack:
-            opening = asyncio.ensure_future(_open(stack, program, settings, conversation))
+            opening = asyncio.ensure_future(_open(stack, program, talk, conversation))
             if first_task is not None:
-                conversation.ready_to_open.set()
+                prompt.shown.set()
             try:
-                status = await _take_tasks(conversation, opening, first_task, demo)
+                await _take_tasks(conversation, talk, opening, first_task, demo)
             finally:
                 await _settle(opening)
-    if demo is not None and status is ExitStatus.DONE and not settings.quiet:
+    if demo is not None and conversation.status() is ExitStatus.DONE and not settings.quiet:
         screen.print("", Text(_DEMO_OVER, style=QUIET_STYLE))
-    return status
+    return conversation.status()
 
 
-async def _open(stack: AsyncExitStack, program: Program, settings: Settings, conversation: Conversation) -> Session:
+async def _open(stack: AsyncExitStack, program: Program, talk: Talk, conversation: Conversation) -> Session:
     # The prompt comes first: importing AutoGen and starting the container happen while the person reads and types.
-    await conversation.ready_to_open.wait()
-    session = await stack.enter_async_context(program.open_session(settings, conversation))
-    conversation.progress = ""
-    return session
+    await talk.prompt.shown.wait()
+    talk.session = await stack.enter_async_context(program.open_session(talk.settings, conversation))
+    talk.progress = ""
+    return talk.session
 
 
 async def _take_tasks(
-    conversation: Conversation, opening: asyncio.Future[Session], first_task: str | None, demo: DemoLines | None
-) -> ExitStatus:
+    conversation: Conversation, talk: Talk, opening: asyncio.Future[Session], first_task: str | None, demo: DemoLines | None
+) -> None:
     task = first_task
-    while not conversation.leaving:
+    while not talk.prompt.leaving:
         if task is None:
             if demo is not None and not demo.start_scene():
-                break
+                return
             task = await conversation.next_task(opening)
-        if task is None:
-            break
-        session = await conversation.wait_for(opening)
-        if session is not None:
+        session = None if task is None else await conversation.wait_for(opening)
+        if session is not None and task is not None:
             await conversation.converse(session, task)
         task = None
-    return conversation.status()
 
 
 async def _settle(opening: asyncio.Future[Session]) -> None:
@@ -84,11 +77,18 @@ async def _settle(opening: asyncio.Future[Session]) -> None:
         await opening
 
 
-def _greet(screen: Screen, model: str, settings: Settings) -> None:
+def _greet(talk: Talk) -> None:
+    settings, screen = talk.settings, talk.screen
+    if settings.quiet:
+        return
+    if not talk.prompt.is_terminal:
+        if settings.demo:
+            screen.print(_DEMO)
+        return
     screen.print(Text.assemble(("Multi-Agent Code Generation and Execution", NAME_STYLE), (f" {VERSION}", QUIET_STYLE)))
     if settings.demo:
         screen.print(Text(_DEMO, style="yellow"))
         screen.print(Text("Press Enter to take the suggested line, or type your own. Ctrl-D leaves.", style=QUIET_STYLE))
     else:
-        screen.print(Text(f"{model} · programs run in {settings.image} · /help helps, Ctrl-D leaves", style=QUIET_STYLE))
-        screen.print(Text("What shall be written?", style=QUIET_STYLE))
+        screen.print(Text(f"{talk.model} · {talk.contract()}", style=QUIET_STYLE))
+        screen.print(Text("What shall be written? /help helps, Ctrl-D leaves.", style=QUIET_STYLE))

@@ -1,38 +1,233 @@
-"""The slash commands that may be typed at any prompt."""
+"""The slash commands that may be typed at any prompt: one function each, whose docstring is its help."""
 
 from __future__ import annotations
 
+import asyncio
 import difflib
+import inspect
+from collections.abc import Awaitable, Callable
+from pathlib import Path
 
-# One entry a command: its name and its help.
-COMMANDS = {
-    "help": "show this help",
-    "exit": "leave the session (also Ctrl-D)",
-}
+from rich.text import Text
+
+from cli.answer_view import highlight
+from cli.editor import edit_program
+from cli.files_view import file_lines, open_file
+from cli.screen import QUIET_STYLE
+from cli.talk import RETRY, Talk
+from utils.code_blocks import CodeBlock
+from utils.errors import AppError
+from utils.words import APPROVE, STOP
+
+Command = Callable[[Talk, str], Awaitable[str | None]]
+_ON_OFF = {"": None, "on": True, "off": False}
 _GENERAL = (
-    "APPROVE   accept the result (the word alone, in any case)",
-    "STOP      end the task",
-    "Anything else is a task, or says what to change.",
-    "Enter sends; Alt+Enter starts a new line. Ctrl-C stops the current step; twice at the prompt leaves.",
+    "APPROVE accepts the result, STOP ends the task: the word alone, in any case. Anything else is a task, or says what to change.",
+    "Enter sends, Alt+Enter starts a new line, Ctrl-R searches what was typed.",
+    "Ctrl-C stops the current step; twice at the prompt it leaves.",
 )
 
 
-def help_lines() -> list[str]:
-    """Return the help that is shown for /help."""
-    return [*_GENERAL, *(f"/{name:<8} {text}" for name, text in COMMANDS.items())]
+async def _help(talk: Talk, argument: str) -> str | None:
+    """show this help"""
+    talk.screen.print(*_GENERAL, "", *(Text(f"  {usage:<18} {text}") for usage, text in command_table()))
+    return None
 
 
-def read_command(typed: str) -> str | None:
-    """Return the command's name, or a sentence where it is mistyped, or None where the text is no command.
+async def _approve(talk: Talk, argument: str) -> str | None:
+    """accept the result, as the word APPROVE does"""
+    return APPROVE
 
-    Only a text that is one word after a slash is read as a command: "/tmp/x should be used" is feedback.
-    """
-    word = typed.strip()
-    if not word.startswith("/") or not word[1:].isalpha():
+
+async def _stop(talk: Talk, argument: str) -> str | None:
+    """end the task, as the word STOP does"""
+    return STOP
+
+
+async def _retry(talk: Talk, argument: str) -> str | None:
+    """ask the model again after a step was stopped or failed"""
+    return RETRY
+
+
+async def _run(talk: Talk, argument: str) -> str | None:
+    """run the newest program again"""
+    program = _newest(talk)
+    if program is not None:
+        await run_by_hand(talk, program)
+    return None
+
+
+async def _code(talk: Talk, argument: str) -> str | None:
+    """show the newest program"""
+    program = _newest(talk)
+    if program is not None:
+        lines = program.code.rstrip("\n").split("\n")
+        talk.screen.print(*(highlight(lines[: number + 1], program.language) for number in range(len(lines))))
+    return None
+
+
+async def _edit(talk: Talk, argument: str) -> str | None:
+    """change the newest program in $EDITOR, run it, and tell the generator"""
+    program = _newest(talk)
+    if program is None:
         return None
-    name = word[1:].lower()
-    if name in COMMANDS:
-        return name
-    near = difflib.get_close_matches(name, COMMANDS, n=1)
-    meant = f"Did you mean /{near[0]}?" if near else "/help lists the commands."
-    return f"There is no command {word}. {meant}"
+    code = await edit_program(program, talk.notice)
+    if code == program.code:
+        talk.notice("The program is unchanged.")
+        return None
+    changed = CodeBlock(program.language, code, 0)
+    await run_by_hand(talk, changed)
+    run = talk.programs.last_run
+    result = f"It was run: {run.verdict.value}, exit code {run.exit_code}." if run else "It was not run to its end."
+    fence = f"```{changed.language}\n{code.rstrip()}\n```"
+    talk.notes.append(f"I changed the program by hand; this is now the newest one. {result}\n{fence}")
+    talk.notice("The generator is told with your next message.")
+    return None
+
+
+async def _save(talk: Talk, argument: str) -> str | None:
+    """PATH: write the newest program to a file of yours"""
+    program = _newest(talk)
+    if program is None:
+        return None
+    if not argument:
+        talk.notice("Where to? /save PATH")
+        return None
+    path = Path(argument).expanduser()
+    try:
+        # "x" never writes over a file, and never through a link to one.
+        with path.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(program.code)
+    except OSError as error:
+        talk.notice(f"{argument} was not written: {error.strerror}. Name another path.")
+        return None
+    talk.notice(f"Saved as {path}.")
+    return None
+
+
+async def _files(talk: Talk, argument: str) -> str | None:
+    """list the files that programs made"""
+    talk.screen.print(*file_lines(talk.programs.files.values()) or [Text("No files yet.", style=QUIET_STYLE)])
+    return None
+
+
+async def _open(talk: Talk, argument: str) -> str | None:
+    """NAME: open a file that a program made"""
+    file = talk.programs.files.get(argument)
+    if file is None:
+        names = ", ".join(talk.programs.files) or "none yet"
+        talk.notice(f"Which file? /open NAME; there are: {names}")
+        return None
+    talk.notice(open_file(file.path))
+    return None
+
+
+async def _diff(talk: Talk, argument: str) -> str | None:
+    """show what changed from the program before to the newest"""
+    talk.screen.print(*talk.programs.diff() or [Text("There is no change to show.", style=QUIET_STYLE)])
+    return None
+
+
+async def _confirm(talk: Talk, argument: str) -> str | None:
+    """[on|off]: ask before each run, too"""
+    if argument not in _ON_OFF:
+        talk.notice("/confirm on, or /confirm off")
+        return None
+    wanted = _ON_OFF[argument]
+    talk.confirms = not talk.confirms if wanted is None else wanted
+    talk.notice("You are asked before each run." if talk.confirms else "Programs run without a question; you approve the result.")
+    return None
+
+
+async def _cost(talk: Talk, argument: str) -> str | None:
+    """show the tokens used so far, and what they cost"""
+    talk.notice(" · ".join(talk.spent()) or "No tokens have been used yet.")
+    return None
+
+
+async def _new(talk: Talk, argument: str) -> str | None:
+    """start a fresh conversation; the container and its files stay"""
+    if talk.prompt.in_step:
+        talk.notice("End this task first: APPROVE or STOP.")
+        return None
+    if talk.session is not None:
+        talk.session.team.forget()
+    talk.notes.clear()
+    talk.programs.start_task()
+    talk.notice("A fresh conversation. The container and its files stay.")
+    return None
+
+
+async def _exit(talk: Talk, argument: str) -> str | None:
+    """leave the session (also Ctrl-D)"""
+    talk.prompt.leaving = True
+    return None
+
+
+COMMANDS: dict[str, Command] = {
+    "help": _help,
+    "approve": _approve,
+    "stop": _stop,
+    "retry": _retry,
+    "run": _run,
+    "code": _code,
+    "edit": _edit,
+    "diff": _diff,
+    "save": _save,
+    "files": _files,
+    "open": _open,
+    "confirm": _confirm,
+    "cost": _cost,
+    "new": _new,
+    "exit": _exit,
+}
+
+
+def command_table() -> list[tuple[str, str]]:
+    """Return for each command how it is typed and what it does, from the docstrings."""
+    table = []
+    for name, function in COMMANDS.items():
+        text = inspect.getdoc(function) or ""
+        argument, separator, meaning = text.partition(": ")
+        takes_argument = bool(separator) and (argument.isupper() or argument.startswith("["))
+        table.append((f"/{name} {argument}" if takes_argument else f"/{name}", meaning if takes_argument else text))
+    return table
+
+
+async def run_command(talk: Talk, typed: str) -> str | None:
+    """Carry out a slash command and return what it stands for, if anything; a text that is no command is returned as it is.
+
+    Only a first word that is a slash and letters is read as a command: "/tmp/x should be used" is feedback.
+    """
+    word, _, argument = typed.strip().partition(" ")
+    if not word.startswith("/") or not word[1:].isalpha() or "\n" in typed.strip():
+        return typed
+    command = COMMANDS.get(word[1:].lower())
+    if command is not None:
+        return await command(talk, argument.strip())
+    near = difflib.get_close_matches(word[1:].lower(), COMMANDS, n=1)
+    talk.notice(f"There is no command {word}. " + (f"Did you mean /{near[0]}?" if near else "/help lists the commands."))
+    return None
+
+
+def _newest(talk: Talk) -> CodeBlock | None:
+    if talk.programs.newest is None:
+        talk.notice("There is no program yet.")
+    return talk.programs.newest
+
+
+async def run_by_hand(talk: Talk, program: CodeBlock) -> None:
+    """Run a program outside the team's turns, shown as any other run; Ctrl-C stops it."""
+    session = talk.session
+    assert session is not None  # a program has run, so the session is open
+    token = session.new_token()
+    try:
+        with talk.prompt.step(token.cancel), talk.transcript().live(waits_for_model=False):
+            async for event in session.run_programs([program], token):
+                talk.transcript().show(event)
+    except AppError as error:
+        talk.notice(f"error: {error.message} {error.hint}")
+    except asyncio.CancelledError:
+        if not token.is_cancelled():
+            raise
+        talk.notice("Stopped.")

@@ -112,6 +112,7 @@ class TerminalKeyboard:
         """Take the file that keeps what was typed; where it cannot be written, the history lives for this session only."""
         self._history = history
         self._prompts: PromptSession[str] | None = None
+        self._suggestion = ""
 
     async def read(self, status: Callable[[], str], suggestion: str, shown: asyncio.Event) -> str | None:
         """Return what is typed; Enter alone takes the suggestion."""
@@ -120,6 +121,7 @@ class TerminalKeyboard:
             self._prompts.app.after_render += lambda _: shown.set()
         from prompt_toolkit.formatted_text import FormattedText
 
+        self._suggestion = suggestion
         try:
             text = await self._prompts.prompt_async(
                 PROMPT,
@@ -132,7 +134,7 @@ class TerminalKeyboard:
             return None
         except KeyboardInterrupt:
             raise InterruptedAtPrompt from None
-        return text.rstrip() or suggestion
+        return text.rstrip()
 
     def interrupt(self) -> bool:
         """Let a question that waits end with InterruptedAtPrompt (a signal from outside; the key itself is read as a key)."""
@@ -143,12 +145,22 @@ class TerminalKeyboard:
 
     def _make_prompts(self) -> PromptSession[str]:
         from prompt_toolkit import PromptSession
+        from prompt_toolkit.application import get_app
+        from prompt_toolkit.filters import Condition
         from prompt_toolkit.history import FileHistory, History, InMemoryHistory
         from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
         from prompt_toolkit.output import ColorDepth
         from prompt_toolkit.styles import Style
 
+        from cli.completion import CommandCompleter
+
         keys = KeyBindings()
+        takes_suggestion = Condition(lambda: bool(self._suggestion) and not get_app().current_buffer.text)
+
+        @keys.add("enter", filter=takes_suggestion)
+        def _take_suggestion(event: KeyPressEvent) -> None:
+            event.current_buffer.insert_text(self._suggestion)
+            event.current_buffer.validate_and_handle()
 
         @keys.add("escape", "enter")
         def _new_line(event: KeyPressEvent) -> None:
@@ -163,6 +175,10 @@ class TerminalKeyboard:
             history = InMemoryHistory()
         return PromptSession(
             history=history,
+            completer=CommandCompleter(),
+            complete_while_typing=False,
+            enable_open_in_editor=True,
+            tempfile_suffix=".md",
             key_bindings=keys,
             color_depth=ColorDepth.DEPTH_4_BIT,
             style=Style.from_dict({"placeholder": "fg:ansibrightblack", "bottom-toolbar": "noreverse fg:ansibrightblack"}),

@@ -2,18 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from utils.code_blocks import CodeBlock
 from utils.errors import AppError
 from utils.settings import Settings
 
 if TYPE_CHECKING:  # AutoGen takes most of a second to import, and the prompt does not wait for it
-    from autogen_core import CancellationToken
-
+    from sandbox.docker_executor import SandboxExecutor
     from teams.software_development_team import SoftwareDevelopmentTeam
+
+
+class Token(Protocol):
+    """What stops a step: AutoGen's CancellationToken, without its name all over cli/."""
+
+    def cancel(self) -> None:
+        """Stop the step."""
+
+    def is_cancelled(self) -> bool:
+        """Whether the step was stopped."""
+
+    def link_future(self, future: asyncio.Future[Any]) -> asyncio.Future[Any]:
+        """Let the future be cancelled with the step."""
+
+
+class Usage(Protocol):
+    """Tokens sent and received."""
+
+    prompt_tokens: int
+    completion_tokens: int
+
+
+class Model(Protocol):
+    """What the commands need of the model's client."""
+
+    def total_usage(self) -> Usage:
+        """Return the tokens sent and received so far."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +49,12 @@ class Session:
     """A team whose model, engine and container are ready."""
 
     team: SoftwareDevelopmentTeam
+    model: Model
+    sandbox: SandboxExecutor
+    run_programs: Callable[[Sequence[CodeBlock], Any], AsyncGenerator[Any, None]]
+    """Run programs outside the team's turns, and yield the same events."""
+    new_token: Callable[[], Any]
+    """Make a token that stops a step."""
     explain: Callable[[BaseException], AppError]
     """Turn what a run raised into the one line and the remedy that the person sees."""
 
@@ -38,8 +72,11 @@ def explain_failure(error: BaseException, known: AppError | None) -> AppError:
 class Interaction(Protocol):
     """How the agents reach the person."""
 
-    async def ask(self, prompt: str, cancellation_token: CancellationToken | None) -> str:
+    async def ask(self, prompt: str, cancellation_token: Token | None) -> str:
         """Ask for approval or feedback, and return what the person says."""
+
+    async def confirm(self, programs: Sequence[CodeBlock], cancellation_token: Token) -> Sequence[CodeBlock] | str:
+        """Return the programs that may run, or the reason why they may not."""
 
     def notify(self, text: str) -> None:
         """Tell the person what is being waited for; a later notice replaces it."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from autogen_agentchat.base import TaskResult
@@ -18,24 +19,28 @@ from autogen_agentchat.messages import (
 from rich.text import Text
 
 from agents import code_executor_agent, code_generator_agent, user_proxy_agent
-from agents.code_executor_agent import BlocksSkipped, FilesProduced, ProgramFinished, ProgramOutput, ProgramStarted
+from agents.code_executor_agent import BlocksSkipped, FilesProduced, ProgramFinished, ProgramOutput, ProgramStarted, RunProposed
 from cli.answer_view import AnswerView
+from cli.files_view import file_lines
 from cli.program_view import ProgramView
+from cli.programs import Programs
 from cli.screen import BAD_STYLE, GOOD_STYLE, NAME_STYLE, QUIET_STYLE, Screen
 from sandbox.verdicts import ProgramRun, Verdict
 from utils.text import sanitize
 from utils.words import APPROVE
 
+_MOST_CHANGES = 40
+
 
 class Transcript:
     """Shows every message and event of a run in order, and tells when it has shown all that comes before a question."""
 
-    def __init__(self, screen: Screen) -> None:
-        """Take the screen."""
+    def __init__(self, screen: Screen, programs: Programs) -> None:
+        """Take the screen, and where to keep what was run."""
         self.caught_up = asyncio.Event()
         """Set while everything up to a question to the person is on the screen."""
-        self.last_run: ProgramRun | None = None
         self._screen = screen
+        self._programs = programs
         self._answer = AnswerView(screen)
         self._program = ProgramView(screen)
         self._clock: asyncio.Task[None] | None = None
@@ -51,38 +56,47 @@ class Transcript:
             FilesProduced: self._list_files,
             BlocksSkipped: self._show_skipped,
             UserInputRequestedEvent: self._show_question,
+            RunProposed: self._show_question,
             TextMessage: self._show_message,
         }
 
-    def begin(self) -> None:
-        """Start showing a run: the model is asked first."""
+    @contextmanager
+    def live(self, *, waits_for_model: bool) -> Iterator[None]:
+        """Show a run while it goes on; whatever it stands in the middle of at the end is finished."""
+        outer = self._clock
+        if outer is None:
+            self._clock = asyncio.ensure_future(self._tick())
         self.caught_up.clear()
         self._result = None
-        self.last_run = None
-        self._wait_for_model()
-        self._clock = asyncio.ensure_future(self._tick())
+        self._waiting_since = time.monotonic() if waits_for_model else 0.0
+        try:
+            yield
+        finally:
+            self._waiting_since = 0.0
+            if outer is None and self._clock is not None:
+                self._clock.cancel()
+            self._clock = outer
+            self._answer.finish()
+            self._program.finish()
+            self._streamed = False
+            self._screen.show()
 
-    def end(self) -> None:
-        """Stop showing a run, whatever it stands in the middle of."""
-        self._waiting_since = 0.0
-        if self._clock is not None:
-            self._clock.cancel()
-            self._clock = None
-        self._answer.finish()
-        self._program.finish()
-        self._streamed = False
-        self._screen.show()
-
-    def question_answered(self) -> None:
-        """The person has spoken: what is shown next is the model's answer."""
+    def question_answered(self, *, waits_for_model: bool = True) -> None:
+        """Go on after the person has spoken."""
         self.caught_up.clear()
-        self._wait_for_model()
+        self._waiting_since = time.monotonic() if waits_for_model else 0.0
+
+    def notice(self, text: str) -> None:
+        """Say in the middle of a run what is being waited for."""
+        self._answer.finish()
+        self._screen.show()
+        self._screen.print(Text(sanitize(text), style=QUIET_STYLE))
 
     def show_ending(self) -> bool:
         """Show how the task ended; return whether the person approved."""
         word = self._result.stop_reason if self._result else None
         if word == APPROVE:
-            self._screen.print("", *closing_lines(self.last_run))
+            self._screen.print("", *closing_lines(self._programs.last_run))
             return True
         said_by = self._result.messages[-1].source if self._result and self._result.messages else ""
         ending = "Stopped." if said_by == user_proxy_agent.NAME else f"{said_by} ended the task: nothing is left to run."
@@ -95,18 +109,32 @@ class Transcript:
         if show is not None:
             show(event)
 
-    def _show_question(self, event: UserInputRequestedEvent) -> None:
+    def _show_question(self, event: UserInputRequestedEvent | RunProposed) -> None:
         self._waiting_since = 0.0
         self._screen.show()
         self.caught_up.set()
 
     def _show_start(self, event: ProgramStarted) -> None:
         self._waiting_since = 0.0
+        self.caught_up.clear()
+        self._programs.started(event.language, event.code)
+        self._show_changes()
         self._heading(code_executor_agent.NAME, f"{event.language} · limit {event.timeout} s" + _count(event))
         self._program.start(event.timeout)
 
     def _show_output(self, event: ProgramOutput) -> None:
         self._program.feed(event.content)
+
+    def _show_changes(self) -> None:
+        """Show from the second attempt on what is new in it."""
+        if self._programs.last_run is None:
+            return
+        changes = self._programs.diff()
+        if not changes or self._programs.last_run.code == (self._programs.newest.code if self._programs.newest else ""):
+            return
+        self._screen.print("", Text("changes to the attempt before", style=QUIET_STYLE), *changes[:_MOST_CHANGES])
+        if len(changes) > _MOST_CHANGES:
+            self._screen.print(Text(f"… {len(changes) - _MOST_CHANGES} lines more: /diff", style=QUIET_STYLE))
 
     def _show_skipped(self, event: BlocksSkipped) -> None:
         self._screen.print(*(Text(f"  not run: the block at line {b.line}: {sanitize(b.reason)}", style="yellow") for b in event.blocks))
@@ -126,7 +154,7 @@ class Transcript:
             if "automatic" in message.metadata:
                 attempt, attempts = message.metadata["attempt"], message.metadata["attempts"]
                 self._screen.print(Text(f"↻ {message.metadata['automatic']} – attempt {attempt} of {attempts}", style="yellow"))
-                self._wait_for_model()
+                self._waiting_since = time.monotonic()
         elif message.source == code_executor_agent.NAME:
             if message.metadata.get("verdict") == code_executor_agent.NO_CODE and "cut off" in message.content:
                 self._screen.print(Text("  nothing was run: the answer was cut off", style="yellow"))
@@ -139,22 +167,18 @@ class Transcript:
 
     def _finish_program(self, event: ProgramFinished) -> None:
         self._program.finish()
-        self.last_run = event.run
+        self._programs.last_run = event.run
         good = event.run.verdict is Verdict.OK
         self._screen.print(Text(f"{'✔' if good else '✘'} {event.summary}", style=GOOD_STYLE if good else BAD_STYLE))
 
     def _list_files(self, event: FilesProduced) -> None:
         for file in event.files:
-            self._screen.print(
-                Text(f"  {'new' if file.new else 'changed'}: {file.name} ({_size(file.size)}) → {file.path}", style=QUIET_STYLE)
-            )
+            self._programs.files[file.name] = file
+        self._screen.print(*file_lines(event.files))
 
     def _heading(self, name: str, detail: str = "") -> None:
         self._screen.show()
         self._screen.print("", Text.assemble((name, NAME_STYLE), (f" · {detail}" if detail else "", QUIET_STYLE)))
-
-    def _wait_for_model(self) -> None:
-        self._waiting_since = time.monotonic()
 
     async def _tick(self) -> None:
         while True:
@@ -190,11 +214,3 @@ def closing_lines(run: ProgramRun | None) -> list[Text]:
 
 def _count(event: ProgramStarted) -> str:
     return f" · {event.number} of {event.total}" if event.total > 1 else ""
-
-
-def _size(size: int) -> str:
-    for unit in ("bytes", "KB", "MB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
-        size = size / 1000  # type: ignore[assignment]
-    return f"{size:.1f} GB"

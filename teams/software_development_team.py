@@ -47,7 +47,10 @@ class SoftwareDevelopmentTeam:
         """
         self.recovery.start_again()
         team = self._build()
-        if self._state is not None:
+        if self._state is None:
+            for agent in self._participants:
+                await agent.on_reset(cancellation_token)
+        else:
             await team.load_state(self._state)
         try:
             async for event in team.run_stream(task=self._task(message), cancellation_token=cancellation_token):
@@ -55,6 +58,11 @@ class SoftwareDevelopmentTeam:
         finally:
             self._was_stopped = cancellation_token.is_cancelled()
             self._state = _ready_for_next_message(await team.save_state())
+
+    def forget(self) -> None:
+        """Start a fresh conversation with the next message."""
+        self._state = None
+        self._was_stopped = False
 
     def messages(self) -> list[Mapping[str, Any]]:
         """Return every message of the conversation so far, oldest first, as AutoGen dumps them."""

@@ -56,6 +56,8 @@ def test_every_setting_can_be_set_by_variable_and_flag() -> None:
         "max_retries": "0",
         "confirm": "yes",
         "workspace": "elsewhere",
+        "price_in": "0.4",
+        "price_out": "1.6",
     }
     assert values.keys() == {setting.field for setting in SETTINGS}
     default = load()

@@ -34,6 +34,8 @@ class Settings:
     max_retries: int
     confirm: bool
     workspace: Path
+    price_in: float | None  # for a million tokens sent
+    price_out: float | None  # for a million tokens received
     demo: bool = False
     quiet: bool = False
     no_color: bool = False
@@ -96,6 +98,15 @@ def read_size(text: str) -> int:
     if not 16 * 1024**2 <= size <= 1024**5:
         raise ValueError
     return size
+
+
+def _price(text: str) -> float | None:
+    if not text:
+        return None
+    value = float(text)
+    if not 0 <= value < 1e6:
+        raise ValueError
+    return value
 
 
 def _image(text: str) -> str:
@@ -178,6 +189,16 @@ SETTINGS = (
         "a folder",
         "everything the program keeps: `sessions/<id>/` with the files that programs made",
     ),
+    Setting(
+        "price_in",
+        "MODEL_PRICE_IN",
+        None,
+        "",
+        _price,
+        "a price such as 0.40",
+        "price of a million tokens sent, to show what a session costs",
+    ),
+    Setting("price_out", "MODEL_PRICE_OUT", None, "", _price, "a price such as 1.60", "price of a million tokens received"),
 )
 
 

@@ -1,0 +1,38 @@
+"""The person's own editor: $VISUAL or $EDITOR on a program in a temporary file."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from utils.code_blocks import CodeBlock
+
+_SUFFIXES = {"python": ".py", "sh": ".sh"}
+_EDITORS = ("nano", "vi")
+
+
+async def edit_program(program: CodeBlock, notice: Callable[[str], None]) -> str:
+    """Return the program as the person left it in the editor; unchanged, with a notice, where no editor can be run."""
+    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or next(filter(shutil.which, _EDITORS), "")
+    command = shlex.split(editor)  # "code --wait" is a command and its argument
+    if not command:
+        notice("No editor was found: set EDITOR.")
+        return program.code
+    with tempfile.TemporaryDirectory(prefix="edit-") as folder:
+        path = Path(folder) / f"program{_SUFFIXES.get(program.language, '.txt')}"
+        path.write_text(program.code, encoding="utf-8", newline="\n")
+        try:
+            process = await asyncio.create_subprocess_exec(*command, str(path))
+            status = await process.wait()
+        except OSError as error:
+            notice(f"The editor {editor} cannot be run ({error.strerror}): set EDITOR.")
+            return program.code
+        if status != 0:
+            notice(f"The editor ended with status {status}; the program is unchanged.")
+            return program.code
+        return path.read_text(encoding="utf-8", errors="replace")

@@ -1,0 +1,55 @@
+"""The files that programs made, on the screen and in the person's own viewer."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from rich.text import Text
+
+from cli.screen import QUIET_STYLE
+from sandbox.verdicts import ProducedFile
+from utils.text import sanitize
+
+
+def file_lines(files: Iterable[ProducedFile]) -> list[Text]:
+    """Return a line for each file: new or changed, name, size, and where it is."""
+    return [
+        Text(
+            f"  {'new' if file.new else 'changed'}: {sanitize(file.name)} ({size_text(file.size)}) → {sanitize(str(file.path))}",
+            style=QUIET_STYLE,
+        )
+        for file in files
+    ]
+
+
+def size_text(size: int) -> str:
+    """Return a size in bytes as a person reads it."""
+    if size < 1000:
+        return f"{size} bytes"
+    number = float(size)
+    for unit in ("KB", "MB", "GB"):
+        number /= 1000
+        if number < 1000 or unit == "GB":
+            break
+    return f"{number:.1f} {unit}"
+
+
+def open_file(path: Path) -> str:
+    """Open a file with the desktop's viewer for its kind, and return what to tell the person.
+
+    A program file is never opened so: the desktop might run it.
+    """
+    opener = "open" if sys.platform == "darwin" else "xdg-open"
+    if path.suffix.lower() not in _SHOWN or shutil.which(opener) is None:
+        return f"It is here: {path}"
+    subprocess.Popen(
+        [opener, str(path)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    return f"Opened {path}"
+
+
+_SHOWN = {".png", ".jpg", ".jpeg", ".gif", ".webp", ".txt", ".csv", ".md", ".json", ".pdf"}
