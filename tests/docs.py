@@ -10,7 +10,7 @@ from pathlib import Path
 
 from agents.model_providers import PROVIDERS
 from cli.arguments import COMMANDS, SWITCHES
-from cli.commands import COMMANDS as SLASH_COMMANDS
+from cli.commands import command_table
 from sandbox.languages import LANGUAGES
 from sandbox.verdicts import size
 from utils.docker_utils import Limits
@@ -46,7 +46,7 @@ def _commands() -> str:
 
 
 def _slash_commands() -> str:
-    return _table(["command", "meaning"], [(_code(f"/{name}"), meaning) for name, meaning in SLASH_COMMANDS.items()])
+    return _table(["command", "meaning"], [(_code(usage), meaning) for usage, meaning in command_table()])
 
 
 def _settings() -> str:
