@@ -25,8 +25,10 @@ async def open_session(settings: Settings, interaction: Interaction) -> AsyncIte
     from agents.user_proxy_agent import create_user_proxy
     from sandbox.session import open_sandbox
     from teams.recovery import Recovery
-    from teams.software_development_team import SoftwareDevelopmentTeam
+    from teams.software_development_team import SoftwareDevelopmentTeam, quiet_autogen
 
+    if not settings.traceback:
+        quiet_autogen()
     async with open_model(settings, interaction.notify) as model, open_sandbox(settings, interaction.notify) as executor:
         recovery = Recovery(settings.max_retries)
         generator = create_code_generator(model, settings)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from cli.transcript import Transcript
 
 _QUESTION = "APPROVE accepts, STOP ends the task, anything else says what to change."
+_NOTICE_DELAY = 0.05  # seconds
 _GATE = "Enter runs it, e edits it first, anything else is the reason not to."
 
 
@@ -144,12 +145,14 @@ class Conversation:
         if threading.current_thread() is not threading.main_thread():
             self._loop.call_soon_threadsafe(self.notify, text)  # an image is pulled in a thread
             return
+        if self._talk.session is not None:
+            # Pieces of the answer that came before the notice are still on their way through AutoGen's queues.
+            self._loop.call_later(_NOTICE_DELAY, self._talk.transcript().notice, text)
+            return
         if text == self._talk.progress:
             return
         self._talk.progress = text
-        if self._prompt.in_step and self._talk.session is not None:
-            self._talk.transcript().notice(text)
-        elif not self._screen.control_codes and not self._settings.quiet:
+        if not self._screen.control_codes and not self._settings.quiet:
             sys.stderr.write(f"{sanitize(text)}\n")
 
     async def _caught_up(self) -> Transcript:

@@ -48,16 +48,21 @@ class Talk:
 
     def contract(self) -> str:
         """Say in a few words what programs may do."""
+        return f"{self.settings.image} · {self.limits()}"
+
+    def limits(self) -> str:
+        """Say what one program may use."""
         settings = self.settings
         memory = f"{settings.memory / 1024**3:.3g} GB" if settings.memory >= 1024**3 else f"{settings.memory / 1024**2:.0f} MB"
-        return f"{settings.image} · {memory} · {settings.timeout} s · network {settings.network}"
+        return f"{memory} · {settings.timeout} s · network {settings.network}"
 
     def status_line(self) -> str:
         """Return the row below the prompt: what is waited for, or else model, tokens, cost and contract."""
         if self.progress:
             return self.progress
-        parts = [self.model, *self.spent()]
-        return " · ".join([*parts, self.contract()])
+        rows = [[self.model, *self.spent(), self.contract()], [self.model, *self.spent(), self.limits()], [*self.spent(), self.limits()]]
+        texts = [" · ".join(row) for row in rows]
+        return next((text for text in texts if len(text) < self.screen.width), texts[-1])
 
     def spent(self) -> list[str]:
         """Return the tokens used, and what they cost where the person has set prices."""

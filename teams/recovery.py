@@ -10,8 +10,6 @@ from autogen_agentchat.messages import BaseChatMessage, TextMessage
 from agents import code_executor_agent, code_generator_agent, user_proxy_agent
 from sandbox.verdicts import Verdict
 
-_MEND = "The program failed as shown above. Find the cause, mend it, and send the whole program again."
-_SEND_CODE = "No program was run, as said above. Send one whole program in one closed block, marked with its language."
 # A program that somebody stopped, or whose result is unknown, is no failure of the generator's.
 _NOT_FAILURES = {Verdict.OK.value, Verdict.CANCELLED.value, Verdict.LOST.value, code_executor_agent.REFUSED}
 
@@ -57,7 +55,7 @@ class Recovery:
             return None
         return TextMessage(
             source=user_proxy_agent.NAME,
-            content=_SEND_CODE if verdict == code_executor_agent.NO_CODE else _MEND,
+            content=user_proxy_agent.SEND_CODE if verdict == code_executor_agent.NO_CODE else user_proxy_agent.MEND,
             metadata={"automatic": failure, "attempt": str(len(self.tried) + 1), "attempts": str(self.max_retries + 1)},
         )
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import warnings
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any
 
@@ -17,9 +19,15 @@ from teams.recovery import Recovery
 from teams.termination import SpokenWordTermination, word_of_the_person
 from utils.words import APPROVE, STOP
 
-TASK_SOURCE = "user"
 _MANAGER = "RoundRobinGroupChatManager"
 _STOPPED_STEP = "(I stopped the step before this message; it did not finish.)"
+
+
+def quiet_autogen() -> None:
+    """Keep AutoGen from printing: it logs a traceback for each step that is stopped, and what fails is told by us."""
+    for name in ("autogen_core", "autogen_core.events", "autogen_agentchat", "autogen_agentchat.events"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    warnings.filterwarnings("ignore", module=r"autogen_\w+")
 
 
 class SoftwareDevelopmentTeam:
@@ -71,8 +79,8 @@ class SoftwareDevelopmentTeam:
     def _task(self, message: str | None) -> list[BaseChatMessage] | None:
         if message is None:
             return None
-        note = [TextMessage(source=TASK_SOURCE, content=_STOPPED_STEP)] if self._was_stopped else []
-        return [*note, TextMessage(source=TASK_SOURCE, content=message)]
+        note = [TextMessage(source=user_proxy_agent.TASK_SOURCE, content=_STOPPED_STEP)] if self._was_stopped else []
+        return [*note, TextMessage(source=user_proxy_agent.TASK_SOURCE, content=message)]
 
     def _build(self) -> RoundRobinGroupChat:
         approved = SpokenWordTermination(APPROVE, {user_proxy_agent.NAME: word_of_the_person})
