@@ -191,7 +191,7 @@ def _fill(words: str, run: ProgramRun, limits: Limits) -> str:
     return words.format(
         code="unknown" if code is None else code,
         signal=code - 128 if code is not None and code > 128 else "KILL",
-        seconds=f"{run.seconds:.1f} s",
+        seconds=f"{run.seconds:.2f} s" if run.seconds < 10 else f"{run.seconds:.1f} s",
         timeout=limits.timeout,
         memory=size(limits.memory),
         pids=limits.pids,
