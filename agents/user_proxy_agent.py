@@ -10,6 +10,13 @@ from autogen_agentchat.messages import BaseAgentEvent, BaseChatMessage, TextMess
 from autogen_core import CancellationToken
 
 NAME = "UserProxyAgent"
+TASK_SOURCE = "user"
+"""The source of a task's message, by which AutoGen names whoever gives the task."""
+
+MEND = "The program failed as shown above. Find the cause, mend it, and send the whole program again."
+SEND_CODE = "No program was run, as said above. Send one whole program in one closed block, marked with its language."
+AUTOMATIC = (MEND, SEND_CODE)
+"""What goes back to the generator unasked, in this agent's name."""
 
 AskPerson = Callable[[str, CancellationToken | None], Awaitable[str]]
 """Ask the person: takes AutoGen's prompt and the token that cancels the question, returns what the person typed."""
@@ -43,6 +50,14 @@ class PersonAgent(UserProxyAgent):
             return
         async for item in super().on_messages_stream(messages, cancellation_token):
             yield item
+
+
+def is_persons_word(source: str, content: object) -> bool:
+    """Tell whether a message of a model's context is the person's own: there, messages have no metadata.
+
+    The texts that go back unasked are told by their whole wording. Where in doubt, it is the person's.
+    """
+    return source == TASK_SOURCE or (source == NAME and content not in AUTOMATIC)
 
 
 def create_user_proxy(ask: AskPerson, decide: Decide) -> PersonAgent:
