@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib import import_module
 
 from cli.entry import run_program
@@ -21,7 +22,7 @@ async def open_session(settings: Settings, interaction: Interaction) -> AsyncIte
 
     from agents.code_executor_agent import create_code_executor
     from agents.code_generator_agent import create_code_generator
-    from agents.model_client import open_model
+    from agents.model_client import open_model, switch_model
     from agents.user_proxy_agent import create_user_proxy
     from sandbox.session import open_sandbox
     from teams.recovery import Recovery
@@ -40,6 +41,7 @@ async def open_session(settings: Settings, interaction: Interaction) -> AsyncIte
             model,
             executor,
             code_executor.run_programs,
+            partial(switch_model, model, settings),
             CancellationToken,
             lambda error: explain_failure(error, model.last_error or code_executor.last_error),
         )

@@ -8,17 +8,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agents.model_errors import explain_model_error
 from agents.model_providers import PROVIDERS, choose_model, find_model, find_provider
+from utils.errors import ModelError
 from utils.settings import Settings
 
 if TYPE_CHECKING:
     from agents.resilient_client import ResilientClient
     from agents.scripted_model import ScriptedModel
 
-__all__ = ["build_model_client", "describe_model", "explain_model_error", "open_model"]
+__all__ = ["build_model_client", "describe_model", "explain_model_error", "open_model", "switch_model"]
 
 
 _DEMO_PACE = 0.015  # seconds between two words: quick to read along, and nobody waits for it
@@ -57,6 +59,16 @@ def build_model_client(
     recorder = Recorder()
     inner = PROVIDERS[choice.provider].build(choice, settings, recorder)
     return ResilientClient(inner, recorder, choice, notify, timeout=settings.model_timeout, sleep=sleep)
+
+
+async def switch_model(client: ResilientClient | ScriptedModel, settings: Settings, model: str) -> str:
+    """Let the client ask another model of the same provider from now on; return its name. Raises ModelError."""
+    from agents.resilient_client import ResilientClient
+
+    if not isinstance(client, ResilientClient):
+        raise ModelError("the demo's model is a script", "start without --demo to use a model", kind="demo")
+    await client.take_over(build_model_client(replace(settings, model=model), client.notify))
+    return client.choice.model
 
 
 def describe_model(settings: Settings) -> tuple[str, str]:

@@ -193,6 +193,12 @@ class ResilientClient(ChatCompletionClient):
             cached=False,
         )
 
+    async def take_over(self, other: ResilientClient) -> None:
+        """Ask the other client's model from now on; what was counted so far stays counted, and the old connections are closed."""
+        left, self._recorder = self._recorder, other._recorder
+        self._inner, self.choice = other._inner, other.choice
+        await left.close()
+
     async def close(self) -> None:
         """Close the connections to the service."""
         await self._recorder.close()

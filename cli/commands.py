@@ -128,6 +128,21 @@ async def _diff(talk: Talk, argument: str) -> str | None:
     return None
 
 
+async def _model(talk: Talk, argument: str) -> str | None:
+    """[NAME]: show the model, or ask another one of the same provider from now on"""
+    if not argument:
+        talk.notice(f"The model is {talk.model}.")
+    elif talk.session is None:
+        talk.notice("The session is still starting; try again in a moment.")
+    else:
+        try:
+            talk.model = await talk.session.switch_model(argument)
+            talk.notice(f"From now on {talk.model} is asked.")
+        except AppError as error:
+            talk.notice(f"{error.message}: {error.hint}")
+    return None
+
+
 async def _confirm(talk: Talk, argument: str) -> str | None:
     """[on|off]: ask before each run, too"""
     if argument not in _ON_OFF:
@@ -176,6 +191,7 @@ COMMANDS: dict[str, Command] = {
     "save": _save,
     "files": _files,
     "open": _open,
+    "model": _model,
     "confirm": _confirm,
     "cost": _cost,
     "new": _new,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -53,6 +53,8 @@ class Session:
     sandbox: SandboxExecutor
     run_programs: Callable[[Sequence[CodeBlock], Any], AsyncGenerator[Any, None]]
     """Run programs outside the team's turns, and yield the same events."""
+    switch_model: Callable[[str], Awaitable[str]]
+    """Ask another model of the same provider from now on; returns its name."""
     new_token: Callable[[], Any]
     """Make a token that stops a step."""
     explain: Callable[[BaseException], AppError]

@@ -5,21 +5,20 @@ from __future__ import annotations
 import contextlib
 import re
 import shlex
+import shutil
+import subprocess
+import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
-from autogen_agentchat.messages import TextMessage
-from autogen_core import CancellationToken
-from autogen_ext.models.replay import ReplayChatCompletionClient
+from autogen_core.models import UserMessage
 
-from agents.code_generator_agent import create_code_generator
-from agents.model_providers import PROVIDERS
-from agents.user_proxy_agent import create_user_proxy
+from agents.model_client import open_model
+from agents.model_providers import PROVIDERS, find_provider
 from cli.arguments import VERSION, build_parser
-from teams.recovery import Recovery
-from teams.software_development_team import SoftwareDevelopmentTeam
 from tests.docs import README, TABLES, render
+from tests.endpoint import Answer, ModelEndpoint
+from tests.terminal import program_environment
 from utils.code_blocks import read_answer
 from utils.errors import UsageError
 from utils.settings import SETTINGS, load_settings
@@ -129,20 +128,56 @@ def test_the_example_ends_with_the_four_lines_and_its_program_prints_what_they_s
     assert capsys.readouterr().out == "factorial(5) = 120\n"
 
 
-async def test_the_agent_that_is_added_takes_its_turn() -> None:
-    names: dict[str, Any] = {}
-    exec(next(code for code in fences("python") if "def create_code_reviewer" in code), names)
+@pytest.mark.engine
+def test_an_agent_is_added_by_these_words_alone(tmp_path: Path, image: str) -> None:
+    project = tmp_path / "project"
+    shutil.copytree(ROOT, project, ignore=shutil.ignore_patterns(".*", "workspace", "__pycache__", "tests"))
+    agent, registration = (next(code for code in fences("python") if mark in code) for mark in ("def create_code_reviewer", "reviewer = "))
+    (project / "agents" / "code_reviewer_agent.py").write_text(agent, "utf-8")
+    imported, made = registration.strip().split("\n\n")
+    wiring = (project / "main.py").read_text("utf-8")
+    team = re.search(r"^( +)team = .*\n", wiring, re.MULTILINE)
+    assert team is not None
+    lines = "".join(f"{team[1]}{line}\n" for line in made.splitlines())
+    (project / "main.py").write_text(wiring.replace(team[0], f"{team[1]}{imported}\n\n{lines}"), "utf-8")
+    with ModelEndpoint(
+        ["```python\nprint('from the generator')\n```", "No fault.\n```python\nprint('from the reviewer')\n```"]
+    ) as endpoint:
+        environment = program_environment(OPENAI_BASE_URL=endpoint.url, SANDBOX_IMAGE=image)
+        command = [sys.executable, "main.py"]
+        done = subprocess.run(command, input="a task\nAPPROVE\n", text=True, capture_output=True, cwd=project, env=environment, timeout=60)
+    order = [done.stdout.find(name) for name in ("CodeGeneratorAgent", "CodeReviewerAgent", "CodeExecutorAgent")]
+    assert (done.returncode, done.stderr) == (0, "")
+    assert -1 not in order
+    assert order == sorted(order)
+    assert "│ from the generator" in done.stdout
+    assert "│ from the reviewer" not in done.stdout
 
-    async def approve(prompt: str, token: CancellationToken | None) -> str:
-        return "APPROVE"
 
-    recovery = Recovery(0)
-    generator = create_code_generator(ReplayChatCompletionClient(["Good day."]), load_settings({}, {}))
-    reviewer = names["create_code_reviewer"](ReplayChatCompletionClient(["No fault."]))
-    team = SoftwareDevelopmentTeam([generator, reviewer, create_user_proxy(approve, recovery.decide)], recovery)
-    said = [event async for event in team.run_stream("Say good day.", CancellationToken()) if isinstance(event, TextMessage)]
-    assert [message.source for message in said] == ["user", generator.name, "CodeReviewerAgent", "UserProxyAgent"]
-    assert "[generator, code_executor, person]" in (ROOT / "main.py").read_text("utf-8")
+# What stands in README.md for an address, and where the endpoint speaks that provider's protocol.
+_ADDRESSES = {"AZURE_OPENAI_ENDPOINT": "root", "OLLAMA_HOST": "root", "ANTHROPIC_BASE_URL": "root", "OPENAI_BASE_URL": "url"}
+
+
+@pytest.mark.parametrize("lines", fences("ini"))
+async def test_each_provider_is_reached_by_its_three_lines(lines: str) -> None:
+    chosen = dict(line.split("=", 1) for line in lines.split())
+    assert len(chosen) == 3
+    with ModelEndpoint([Answer("Good day.")]) as endpoint:
+        addresses = {name: getattr(endpoint, kind) for name, kind in _ADDRESSES.items()}
+        name = find_provider(load_settings({}, chosen))
+        # The address stands in the lines, or is the provider's own: then it is replaced, so that nobody else is asked.
+        environment = {**chosen, PROVIDERS[name].url_name: addresses[PROVIDERS[name].url_name]}
+        async with open_model(load_settings({}, environment)) as client:
+            result = await client.create([UserMessage(content="Greet.", source="user")])
+        assert result.content == "Good day."
+        (request,) = endpoint.requests
+        model = chosen.get("MODEL") or chosen["AZURE_OPENAI_DEPLOYMENT"]
+        assert model in (request.body.get("model"), request.path.split("/")[3:4][0] if name == "azure" else "")
+
+
+def test_there_are_three_lines_for_every_provider() -> None:
+    found = [find_provider(load_settings({}, dict(line.split("=", 1) for line in lines.split()))) for lines in fences("ini")]
+    assert found == list(PROVIDERS)
 
 
 def env_names() -> list[str]:
