@@ -1,0 +1,170 @@
+"""Parts of the team with the real ones' interfaces that answer from a list, so that a whole conversation takes milliseconds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from autogen_agentchat.base import ChatAgent, TaskResult
+from autogen_agentchat.messages import BaseAgentEvent, BaseChatMessage, UserInputRequestedEvent
+from autogen_core import CancellationToken
+from autogen_core.code_executor import CodeBlock
+from autogen_core.models import ChatCompletionClient
+
+from agents.code_executor_agent import SandboxCodeExecutorAgent
+from agents.code_generator_agent import create_code_generator
+from agents.user_proxy_agent import create_user_proxy
+from sandbox.docker_executor import SandboxExecutor
+from sandbox.verdicts import ProducedFile, ProgramRun, Verdict
+from teams.recovery import Recovery
+from teams.software_development_team import SoftwareDevelopmentTeam
+from tests.asking import client_of
+from tests.endpoint import ModelEndpoint, Script
+from utils.settings import load_settings
+
+SETTINGS = load_settings({}, {})
+Event = BaseAgentEvent | BaseChatMessage | TaskResult
+
+
+def program(code: str, language: str = "python") -> str:
+    """Write an answer that holds one program."""
+    return f"Here it is:\n\n```{language}\n{code}\n```\n"
+
+
+def ran(output: str = "", verdict: Verdict = Verdict.OK, exit_code: int | None = 0, name: str = "program.py") -> ProgramRun:
+    """Describe a program that ran; its code is filled in by the executor."""
+    return ProgramRun("python", "", name, verdict, exit_code, 0.1, output)
+
+
+class WaitForCancel:
+    """In a list of runs: a program that runs until it is cancelled. In a list of replies: a person who says nothing."""
+
+
+class ListedRuns(SandboxExecutor):
+    """A SandboxExecutor whose programs end as listed; it needs no engine."""
+
+    def __init__(self, *runs: ProgramRun | Exception | WaitForCancel, files: Sequence[ProducedFile] = ()) -> None:
+        super().__init__("none")
+        self.blocks: list[CodeBlock] = []
+        self.collected = 0
+        self._runs = list(runs)
+        self._files = list(files)
+
+    async def run_block(
+        self, block: CodeBlock, cancellation_token: CancellationToken, on_output: Callable[[str], None] | None = None
+    ) -> ProgramRun:
+        self.blocks.append(block)
+        run = self._runs.pop(0) if self._runs else ran("done\n")
+        if isinstance(run, Exception):
+            raise run
+        if isinstance(run, WaitForCancel):
+            stopped = asyncio.Event()
+            cancellation_token.add_callback(stopped.set)
+            if on_output:
+                on_output("still running\n")
+            await stopped.wait()
+            run = ran("still running\n", Verdict.CANCELLED, None)
+        elif on_output and run.output:
+            on_output(run.output)
+        return ProgramRun(
+            block.language, block.code, run.file_name, run.verdict, run.exit_code, run.seconds, run.output, run.dropped, run.notes
+        )
+
+    async def collect_files(self) -> list[ProducedFile]:
+        self.collected += 1
+        return self._files
+
+
+class Person:
+    """Says the replies one after the other, and APPROVE when they are used up."""
+
+    def __init__(self, *replies: str | WaitForCancel) -> None:
+        self.asked = 0
+        self.on_silence: Callable[[], object] = lambda: None
+        self._replies = list(replies)
+        self._silence: asyncio.Future[str] | None = None
+
+    @property
+    def will_be_silent(self) -> bool:
+        """Whether the next question will get no answer, and has not been asked yet."""
+        return self._silence is None and bool(self._replies) and isinstance(self._replies[0], WaitForCancel)
+
+    async def ask(self, prompt: str, cancellation_token: CancellationToken | None) -> str:
+        self.asked += 1
+        reply = self._replies.pop(0) if self._replies else "APPROVE"
+        if isinstance(reply, str):
+            return reply
+        self._silence = asyncio.get_running_loop().create_future()
+        if cancellation_token is not None:
+            cancellation_token.link_future(self._silence)
+        self.on_silence()
+        try:
+            return await self._silence
+        finally:
+            self._silence = None
+
+
+@dataclass
+class Rig:
+    """A whole team, its model's request log, and what was seen of each run."""
+
+    team: SoftwareDevelopmentTeam
+    endpoint: ModelEndpoint
+    executor: ListedRuns
+    person: Person
+    events: list[Event] = field(default_factory=list)
+
+    async def say(self, message: str | None, cancel_if: Callable[[Event], bool] = lambda event: False) -> TaskResult | None:
+        """Give the team a message; return the result, or None where the run was cancelled at the first event that fits."""
+        token = CancellationToken()
+        self.person.on_silence = lambda: None
+        self.events.clear()
+        try:
+            async for event in self.team.run_stream(message, token):
+                self.events.append(event)
+                if cancel_if(event):
+                    self.person.on_silence = token.cancel
+                    # The event of a question comes before the question: a cancel in the middle of it has to wait until then.
+                    if not isinstance(event, UserInputRequestedEvent) or not self.person.will_be_silent:
+                        token.cancel()
+        except asyncio.CancelledError:
+            if not token.is_cancelled():
+                raise
+            return None
+        last = self.events[-1]
+        assert isinstance(last, TaskResult)
+        return last
+
+    @property
+    def turns(self) -> list[str]:
+        """Who spoke in the newest run, in order."""
+        return [event.source for event in self.events if isinstance(event, BaseChatMessage)]
+
+    @property
+    def asked(self) -> list[list[str]]:
+        """What the model was told in each request, without the system message."""
+        return [request.texts[1:] for request in self.endpoint.requests]
+
+
+@asynccontextmanager
+async def team_of(
+    answers: Sequence[Script],
+    *runs: ProgramRun | Exception | WaitForCancel,
+    replies: Sequence[str | WaitForCancel] = (),
+    max_retries: int = 3,
+    fourth: Callable[[ChatCompletionClient], ChatAgent] | None = None,
+) -> AsyncIterator[Rig]:
+    """Wire the real agents to an endpoint on loopback, a list of runs and a list of replies; `fourth` speaks after the generator."""
+    executor, person, recovery = ListedRuns(*runs), Person(*replies), Recovery(max_retries)
+    with ModelEndpoint(answers) as endpoint:
+        async with client_of(endpoint) as model:
+            participants: list[ChatAgent] = [
+                create_code_generator(model, SETTINGS),
+                SandboxCodeExecutorAgent(executor),
+                create_user_proxy(person.ask, recovery.decide),
+            ]
+            if fourth is not None:
+                participants.insert(1, fourth(model))
+            yield Rig(SoftwareDevelopmentTeam(participants, recovery), endpoint, executor, person)
