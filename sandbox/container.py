@@ -20,7 +20,7 @@ from utils.docker_utils import (
     engine_error,
     remove_container,
 )
-from utils.errors import ContainerLost
+from utils.errors import ContainerLost, EngineError
 
 # The main process. Its standard input is a line to us: when our process ends, by whatever signal, the line breaks, `read` fails, and the
 # container ends with it. To each line it answers with the kernel's counters (cgroup v2 and v1), without starting a process, so that it can
@@ -71,6 +71,12 @@ class SandboxContainer:
             remove_container(client, self.id)
             raise engine_error(error, f"starting a container from {request.image}") from error
         self._line = line
+        if self.counters() is None:
+            self.remove()
+            hint = f"set SANDBOX_IMAGE to an image that has them, or see whether `docker run --rm {request.image} sh -c true` works"
+            raise EngineError(
+                f"a container from {request.image} ended as soon as it was started; it needs sh and timeout", hint, kind="image"
+            )
 
     def counters(self) -> Counters | None:
         """Ask the main process what the kernel has counted; None when it does not answer: the container is gone, or stands still."""

@@ -5,19 +5,17 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, TypeVar
 
 import docker
 from autogen_core import CancellationToken
-from autogen_core.code_executor import CodeBlock, FunctionWithRequirements, FunctionWithRequirementsStr
+from autogen_core.code_executor import CodeBlock, FunctionWithRequirements
 from autogen_ext.code_executors._common import CommandLineCodeResult, build_python_functions_file
 from autogen_ext.code_executors.docker import DockerCommandLineCodeExecutor
 from autogen_ext.code_executors.docker._docker_code_executor import DockerCommandLineCodeExecutorConfig
-from docker.types import DeviceRequest
 from typing_extensions import Self
 
 from sandbox.file_names import header_name
@@ -59,40 +57,15 @@ class SandboxExecutor(DockerCommandLineCodeExecutor):
         container_name: str | None = None,
         *,
         timeout: int | None = None,
-        work_dir: Path | str | None = None,
-        bind_dir: Path | str | None = None,
-        auto_remove: bool = True,
-        stop_container: bool = True,
-        device_requests: list[DeviceRequest] | None = None,
-        functions: Sequence[FunctionWithRequirements[Any, Any] | Callable[..., Any] | FunctionWithRequirementsStr] = (),
-        functions_module: str = "functions",
-        extra_volumes: dict[str, dict[str, str]] | None = None,
-        extra_hosts: dict[str, str] | None = None,
-        init_command: str | None = None,
-        delete_tmp_files: bool = False,
         limits: Limits | None = None,
         client: docker.APIClient | None = None,
         session: str = "",
+        **base: Any,
     ) -> None:
-        """Take the base class's parameters, the limits, an engine that is connected already (not closed by us), and the session's name."""
+        """Take the limits, an engine that is connected already (not closed by us), the session's name, and the base class's parameters."""
         limits = limits or Limits()
         self.limits = limits if timeout is None else replace(limits, timeout=timeout)
-        super().__init__(
-            image,
-            container_name or unique_name(),
-            timeout=self.limits.timeout,
-            work_dir=work_dir,
-            bind_dir=bind_dir,
-            auto_remove=auto_remove,
-            stop_container=stop_container,
-            device_requests=device_requests,
-            functions=functions,
-            functions_module=functions_module,
-            extra_volumes=extra_volumes,
-            extra_hosts=extra_hosts,
-            init_command=init_command,
-            delete_tmp_files=delete_tmp_files,
-        )
+        super().__init__(image, container_name or unique_name(), timeout=self.limits.timeout, **base)
         self.session = session
         self._client = client
         self._runner: Runner | None = None

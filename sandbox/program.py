@@ -20,7 +20,15 @@ _OUR_DEADLINE = 5  # seconds behind the program's own limit, for a program that 
 # One exec does it all: empties the sandbox, stores the program, runs it. What it gets is passed as arguments, never as text of the script.
 # Its standard error is a stream of its own for us; the program's two streams share one pipe, so that their order is true.
 _SCRIPT = r"""
-PATH=${PATH#*:}   # the folder where programs install tools: the tools used here are the image's
+PATH=${PATH#*:}   # without the folder where programs install tools: the tools used here are the image's
+find_tool() {     # sets `found` to the tool's path, without starting a process
+  IFS=:
+  for folder in $PATH; do
+    if [ -f "$folder/$1" ] && [ -x "$folder/$1" ]; then found=$folder/$1; unset IFS; return 0; fi
+  done
+  unset IFS
+  return 1
+}
 kill -KILL -1 2>/dev/null
 file=./$1 size=$2 mark=$3 limit=$4 keep=$5 choices=$6
 shift 6
@@ -28,16 +36,18 @@ case $file in ./*/*) mkdir -p -- "${file%/*}" || exit 1 ;; esac
 if [ -L "$file" ] || { [ -e "$file" ] && ! { [ -f "$file" ] && [ -w "$file" ]; }; }; then rm -rf -- "$file" || exit 1; fi
 head -c "$size" >"$file" || exit 1
 IFS= read -r tail && [ "$tail" = "$mark" ] || exit 1   # the mark behind it says that the whole program has arrived
+if ! find_tool timeout; then echo "missing timeout" >&2; exit 127; fi
+timer=$found
 found=
 for each in $choices; do
-  if command -v "$each" >/dev/null; then found=$each; break; fi
+  if find_tool "$each"; then break; fi
 done
 if [ -z "$found" ]; then echo "missing $choices" >&2; exit 127; fi
 echo "start $mark" >&2
 (
   { echo 1000 >/proc/self/oom_score_adj; } 2>/dev/null   # short of memory, the kernel takes the program first
   PATH=$HOME/.local/bin:$PATH
-  exec timeout -k 2 "$limit" "$found" "$@" </dev/null 2>&1
+  exec "$timer" -k 2 "$limit" "$found" "$@" </dev/null 2>&1
 )
 code=$?
 if [ "$keep" = no ]; then rm -f -- "$file"; fi

@@ -131,7 +131,9 @@ class Runner:
             except (ContainerLost, OSError) as error:
                 self.left_out = (LeftOut("all files", str(error)),)
                 return []
-            self._known, self._stored = listing, {}
+            # What a listing that was cut does not name may still be there, and is not new when it is named again.
+            self._known = listing if listing.complete else replace(listing, files={**self._known.files, **listing.files})
+            self._stored = {}
             self.left_out = (*left_out, *refused)
             return produced
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from functools import cache
 
+import docker
 import pytest
 
-from utils.docker_utils import connect_engine, ensure_image
+from utils.docker_utils import LABEL, connect_engine, ensure_image, owner
 from utils.errors import EngineError
 
 IMAGE = os.environ.get("SANDBOX_IMAGE") or "python:3.12-slim"
@@ -34,7 +36,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Stop an engine test where there is no engine, before any fixture of it starts something."""
     if item.get_closest_marker("engine") is None or not (reason := _missing_engine()):
         return
-    if os.environ.get("CI", "").lower() == "true":
+    if os.environ.get("CI", "").lower() == "true" or os.environ.get("REQUIRE_ENGINE") == "1":
         pytest.fail(f"engine tests may not be skipped in CI: {reason}", pytrace=False)
     pytest.skip(reason)
 
@@ -43,3 +45,25 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def image() -> str:
     """Name the image that programs run in: the one that the caller's settings name, or the default one."""
     return IMAGE
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[docker.APIClient]:
+    """Connect to the engine that the tests use."""
+    client = connect_engine()
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_container_left() -> Iterator[None]:
+    """See at the very end that this process has left no container behind."""
+    yield
+    if not _missing_engine.cache_info().currsize or _missing_engine():
+        return
+    client = connect_engine()
+    try:
+        left = client.containers(all=True, filters={"label": f"{LABEL}.owner={owner()}"})
+        assert [container["Names"] for container in left] == []
+    finally:
+        client.close()

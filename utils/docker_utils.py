@@ -206,7 +206,14 @@ def _profile(client: docker.APIClient, request: ContainerRequest, image: Mapping
         "stdin_open": True,
         "detach": not request.tied_to_us,  # not detached: the engine closes its standard input once the first client is gone
         "use_config_proxy": False,  # the library would hand the person's proxy, with its password, to every container
-        "host_config": client.create_host_config(
+        "host_config": _host_config(client, request, processors),
+    }
+
+
+def _host_config(client: docker.APIClient, request: ContainerRequest, processors: int) -> dict[str, Any]:
+    limits = request.limits
+    return dict(
+        client.create_host_config(
             auto_remove=request.remove_when_stopped,
             init=True,
             cap_drop=["ALL"],
@@ -228,8 +235,8 @@ def _profile(client: docker.APIClient, request: ContainerRequest, image: Mapping
             binds={host: dict(bind) for host, bind in request.binds.items()} or None,
             extra_hosts=dict(request.hosts) or None,
             device_requests=list(request.devices) or None,
-        ),
-    }
+        )
+    )
 
 
 def _environment(image: Mapping[str, Any], limits: Limits, processors: int) -> dict[str, str]:
@@ -268,16 +275,13 @@ def _folders() -> bytes:
 
 
 def _make_room(client: docker.APIClient, name: str) -> None:
-    until = time.monotonic() + _REMOVAL_SECONDS
-    while True:
-        try:
-            labels = client.inspect_container(name)["Config"]["Labels"] or {}
-        except NotFound:
-            return
-        if labels.get(f"{LABEL}.owner") != owner() or time.monotonic() > until:
-            raise EngineError(f"a container named {name} is here already", "remove it, or choose another name")
-        remove_container(client, name)  # one of ours: its removal may have begun before, and take a moment
-        time.sleep(0.02)
+    try:
+        labels = client.inspect_container(name)["Config"]["Labels"] or {}
+    except NotFound:
+        return
+    if labels.get(f"{LABEL}.owner") != owner():
+        raise EngineError(f"a container named {name} is here already, and it is not ours", "remove it, or choose another name")
+    remove_container(client, name)
 
 
 def remove_container(client: docker.APIClient, container: str) -> None:
@@ -287,8 +291,19 @@ def remove_container(client: docker.APIClient, container: str) -> None:
     except NotFound:
         pass
     except APIError as error:
-        if error.status_code != 409:  # its removal is already in progress
+        if error.status_code != 409:
             raise
+        _wait_until_gone(client, container)  # its removal has begun already: it removes itself when it ends
+
+
+def _wait_until_gone(client: docker.APIClient, container: str) -> None:
+    until = time.monotonic() + _REMOVAL_SECONDS
+    while time.monotonic() < until:
+        try:
+            client.inspect_container(container)
+        except NotFound:
+            return
+        time.sleep(0.02)
 
 
 def unique_name() -> str:

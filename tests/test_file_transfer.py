@@ -1,0 +1,100 @@
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from sandbox.container import SandboxContainer
+from sandbox.exec_stream import Command, Outcome
+from sandbox.file_names import HostNames
+from sandbox.file_transfer import Entry, LeftOut, Listing, choose, list_files, mirror
+from sandbox.host_folder import HostFolder
+from sandbox.verdicts import Ended
+from utils.docker_utils import Limits
+from utils.errors import ContainerLost
+
+FILE = Entry("f", 5, "1:1")
+
+
+class Scripted:
+    """A container whose one exec prints what the test says, in pieces of three bytes."""
+
+    def __init__(self, output: bytes, ended: Ended = Ended.EXIT) -> None:
+        self.output, self.ended = output, ended
+
+    def run(self, command: Command, stop: object = None, on_output: object = None) -> Outcome:
+        if callable(on_output):
+            for at in range(0, len(self.output), 3):
+                on_output(self.output[at : at + 3])
+        return Outcome(self.ended, 0, self.output, 0, b"", 0.1)
+
+
+def scripted(output: bytes, ended: Ended = Ended.EXIT) -> SandboxContainer:
+    return cast(SandboxContainer, Scripted(output, ended))
+
+
+def fetch(output: bytes, folder: Path, ended: Ended = Ended.EXIT) -> tuple[list[str], list[LeftOut]]:
+    wanted = {"a": FILE, "b": Entry("f", 0, "1:1"), "c": Entry("f", 3, "1:1")}
+    produced, left_out = mirror(scripted(output, ended), wanted, Listing({"c": FILE}), HostFolder(folder), HostNames())
+    return [f"{file.name}{'+' if file.new else ''}" for file in produced], left_out
+
+
+def test_a_listing_is_read_with_any_name() -> None:
+    listing = list_files(scripted(b"f 5 1:1 ./a b\0l 9 1:1 ./x\ny\0f 1 1:1 ./bad\xff\0f 1 1:"))
+    assert listing.files == {"a b": FILE, "x\ny": Entry("l", 9, "1:1"), "bad\\xff": Entry("?", 1, "1:1")}
+    assert listing.complete
+
+
+def test_a_listing_that_was_cut_says_so_and_a_broken_one_is_an_error() -> None:
+    assert not list_files(scripted(b"f 5 1:1 ./a\0f 5 1:1", Ended.OUTPUT)).complete
+    with pytest.raises(ContainerLost):
+        list_files(scripted(b"", Ended.LOST))
+
+
+def test_files_arrive_whole(tmp_path: Path) -> None:
+    assert fetch(b"5\n5\n\0x\n0\n3\nend" + b"end\n", tmp_path) == (["a+", "b+", "c"], [])
+    assert (tmp_path / "a").read_bytes() == b"5\n\0x\n"
+    assert (tmp_path / "b").read_bytes() == b""
+    assert (tmp_path / "c").read_bytes() == b"end"
+
+
+def test_a_file_that_cannot_be_read_is_left_out(tmp_path: Path) -> None:
+    assert fetch(b"-\n0\n3\nabcend\n", tmp_path) == (["b+", "c"], [LeftOut("a", "it cannot be read")])
+
+
+@pytest.mark.parametrize(
+    "output", [b"", b"5\nabc", b"5\nabcde0\n3\nabc", b"5\nabcde0\n3\nab" + b"end\n", b"6\nabcdef0\n3\nabcend\n", b"5\nabcde7\n"]
+)
+def test_a_stream_that_lies_or_is_cut_leaves_no_file_and_no_half(tmp_path: Path, output: bytes) -> None:
+    (tmp_path / "a").write_text("old")
+    with pytest.raises(ContainerLost):
+        fetch(output, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    assert (tmp_path / "a").read_text() == "old"
+
+
+def test_a_lost_container_leaves_no_file(tmp_path: Path) -> None:
+    with pytest.raises(ContainerLost):
+        fetch(b"5\nabcde0\n3\nabcend\n", tmp_path, Ended.LOST)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_in_the_way_costs_only_its_file(tmp_path: Path) -> None:
+    (tmp_path / "a" / "x").mkdir(parents=True)
+    produced, left_out = fetch(b"5\nabcde0\n3\nabcend\n", tmp_path)
+    assert produced == ["b+", "c"]
+    assert left_out[0].name == "a"
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_limits_choose_what_is_copied() -> None:
+    limits = Limits(copied_files=2, copied_file=10, copied_total=15)
+    files = {"a": Entry("f", 10, ""), "b": Entry("f", 11, ""), "c": Entry("f", 6, ""), "d": FILE, "e": FILE, "f": Entry("p", 0, "")}
+    chosen, left_out = choose(files, True, limits)
+    assert list(chosen) == ["a", "d"]
+    assert {left.name: left.reason for left in left_out} == {
+        "b": "larger than 10 B",
+        "c": "more than 15 B in all",
+        "e": "more than 2 files",
+        "f": "a pipe",
+    }
+    assert choose({}, False, limits)[1] == [LeftOut("...", "there are more files than can be listed")]
