@@ -6,7 +6,9 @@ import asyncio
 import difflib
 import inspect
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
@@ -15,9 +17,11 @@ from cli.editor import edit_program
 from cli.files_view import file_lines, open_file
 from cli.screen import QUIET_STYLE
 from cli.talk import RETRY, Talk
-from utils.code_blocks import CodeBlock
 from utils.errors import AppError
 from utils.words import APPROVE, STOP
+
+if TYPE_CHECKING:
+    from utils.code_blocks import CodeBlock
 
 Command = Callable[[Talk, str], Awaitable[str | None]]
 _ON_OFF = {"": None, "on": True, "off": False}
@@ -75,7 +79,7 @@ async def _edit(talk: Talk, argument: str) -> str | None:
     if code == program.code:
         talk.notice("The program is unchanged.")
         return None
-    changed = CodeBlock(program.language, code, 0)
+    changed = replace(program, code=code)
     await run_by_hand(talk, changed)
     run = talk.programs.last_run
     result = f"It was run: {run.verdict.value}, exit code {run.exit_code}." if run else "It was not run to its end."

@@ -6,6 +6,7 @@ import asyncio
 import sys
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -16,7 +17,6 @@ from cli.prompt import Prompt
 from cli.screen import BAD_STYLE, QUIET_STYLE, Screen
 from cli.session import Session, Token
 from cli.talk import RETRY, Talk
-from utils.code_blocks import CodeBlock
 from utils.errors import AppError, ExitStatus
 from utils.settings import Settings
 from utils.text import sanitize
@@ -24,6 +24,7 @@ from utils.words import STOP, mentioned_words, spoken_word
 
 if TYPE_CHECKING:
     from cli.transcript import Transcript
+    from utils.code_blocks import CodeBlock
 
 _QUESTION = "APPROVE accepts, STOP ends the task, anything else says what to change."
 _NOTICE_DELAY = 0.05  # seconds
@@ -162,7 +163,7 @@ class Conversation:
 
     async def _edited(self, program: CodeBlock) -> CodeBlock:
         code = await edit_program(program, self._talk.notice)
-        return CodeBlock(program.language, code, program.line)
+        return replace(program, code=code)
 
     async def _meant(self, typed: str, token: Token | None) -> str | None:
         """Return the typed text as feedback or as the word it is; asks back where it holds a word among others."""

@@ -9,8 +9,10 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from utils.code_blocks import CodeBlock
+if TYPE_CHECKING:
+    from utils.code_blocks import CodeBlock
 
 _SUFFIXES = {"python": ".py", "sh": ".sh"}
 _EDITORS = ("nano", "vi")

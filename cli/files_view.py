@@ -7,12 +7,15 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
 from cli.screen import QUIET_STYLE
-from sandbox.verdicts import ProducedFile
 from utils.text import sanitize
+
+if TYPE_CHECKING:  # sandbox/ imports the engine's client, and the prompt does not wait for it
+    from sandbox.verdicts import ProducedFile
 
 
 def file_lines(files: Iterable[ProducedFile]) -> list[Text]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
 from cli.screen import QUIET_STYLE
-from sandbox.verdicts import ProducedFile, ProgramRun
-from utils.code_blocks import CodeBlock
 from utils.text import sanitize
+
+if TYPE_CHECKING:  # these import the engine's client and the Markdown parser, and the prompt does not wait for them
+    from sandbox.verdicts import ProducedFile, ProgramRun
+    from utils.code_blocks import CodeBlock
 
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
@@ -34,6 +37,8 @@ class Programs:
         """Take a program that begins to run as the newest."""
         if self.newest is not None and self.newest.code == code:
             return
+        from utils.code_blocks import CodeBlock
+
         self.before, self.newest = self.newest, CodeBlock(language, code, 0)
 
     def diff(self) -> list[Text]:

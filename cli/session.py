@@ -8,13 +8,13 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from utils.code_blocks import CodeBlock
 from utils.errors import AppError
 from utils.settings import Settings
 
 if TYPE_CHECKING:  # AutoGen takes most of a second to import, and the prompt does not wait for it
     from sandbox.docker_executor import SandboxExecutor
     from teams.software_development_team import SoftwareDevelopmentTeam
+    from utils.code_blocks import CodeBlock
 
 
 class Token(Protocol):
