@@ -8,29 +8,41 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from cli.entry import run_program
 from cli.session import Interaction, Program, Session, explain_failure
 from utils.settings import Settings
 
+if TYPE_CHECKING:
+    from sandbox.docker_executor import SandboxExecutor
+
 
 @asynccontextmanager
 async def open_session(settings: Settings, interaction: Interaction) -> AsyncIterator[Session]:
     """Wire a session: model, engine, agents, team. The container lives as long as the session is open."""
-    await asyncio.to_thread(_import_parts)
+    sandbox = await asyncio.to_thread(import_module, "sandbox.session")
+    importing = asyncio.ensure_future(asyncio.to_thread(_import_parts, settings.demo))
+    async with sandbox.open_sandbox(settings, interaction.notify) as executor:
+        await importing  # went on while the engine started the container
+        async with _open_team(settings, interaction, executor) as session:
+            yield session
+
+
+@asynccontextmanager
+async def _open_team(settings: Settings, interaction: Interaction, executor: SandboxExecutor) -> AsyncIterator[Session]:
     from autogen_core import CancellationToken
 
     from agents.code_executor_agent import create_code_executor
     from agents.code_generator_agent import create_code_generator
     from agents.model_client import open_model, switch_model
     from agents.user_proxy_agent import create_user_proxy
-    from sandbox.session import open_sandbox
     from teams.recovery import Recovery
     from teams.software_development_team import SoftwareDevelopmentTeam, quiet_autogen
 
     if not settings.traceback:
         quiet_autogen()
-    async with open_model(settings, interaction.notify) as model, open_sandbox(settings, interaction.notify) as executor:
+    async with open_model(settings, interaction.notify) as model:
         recovery = Recovery(settings.max_retries)
         generator = create_code_generator(model, settings)
         code_executor = create_code_executor(executor, interaction.confirm)
@@ -47,9 +59,10 @@ async def open_session(settings: Settings, interaction: Interaction) -> AsyncIte
         )
 
 
-def _import_parts() -> None:
+def _import_parts(demo: bool) -> None:
     """Import what takes most of a second, in a thread, while the person types."""
-    for name in ("agents.resilient_client", "agents.scripted_model", "cli.transcript", "teams.software_development_team"):
+    model = "agents.scripted_model" if demo else "autogen_ext.models.openai"
+    for name in (model, "agents.resilient_client", "cli.transcript", "teams.software_development_team"):
         import_module(name)
 
 
