@@ -14,6 +14,7 @@ from autogen_core import code_executor as autogen_code
 
 from agents import code_generator_agent
 from sandbox.docker_executor import SandboxExecutor
+from sandbox.file_transfer import LeftOut
 from sandbox.languages import ALIASES
 from sandbox.verdicts import ProducedFile, ProgramRun, Verdict, tell_model, tell_person
 from utils.code_blocks import Answer, CodeBlock, SkippedBlock, read_answer
@@ -77,14 +78,15 @@ class ProgramFinished(BaseAgentEvent):
 
 
 class FilesProduced(BaseAgentEvent):
-    """The files that programs made or changed, as they arrived on this machine."""
+    """The files that programs made or changed, as they arrived on this machine, and those that were left out, with the reason."""
 
     files: tuple[ProducedFile, ...]
+    left_out: tuple[LeftOut, ...] = ()
     type: Literal["FilesProduced"] = "FilesProduced"
 
     def to_text(self) -> str:
         """Name the files."""
-        return "\n".join(file.name for file in self.files)
+        return "\n".join([*(file.name for file in self.files), *(f"{each.name} left out: {each.reason}" for each in self.left_out)])
 
 
 class RunProposed(BaseAgentEvent):
@@ -151,11 +153,17 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
                 return
             blocks = passed
         runs: list[ProgramRun] = []
+        notes = [
+            *_changed_by_hand(proposed, blocks),
+            *(f"The block at line {each.line} was not run: {each.reason}." for each in answer.skipped),
+        ]
         async for event in self.run_programs(blocks, cancellation_token):
             if isinstance(event, ProgramFinished):
                 runs.append(event.run)
+            elif isinstance(event, FilesProduced):
+                notes += [f"{each.name} was not given to the person: {each.reason}." for each in event.left_out]
             yield event
-        yield self._report(answer, runs, _changed_by_hand(proposed, blocks))
+        yield self._report(runs, len(blocks), notes)
 
     async def extract_code_blocks_from_messages(self, messages: Sequence[BaseChatMessage]) -> list[autogen_code.CodeBlock]:
         """Return the programs of the generator's newest answer, for callers that use AutoGen's own interface."""
@@ -193,8 +201,8 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
         if token.is_cancelled():
             return
         files = [file for file in await self._executor.collect_files() if file.name not in names]
-        if files:
-            yield FilesProduced(source=self.name, files=tuple(files))
+        if files or self._executor.left_out:
+            yield FilesProduced(source=self.name, files=tuple(files), left_out=self._executor.left_out)
 
     async def _run_live(self, block: CodeBlock, token: CancellationToken) -> AsyncGenerator[str | ProgramRun, None]:
         """Yield the program's output piece by piece, then the finished run."""
@@ -214,15 +222,18 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
         finally:
             if not run.done():
                 run.cancel()
+                await asyncio.wait({run})  # the program has to be dead before the team goes on
 
-    def _report(self, answer: Answer, runs: Sequence[ProgramRun], changed: str) -> Response:
+    def _report(self, runs: Sequence[ProgramRun], total: int, notes: Sequence[str]) -> Response:
         last = runs[-1]
-        several = len(answer.blocks) > 1
         # The output stands last, to the end of the message: nothing that a program prints can be taken for what we say after it.
-        parts = [changed] if changed else []
-        parts += [f"[sandbox] The block at line {skipped.line} was not run: {skipped.reason}." for skipped in answer.skipped]
+        parts = [f"[sandbox] {note}" for note in notes]
+        parts += [
+            f"[sandbox] Block {number} of {total} was not run, because the one before it failed."
+            for number in range(len(runs) + 1, total + 1)
+        ]
         for number, run in enumerate(runs, 1):
-            heading = f"Block {number} of {len(answer.blocks)} ({run.language}):\n" if several else ""
+            heading = f"Block {number} of {total} ({run.language}):\n" if total > 1 else ""
             parts.append(heading + tell_model(run, self._executor.limits))
         last_line = next((line for line in reversed(last.output.splitlines()) if line.strip()), "")
         return self._respond(
@@ -236,13 +247,11 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
         return Response(chat_message=TextMessage(source=self.name, content=content, metadata=metadata))
 
 
-def _changed_by_hand(proposed: Sequence[CodeBlock], run: Sequence[CodeBlock]) -> str:
+def _changed_by_hand(proposed: Sequence[CodeBlock], run: Sequence[CodeBlock]) -> list[str]:
     """Return what the model has to know where the person changed its programs before they ran."""
-    changed = [new for old, new in zip(proposed, run, strict=False) if old.code != new.code]
-    if not changed:
-        return ""
-    programs = "\n".join(f"```{block.language}\n{block.code.rstrip()}\n```" for block in changed)
-    return f"[sandbox] The person changed the program before it ran. This is what ran:\n{programs}"
+    codes = {block.code for block in proposed}
+    changed = [f"```{block.language}\n{block.code.rstrip()}\n```" for block in run if block.code not in codes]
+    return ["\n".join(["The person changed the program before it ran. This is what ran:", *changed])] if changed else []
 
 
 def _why_nothing_ran(answer: Answer) -> str:

@@ -175,6 +175,9 @@ class Transcript:
         for file in event.files:
             self._programs.files[file.name] = file
         self._screen.print(*file_lines(event.files))
+        self._screen.print(
+            *(Text(f"  left out: {sanitize(each.name)}: {sanitize(each.reason)}", style="yellow") for each in event.left_out)
+        )
 
     def _heading(self, name: str, detail: str = "") -> None:
         self._screen.show()

@@ -17,6 +17,7 @@ from agents.code_executor_agent import SandboxCodeExecutorAgent
 from agents.code_generator_agent import create_code_generator
 from agents.user_proxy_agent import create_user_proxy
 from sandbox.docker_executor import SandboxExecutor
+from sandbox.file_transfer import LeftOut
 from sandbox.verdicts import ProducedFile, ProgramRun, Verdict
 from teams.recovery import Recovery
 from teams.software_development_team import SoftwareDevelopmentTeam
@@ -45,12 +46,19 @@ class WaitForCancel:
 class ListedRuns(SandboxExecutor):
     """A SandboxExecutor whose programs end as listed; it needs no engine."""
 
-    def __init__(self, *runs: ProgramRun | Exception | WaitForCancel, files: Sequence[ProducedFile] = ()) -> None:
+    def __init__(
+        self, *runs: ProgramRun | Exception | WaitForCancel, files: Sequence[ProducedFile] = (), left_out: Sequence[LeftOut] = ()
+    ) -> None:
         super().__init__("none")
         self.blocks: list[CodeBlock] = []
         self.collected = 0
         self._runs = list(runs)
         self._files = list(files)
+        self._left_out = tuple(left_out)
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        return self._left_out
 
     async def run_block(
         self, block: CodeBlock, cancellation_token: CancellationToken, on_output: Callable[[str], None] | None = None
