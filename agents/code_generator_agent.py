@@ -44,7 +44,7 @@ _NETWORK = {
 
 def system_message(settings: Settings) -> str:
     """Tell the model what it has to know to succeed in this sandbox."""
-    fences = " or ".join(f"```{name}" for name in LANGUAGES)
+    fences = " or ".join(f"```{language.name}" for language in LANGUAGES)
     memory = f"{settings.memory / 1024**2:.0f} MiB"
     return _SYSTEM_MESSAGE.format(languages=fences, timeout=settings.timeout, memory=memory, network=_NETWORK[settings.network], stop=STOP)
 

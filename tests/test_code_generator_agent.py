@@ -1,0 +1,91 @@
+"""The agent that writes the code: what its model is told, and the word by which it ends the talk."""
+
+from __future__ import annotations
+
+import pytest
+from autogen_agentchat.agents import AssistantAgent
+from autogen_agentchat.messages import ModelClientStreamingChunkEvent, TextMessage
+from autogen_core import CancellationToken
+
+from agents.code_generator_agent import create_code_generator, system_message, word_of_the_generator
+from sandbox.languages import ALIASES, LANGUAGES
+from tests.asking import client_of
+from tests.endpoint import ModelEndpoint
+from tests.fakes import SETTINGS, program
+from utils.code_blocks import read_answer
+from utils.settings import load_settings
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        "input()",  # there is no standard input
+        "display",
+        "60 seconds",
+        "2048 MiB",
+        "/workspace",
+        "one whole program",
+        "```python",
+        "```sh",
+        "only the\nword STOP",
+    ],
+)
+def test_the_model_is_told_what_it_has_to_know(fact: str) -> None:
+    assert fact in system_message(SETTINGS)
+
+
+def test_every_language_that_runs_is_named() -> None:
+    assert [language.name for language in LANGUAGES if f"```{language.name}" not in system_message(SETTINGS)] == []
+    assert "Language(" not in system_message(SETTINGS)
+
+
+def test_the_facts_follow_the_settings() -> None:
+    settings = load_settings({"timeout": "7", "memory": "512m", "network": "on"}, {})
+    message = system_message(settings)
+    assert "7 seconds" in message
+    assert "512 MiB" in message
+    assert "may use the network" in message
+    assert "may use the network" not in system_message(SETTINGS)
+
+
+def test_the_system_message_itself_holds_no_program() -> None:
+    assert read_answer(system_message(SETTINGS), ALIASES).blocks == ()
+
+
+async def test_it_is_autogens_agent_and_it_streams() -> None:
+    with ModelEndpoint([program("print(1)")]) as endpoint:
+        async with client_of(endpoint) as model:
+            agent = create_code_generator(model, SETTINGS)
+            assert isinstance(agent, AssistantAgent)
+            assert agent.name == "CodeGeneratorAgent"
+            task = TextMessage(source="user", content="count")
+            events = [event async for event in agent.on_messages_stream([task], CancellationToken())]
+    pieces = [event.content for event in events if isinstance(event, ModelClientStreamingChunkEvent)]
+    assert len(pieces) > 1
+    assert "".join(pieces) == program("print(1)")
+    assert endpoint.requests[0].texts == [system_message(SETTINGS), "count"]
+    assert endpoint.requests[0].body["stream"] is True
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("STOP", "STOP"),
+        ("All is well.\n\nSTOP", "STOP"),
+        ("All is well.\n\n**STOP**\n", "STOP"),
+        ("Fine.\r\nstop.\r\n", "STOP"),
+        ("<think>Is it done?</think>\nSTOP", "STOP"),
+        ("APPROVE", None),
+        ("", None),
+        ("Do not STOP", None),
+        ("STOP\nI have a question first.", None),
+        (program("print(1)") + "\nSTOP", None),
+        ("```cobol\nSTOP RUN.\n```\nSTOP", None),
+        ("```text\nSTOP\n```", None),
+        ("```python\nprint(1)\nSTOP", None),
+        ("~~~python\nprint(1)\n~~~\nSTOP", None),
+        ("<think>STOP", None),
+    ],
+)
+def test_the_word_of_the_generator(text: str, word: str | None) -> None:
+    assert word_of_the_generator(text) == word
