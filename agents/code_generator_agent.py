@@ -6,6 +6,7 @@ from autogen_agentchat.agents import AssistantAgent
 from autogen_core.model_context import ChatCompletionContext
 from autogen_core.models import ChatCompletionClient
 
+from agents.conversation_context import ConversationContext
 from sandbox.languages import ALIASES, LANGUAGES
 from utils.code_blocks import read_answer
 from utils.settings import Settings
@@ -27,6 +28,9 @@ How your code is run:
 - It has {timeout} seconds and {memory} of memory. {network}
 - It runs in the folder /workspace, which stays between runs. Files that it writes there are given to the person.
 - Print the result, with a word that says what it is.
+
+In a long conversation your old answers and old results come back to you shortened, with marks in square brackets where something
+is left out. Never write such a mark yourself.
 
 If a run fails, find the cause in the output, mend it, and send the whole program again.
 If the person asks a question, answer it; send code only where something is to be run.
@@ -52,14 +56,14 @@ def system_message(settings: Settings) -> str:
 def create_code_generator(
     model_client: ChatCompletionClient, settings: Settings, model_context: ChatCompletionContext | None = None
 ) -> AssistantAgent:
-    """Make the agent that answers with code, streaming as the model writes."""
+    """Make the agent that answers with code, streaming as the model writes; a ConversationContext decides what the model is sent."""
     return AssistantAgent(
         NAME,
         model_client,
         description="Writes the program and mends it.",
         system_message=system_message(settings),
         model_client_stream=True,
-        model_context=model_context,
+        model_context=model_context or ConversationContext(),
     )
 
 

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from utils.code_blocks import Answer, CodeBlock, read_answer, without_thoughts
+from utils.code_blocks import Answer, CodeBlock, SkippedBlock, read_answer, split_blocks, without_thoughts
 
 ALIASES = {"python": "python", "py": "python", "python3": "python", "bash": "shell", "shell": "shell", "sh": "shell"}
 
@@ -255,3 +255,35 @@ def test_time_grows_with_the_length_only(piece: str) -> None:
 def test_ten_megabytes() -> None:
     code = "x = 1\n" * 1_700_000
     assert programs(f"```python\n{code}```\n") == [("python", code)]
+
+
+def test_splitting_keeps_the_order_of_prose_and_blocks() -> None:
+    text = "First:\r\n\r\n```py\r\nprint(1)\r\n```\r\n<think>\nhm ```\n</think>\n- in a list:\n  ~~~\n  shown\n  ~~~\n\nDone."
+    parts = list(split_blocks(text, ALIASES))
+    assert parts[:3] == ["First:", CodeBlock("python", "print(1)\n", 3), "- in a list:"]
+    assert isinstance(parts[3], SkippedBlock)
+    assert parts[4:] == ["Done."]
+    assert list(split_blocks("", ALIASES)) == []
+    assert list(split_blocks("Only prose.", ALIASES)) == ["Only prose."]
+
+
+def test_splitting_finds_the_programs_that_are_run() -> None:
+    pieces = [
+        "```python\n",
+        "print(1)\n",
+        "```\n",
+        "~~~sh\n",
+        "~~~\n",
+        "> ",
+        "- ",
+        '"""\n',
+        "text\n",
+        "\n",
+        "<think>\n",
+        "</think>\n",
+        "    ",
+    ]
+    chooser = random.Random(7)
+    for _ in range(2000):
+        text = "".join(chooser.choices(pieces, k=12))
+        assert [part for part in split_blocks(text, ALIASES) if isinstance(part, CodeBlock)] == list(read(text).blocks), text

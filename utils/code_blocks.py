@@ -103,6 +103,26 @@ def without_thoughts(text: str) -> str:
     return "".join([*kept, source[position:]]).strip("\n")
 
 
+def split_blocks(text: str, aliases: Mapping[str, str]) -> Iterator[str | CodeBlock | SkippedBlock]:
+    """Yield what a message is made of, in order: its prose as text, without the thoughts, and each fenced block."""
+    source = _normal(text)
+    tokens, thoughts, _ = _parse(source, aliases)
+    lines = _blank(source, thoughts).split("\n")
+    position = 0
+    for token in tokens:
+        if token.type != "fence":
+            continue
+        start, end = token.map or (position, position)
+        prose = "\n".join(lines[position:start]).strip()
+        if prose:
+            yield prose
+        yield _judge(token, aliases, False)
+        position = end
+    prose = "\n".join(lines[position:]).strip()
+    if prose:
+        yield prose
+
+
 def _normal(text: str) -> str:
     """Give the text the line ends, the last line end and the NUL replacement that the parser would give it, so that offsets agree."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd")
