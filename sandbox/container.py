@@ -6,12 +6,12 @@ import contextlib
 import itertools
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import docker
 
-from sandbox.exec_stream import OUT, Command, Connection, Frames, Outcome, run_command
+from sandbox.exec_stream import OUT, Command, Connection, Frames, OpenExec, Outcome, open_exec, run_command
 from utils.docker_utils import (
     ENGINE_FAILURES,
     PROGRAM_USER,
@@ -102,11 +102,19 @@ class SandboxContainer:
                 return _count(answer.decode("ascii", "replace"))
         return None
 
+    def open(self, argv: Sequence[str]) -> OpenExec:
+        """Start a command that waits for its input; raises one of ENGINE_FAILURES."""
+        return open_exec(self._client, self.id, argv)
+
     def run(
-        self, command: Command, stop: threading.Event | None = None, on_output: Callable[[bytes], None] = lambda piece: None
+        self,
+        command: Command,
+        stop: threading.Event | None = None,
+        on_output: Callable[[bytes], None] = lambda piece: None,
+        opened: OpenExec | None = None,
     ) -> Outcome:
         """Run a command as the programs' user, killing whatever runs in here when it reaches a limit."""
-        return run_command(self._client, self.id, command, self.sweep, stop, on_output)
+        return run_command(self._client, self.id, command, self.sweep, stop, on_output, opened)
 
     def sweep(self) -> None:
         """Kill everything that programs have left running; raises one of ENGINE_FAILURES when nothing can be started to do it."""

@@ -94,6 +94,7 @@ class SandboxExecutor(DockerCommandLineCodeExecutor):
         except BaseException:
             await self.stop()
             raise
+        self._threads.submit(self._runner.prepare)
 
     async def stop(self) -> None:
         """Kill what runs and remove the container; nothing happens when it is stopped or gone already."""
@@ -157,7 +158,11 @@ class SandboxExecutor(DockerCommandLineCodeExecutor):
 
         It never raises for what the engine does: what could not be had is in `left_out`.
         """
-        return await self._in_thread(self._current().collect)
+        runner = self._current()
+        produced = await self._in_thread(runner.collect)
+        if self._threads is not None:
+            self._threads.submit(runner.prepare)
+        return produced
 
     # --- From the event loop to a thread --------------------------------------------------------------------------------------
 

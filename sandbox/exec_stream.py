@@ -122,6 +122,20 @@ class Outcome:
     stuck: bool = False  # it could not be killed by an ordinary sweep
 
 
+@dataclass(frozen=True)
+class OpenExec:
+    """A command that has been started and waits for its input."""
+
+    exec_id: str
+    connection: Connection
+
+
+def open_exec(client: docker.APIClient, container: str, argv: Sequence[str]) -> OpenExec:
+    """Start a command as the programs' user; raises one of ENGINE_FAILURES."""
+    exec_id = str(client.exec_create(container, list(argv), user=PROGRAM_USER, workdir=WORKSPACE, stdin=True)["Id"])
+    return OpenExec(exec_id, Connection(client.exec_start(exec_id, socket=True)))
+
+
 def run_command(
     client: docker.APIClient,
     container: str,
@@ -129,24 +143,24 @@ def run_command(
     kill: Callable[[], None],
     stop: threading.Event | None = None,
     on_output: Callable[[bytes], None] = lambda piece: None,
+    opened: OpenExec | None = None,
 ) -> Outcome:
-    """Run the command to its end, or kill it at a limit, and say which; blocks. Never raises for what the engine does."""
+    """Run the command (which may have been opened before) to its end, or kill it at a limit, and say which; blocks.
+
+    Never raises for what the engine does.
+    """
     reader = _Reader(client, command, stop or threading.Event(), on_output)
     try:
-        exec_id = client.exec_create(container, list(command.argv), user=PROGRAM_USER, workdir=WORKSPACE, stdin=True)["Id"]
-        connection = Connection(client.exec_start(exec_id, socket=True))
-    except ENGINE_FAILURES as error:
-        reader.words += str(error).encode()
-        return reader.outcome(Ended.LOST, None)
-    try:
+        opened = opened or open_exec(client, container, command.argv)
         if command.stdin:
-            connection.send(command.stdin)
-        return reader.read(connection, exec_id, kill)
+            opened.connection.send(command.stdin)
+        return reader.read(opened.connection, opened.exec_id, kill)
     except ENGINE_FAILURES as error:
         reader.words += str(error).encode()
         return reader.outcome(Ended.LOST, None)
     finally:
-        connection.close()
+        if opened is not None:
+            opened.connection.close()
 
 
 class _Reader:

@@ -14,7 +14,7 @@ class Language:
     aliases: tuple[str, ...]  # what a fence may say, in lower case
     file_name: str  # where a program without a `# filename:` line is stored
     interpreters: tuple[str, ...]  # the first of these that the image has is started
-    arguments: tuple[str, ...] = ("{file}",)  # {file} stands for the program's path
+    arguments: tuple[str, ...] = ("{file}",)  # one line each; {file} stands for the program's path
     image_setting: str = "SANDBOX_IMAGE"
 
 

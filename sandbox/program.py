@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 from sandbox.container import Counters, SandboxContainer
-from sandbox.exec_stream import Command, Outcome
+from sandbox.exec_stream import Command, OpenExec, Outcome
 from sandbox.languages import Language
 from sandbox.verdicts import Ended, Evidence, ProgramRun, Verdict, decide, facts
 from utils.docker_utils import Limits
@@ -17,7 +17,8 @@ from utils.errors import EngineError
 
 _OUR_DEADLINE = 5  # seconds behind the program's own limit, for a program that keeps timeout(1) from doing its work
 
-# One exec does it all: empties the sandbox, stores the program, runs it. What it gets is passed as arguments, never as text of the script.
+# One exec does it all: empties the sandbox, stores the program, runs it. What it gets comes line by line on its standard input, never as
+# text of the script, so that it can be started before there is a program: it waits, and starting an exec is what takes time.
 # Its standard error is a stream of its own for us; the program's two streams share one pipe, so that their order is true.
 _SCRIPT = r"""
 PATH=${PATH#*:}   # without the folder where programs install tools: the tools used here are the image's
@@ -29,9 +30,10 @@ find_tool() {     # sets `found` to the tool's path, without starting a process
   unset IFS
   return 1
 }
+IFS= read -r mark && IFS= read -r file && read -r size limit keep count && IFS= read -r choices || exit 1
+set --
+while [ "$#" -lt "$count" ]; do IFS= read -r word || exit 1; set -- "$@" "$word"; done
 kill -KILL -1 2>/dev/null
-file=./$1 size=$2 mark=$3 limit=$4 keep=$5 choices=$6
-shift 6
 case $file in ./*/*) mkdir -p -- "${file%/*}" || exit 1 ;; esac
 if [ -L "$file" ] || { [ -e "$file" ] && ! { [ -f "$file" ] && [ -w "$file" ]; }; }; then rm -rf -- "$file" || exit 1; fi
 head -c "$size" >"$file" || exit 1
@@ -54,6 +56,7 @@ if [ "$keep" = no ]; then rm -f -- "$file"; fi
 echo "end $mark $code" >&2
 exit "$code"
 """
+_ARGV = ("/bin/sh", "-c", _SCRIPT)
 
 
 @dataclass(frozen=True)
@@ -70,8 +73,19 @@ class NotStarted(Exception):
     """The program was not started, for a reason that the script around it gives."""
 
 
+def prepare(container: SandboxContainer) -> OpenExec:
+    """Start what waits for a program, in a sandbox where nothing else runs; raises one of ENGINE_FAILURES."""
+    return container.open(_ARGV)
+
+
 def run_program(
-    container: SandboxContainer, job: Job, limits: Limits, before: Counters, stop: threading.Event, on_text: Callable[[str], None]
+    container: SandboxContainer,
+    job: Job,
+    limits: Limits,
+    before: Counters,
+    stop: threading.Event,
+    on_text: Callable[[str], None],
+    prepared: OpenExec | None = None,
 ) -> tuple[ProgramRun, Outcome]:
     """Run the program to its end or a limit and judge it by what the counters did since `before`; blocks.
 
@@ -79,7 +93,7 @@ def run_program(
     """
     mark = uuid4().hex
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    outcome = container.run(_command(job, limits, mark), stop, lambda piece: on_text(decoder.decode(piece)))
+    outcome = container.run(_command(job, limits, mark), stop, lambda piece: on_text(decoder.decode(piece)), prepared)
     _check_started(job, outcome, mark)
     rest = decoder.decode(b"", final=True)
     if rest:
@@ -89,12 +103,12 @@ def run_program(
 
 def _command(job: Job, limits: Limits, mark: str) -> Command:
     code = job.code.encode("utf-8", "replace")
-    language = job.language
-    arguments = [argument.replace("{file}", job.file_name) for argument in language.arguments]
-    settings = [job.file_name, str(len(code)), mark, str(limits.timeout), "yes" if job.keep_file else "no", " ".join(language.interpreters)]
+    arguments = [argument.replace("{file}", job.file_name) for argument in job.language.arguments]
+    numbers = f"{len(code)} {limits.timeout} {'yes' if job.keep_file else 'no'} {len(arguments)}"
+    lines = [mark, f"./{job.file_name}", numbers, " ".join(job.language.interpreters), *arguments]
     return Command(
-        argv=["/bin/sh", "-c", _SCRIPT, "sh", *settings, *arguments],
-        stdin=code + f"{mark}\n".encode(),
+        argv=_ARGV,
+        stdin="".join(f"{line}\n" for line in lines).encode() + code + f"{mark}\n".encode(),
         output_limit=limits.output,
         seconds=limits.timeout + _OUR_DEADLINE,
         start_mark=f"start {mark}\n".encode(),

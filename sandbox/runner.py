@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable
@@ -10,11 +11,11 @@ from dataclasses import replace
 import docker
 
 from sandbox.container import Counters, SandboxContainer
-from sandbox.exec_stream import Command
+from sandbox.exec_stream import Command, OpenExec
 from sandbox.file_names import HostNames
 from sandbox.file_transfer import LeftOut, Listing, choose, list_files, mirror
 from sandbox.host_folder import HostFolder
-from sandbox.program import Job, NotStarted, not_run, run_program
+from sandbox.program import Job, NotStarted, not_run, prepare, run_program
 from sandbox.verdicts import Ended, ProducedFile, ProgramRun, Verdict
 from utils.docker_utils import ENGINE_FAILURES, ContainerRequest, connect_engine
 from utils.errors import ContainerLost, EngineError
@@ -45,6 +46,8 @@ class Runner:
         self._stopped = threading.Event()
         self._names = HostNames()
         self._known = Listing({})
+        self._empty = False  # nothing of a program runs in the container
+        self._prepared: OpenExec | None = None
         self._stored: dict[str, int] = {}  # programs stored since the last listing, with their sizes in bytes
 
     def start(self) -> Counters:
@@ -54,6 +57,7 @@ class Runner:
             if self._client is None:
                 self._client = self._given_client or connect_engine()
             self._container = SandboxContainer(self._client, self._request)
+            self._empty = True
             self.number += 1
             self._known = Listing({})
             if self._init_command:
@@ -72,6 +76,7 @@ class Runner:
         with self._busy:
             if self._container is not None and self._container is not container:
                 self._end(self._container)
+            self._unprepare()
             self._container = None
             if self._client is not None and self._given_client is None:
                 self._client.close()
@@ -88,16 +93,19 @@ class Runner:
         with self._busy:
             notes = self._save(job)
             reason = ""
-            for attempt in range(_STARTS):
+            failures = 0
+            while failures < _STARTS:
                 if stop.is_set() or self._stopped.is_set():
                     return not_run(job, Verdict.CANCELLED, *notes)
                 container, counters, lost = self._living()
                 notes += (STATE_LOST,) if lost else ()
+                prepared, self._prepared, self._empty = self._prepared, None, False
                 try:
-                    run, outcome = run_program(container, job, self._request.limits, counters, stop, show)
+                    run, outcome = run_program(container, job, self._request.limits, counters, stop, show, prepared)
                 except NotStarted as error:
                     reason = str(error)
-                    if attempt == _STARTS - 2:  # once, a sandbox full of dying processes may refuse a new one; twice, it is broken
+                    failures += prepared is None
+                    if failures == _STARTS - 1:  # once, a sandbox full of dying processes may refuse a new one; twice, it is broken
                         self._drop()
                     continue
                 if outcome.stuck:
@@ -116,10 +124,28 @@ class Runner:
             raise ContainerLost("there is no container", "start again")
         return self._container, counters, lost
 
+    def prepare(self) -> None:
+        """Start what the next program will need, where the sandbox is known to be empty: after a start, and after collecting."""
+        with self._busy:
+            container = self._container
+            # Far away, a connection that stands idle may be cut without a sign; here it is not.
+            local = self._client is not None and self._client.base_url.startswith("http+docker://local")
+            if container is None or not local or not self._empty or self._prepared is not None or self._stopped.is_set():
+                return
+            with contextlib.suppress(*ENGINE_FAILURES):
+                self._prepared = prepare(container)
+
+    def _unprepare(self) -> None:
+        self._empty = False
+        if self._prepared is not None:
+            self._prepared.connection.close()
+            self._prepared = None
+
     def collect(self) -> list[ProducedFile]:
         """Kill what programs left running and mirror new and changed files; `left_out` says what was not mirrored, and why."""
         with self._busy:
             self.left_out = ()
+            self._unprepare()  # the sweep ends what waits, too
             container = self._container
             if container is None or container.counters() is None:
                 return []  # the next run will tell that its files are lost
@@ -131,6 +157,7 @@ class Runner:
             except (ContainerLost, OSError) as error:
                 self.left_out = (LeftOut("all files", str(error)),)
                 return []
+            self._empty = True
             # What a listing that was cut does not name may still be there, and is not new when it is named again.
             self._known = listing if listing.complete else replace(listing, files={**self._known.files, **listing.files})
             self._stored = {}
@@ -173,6 +200,7 @@ class Runner:
         self.collect()
 
     def _drop(self) -> None:
+        self._unprepare()
         if self._container is not None:
             container, self._container = self._container, None
             try:
