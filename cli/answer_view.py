@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+from pygments.lexer import Lexer
 from pygments.lexers import get_lexer_by_name
 from pygments.token import Comment, Keyword, Name, Number, String
 from pygments.util import ClassNotFound
@@ -13,10 +15,12 @@ from rich.style import Style
 from rich.text import Text
 
 from cli.screen import QUIET_STYLE, Screen
+from cli.wrapping import break_at, hanging_indent
 from utils.text import StreamSanitizer
 
-_FENCE = re.compile(r"^\s{0,3}(`{3,}|~{3,})\s*([^\s`]*)")
-_LONGEST_LEXED = 400
+# Wherever it stands, in a list or a quotation: what is code is decided by utils/code_blocks.py, here it only gets its colours.
+_FENCE = re.compile(r"[\s>]*(?:(?:[-*+]|\d+[.)])\s+)?(`{3,}(?=[^`]*$)|~{3,})\s*([^\s`]*)")
+_MOST_KNOWN = 200  # lines
 # The sixteen colours of the terminal's own palette: readable in a light and in a dark one alike.
 _COLORS: tuple[tuple[Any, Style], ...] = (
     (Comment, Style(dim=True, italic=True)),
@@ -38,9 +42,9 @@ class AnswerView:
         self._screen = screen
         self._sanitizer = StreamSanitizer()
         self._pending = ""
+        self._indent: int | None = None  # of the further rows of a line of prose; None before its second row
         self._fence = ""
-        self._language = ""
-        self._code: list[str] = []
+        self._colors = Highlighter("")
         self._thinking = False
         self.began = False
 
@@ -52,11 +56,13 @@ class AnswerView:
             self._screen.raw(text)
             self._pending = (self._pending + text).rpartition("\n")[2]
             return
-        *complete, self._pending = (self._pending + text).split("\n")
-        printed = [self._line(line) for line in complete]
-        while not self._fence and len(self._pending) >= self._screen.width:
-            row, self._pending = self._first_row(self._pending)
-            printed.append(self._prose(row))
+        printed: list[Text] = []
+        *complete, pending = (self._pending + text).split("\n")
+        for line in complete:
+            printed += self._rows(line)
+            printed.append(self._line(self._pending))
+            self._pending, self._indent = "", None
+        printed += self._rows(pending)
         if printed:
             self._screen.show()
             self._screen.print(*printed)
@@ -74,12 +80,21 @@ class AnswerView:
             self._screen.show()
             if rest:
                 self._screen.print(self._line(rest))
-        self._fence = ""
+        self._fence, self._indent, self._thinking = "", None, False
+        self._sanitizer = StreamSanitizer()
 
-    def _first_row(self, text: str) -> tuple[str, str]:
-        cut = text.rfind(" ", 0, self._screen.width)
-        cut = self._screen.width - 1 if cut <= 0 else cut
-        return text[:cut], text[cut:].lstrip(" ")
+    def _rows(self, text: str) -> list[Text]:
+        """Return the rows of a line of prose that are full; the rest is left in `_pending`."""
+        rows = []
+        room = self._screen.width - 1
+        self._pending = text
+        while not self._fence and not _FENCE.match(self._pending) and (end := break_at(self._pending, room)) < len(self._pending):
+            if self._indent is None:
+                self._indent = hanging_indent(self._pending)
+                self._indent *= self._indent < room // 2
+            rows.append(self._prose(self._pending[:end].rstrip()))
+            self._pending = " " * self._indent + self._pending[end:]
+        return rows
 
     def _line(self, line: str) -> Text:
         match = _FENCE.match(line)
@@ -87,10 +102,9 @@ class AnswerView:
             if match and match[1].startswith(self._fence) and not line.strip().strip(self._fence[0]):
                 self._fence = ""
                 return Text(line, style=QUIET_STYLE)
-            self._code.append(line)
-            return highlight(self._code, self._language)
+            return self._colors.line(line)
         if match:
-            self._fence, self._language, self._code = match[1], match[2], []
+            self._fence, self._colors = match[1], Highlighter(match[2])
             return Text(line, style=QUIET_STYLE)
         return self._prose(line)
 
@@ -103,19 +117,57 @@ class AnswerView:
         return Text(line, style=style)
 
 
-def highlight(lines: list[str], language: str) -> Text:
-    """Return the last of the lines of a program in colours; the lines before it tell what state it stands in."""
+class Highlighter:
+    """Gives the lines of a program their colours, one after the other as they come."""
+
+    def __init__(self, language: str) -> None:
+        """Take the language as the fence names it."""
+        self._lexer = _lexer(language)
+        self._known: list[str] = []  # what the next line's colours depend on: a string may have begun there
+
+    def line(self, line: str) -> Text:
+        """Return the next line in colours."""
+        if self._lexer is None:
+            return Text(line)
+        self._known = [*self._known[-_MOST_KNOWN:], line]
+        start = sum(len(known) + 1 for known in self._known[:-1])
+        tokens = list(_tokens(self._lexer, "\n".join(self._known)))
+        for before, (begin, token, value) in zip(tokens, tokens[1:], strict=False):
+            if begin == start and value[:1].isalpha() and not _spans_lines(before[1]) and not _spans_lines(token):
+                self._known = [line]  # a statement at the margin depends on nothing before it
+        return _colored(tokens, start)
+
+
+def highlight_program(code: str, language: str) -> list[Text]:
+    """Return the lines of a program in colours."""
+    lexer = _lexer(language)
+    return list(_colored(_tokens(lexer, code), 0).split("\n", allow_blank=True)) if lexer else [Text(line) for line in code.split("\n")]
+
+
+def _lexer(language: str) -> Lexer | None:
     try:
-        lexer = get_lexer_by_name(language or "text", stripnl=False, ensurenl=False)
+        return get_lexer_by_name(language or "text", stripnl=False, ensurenl=False)
     except ClassNotFound:
-        return Text(lines[-1])
-    known = lines[-_LONGEST_LEXED:]
-    start = sum(len(line) + 1 for line in known[:-1])
-    text = Text()
+        return None
+
+
+def _tokens(lexer: Lexer, code: str) -> Iterator[tuple[int, Any, str]]:
+    """Yield where each token begins, its kind, and its characters."""
     position = 0
-    for token, value in lexer.get_tokens("\n".join(known)):
-        begin, position = position, position + len(value)
-        if position > start:
+    for token, value in lexer.get_tokens(code):
+        yield position, token, value
+        position += len(value)
+
+
+def _spans_lines(token: Any) -> bool:
+    return token in String or token in Comment
+
+
+def _colored(tokens: Iterable[tuple[int, Any, str]], start: int) -> Text:
+    """Return the code from the character `start` on in colours."""
+    text = Text()
+    for begin, token, value in tokens:
+        if begin + len(value) > start:
             text.append(value[max(0, start - begin) :], style=_style(token))
     return text
 

@@ -42,7 +42,7 @@ async def chat(settings: Settings, program: Program, first_task: str | None) -> 
             finally:
                 await _settle(opening)
     if demo is not None and conversation.status() is ExitStatus.DONE and not settings.quiet:
-        screen.print("", Text(_DEMO_OVER, style=QUIET_STYLE))
+        screen.say("", Text(_DEMO_OVER, style=QUIET_STYLE))
     return conversation.status()
 
 
@@ -87,8 +87,8 @@ def _greet(talk: Talk) -> None:
         return
     screen.print(Text.assemble(("Multi-Agent Code Generation and Execution", NAME_STYLE), (f" {VERSION}", QUIET_STYLE)))
     if settings.demo:
-        screen.print(Text(_DEMO, style="yellow"))
-        screen.print(Text("Press Enter to take the suggested line, or type your own. Ctrl-D leaves.", style=QUIET_STYLE))
+        screen.say(Text(_DEMO, style="yellow"))
+        screen.say(Text("Press Enter to take the suggested line, or type your own. Ctrl-D leaves.", style=QUIET_STYLE))
     else:
-        screen.print(Text(f"{talk.model} · {talk.contract()}", style=QUIET_STYLE))
-        screen.print(Text("What shall be written? /help helps, Ctrl-D leaves.", style=QUIET_STYLE))
+        screen.say(Text(f"{talk.model} · {talk.contract()}", style=QUIET_STYLE))
+        screen.say(Text("What shall be written? /help helps, Ctrl-D leaves.", style=QUIET_STYLE))

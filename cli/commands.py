@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from cli.answer_view import highlight
+from cli.answer_view import highlight_program
 from cli.editor import edit_program
 from cli.files_view import file_lines, open_file
 from cli.screen import QUIET_STYLE
@@ -34,7 +34,7 @@ _GENERAL = (
 
 async def _help(talk: Talk, argument: str) -> str | None:
     """show this help"""
-    talk.screen.print(*_GENERAL, "", *(Text(f"  {usage:<18} {text}") for usage, text in command_table()))
+    talk.screen.say(*_GENERAL, "", *(Text(f"  {usage:<18} {text}") for usage, text in command_table()))
     return None
 
 
@@ -65,8 +65,7 @@ async def _code(talk: Talk, argument: str) -> str | None:
     """show the newest program"""
     program = _newest(talk)
     if program is not None:
-        lines = program.code.rstrip("\n").split("\n")
-        talk.screen.print(*(highlight(lines[: number + 1], program.language) for number in range(len(lines))))
+        talk.screen.print(*highlight_program(program.code.rstrip("\n"), program.language))
     return None
 
 

@@ -111,7 +111,7 @@ class Conversation:
         """Ask for approval or feedback once all that was said is on the screen; leaving counts as STOP."""
         transcript = await self._caught_up()
         if self._prompt.is_terminal:
-            self._screen.print("", *self._talk.why_asked(), Text(_QUESTION, style=QUIET_STYLE))
+            self._screen.say("", *self._talk.why_asked(), Text(_QUESTION, style=QUIET_STYLE))
         while not self._prompt.leaving:
             typed = await self._read_text(token=cancellation_token)
             answer = None if typed is None else await self._meant(typed, cancellation_token)
@@ -126,9 +126,9 @@ class Conversation:
         if not self._talk.confirms:
             return programs
         transcript = await self._caught_up()
-        self._screen.print(Text(f"To run in the container: {self._talk.contract()}", style="yellow"))
+        self._screen.say(Text(f"To run in the container: {self._talk.contract()}", style="yellow"))
         if self._prompt.is_terminal:
-            self._screen.print(Text(_GATE, style=QUIET_STYLE))
+            self._screen.say(Text(_GATE, style=QUIET_STYLE))
         while not self._prompt.leaving:
             typed = await self._prompt.read(token=cancellation_token, suggests=False)
             if typed is None:
@@ -189,6 +189,6 @@ class Conversation:
         """Show an error and go on where a person sits there; else end with it."""
         if not self._prompt.is_terminal:
             raise error
-        self._screen.print(Text(f"error: {sanitize(error.message)}", style=BAD_STYLE))
+        self._screen.say(Text(f"error: {error.message}", style=BAD_STYLE))
         if error.hint:
-            self._screen.print(Text(f"  → {sanitize(error.hint)}", style=QUIET_STYLE))
+            self._screen.say(Text(f"  → {error.hint}", style=QUIET_STYLE))

@@ -11,6 +11,7 @@ from typing import TextIO
 from rich.console import Console
 from rich.text import Text
 
+from cli.wrapping import columns, wrap
 from utils.text import sanitize
 
 NAME_STYLE = "bold"
@@ -30,7 +31,7 @@ class Screen:
         """Take the stream, and whether it is a terminal that may get control codes."""
         self.control_codes = control_codes
         self._stream = stream
-        self._rows = 0
+        self._shown: list[int] = []  # columns of each row that stands there now
         self._transient: Sequence[Text] = ()
 
     @property
@@ -44,12 +45,17 @@ class Screen:
             return 80
 
     def print(self, *lines: Text | str) -> None:
-        """Print the lines for good; plain strings are sanitized first."""
-        self._write("".join(self._rendered(line) for line in lines))
+        """Print the lines for good and whole, however long: programs, their output, addresses."""
+        self._write("".join(self._rendered(_safe(line)) for line in lines))
+
+    def say(self, *lines: Text | str) -> None:
+        """Print sentences for good, broken between words."""
+        room = self.width - 1 if self.control_codes else sys.maxsize
+        self.print(*(row for line in lines for row in wrap(_safe(line), room)))
 
     def show(self, *rows: Text | str) -> None:
         """Show the rows below everything printed, in place of those shown before; without control codes nothing is shown."""
-        self._transient = [row if isinstance(row, Text) else Text(sanitize(row)) for row in rows]
+        self._transient = [_safe(row) for row in rows]
         if self.control_codes:
             self._write("")
 
@@ -63,34 +69,57 @@ class Screen:
             self._stream.write(text)
             self._stream.flush()
             return
-        erase = "\r\x1b[2K" + "\x1b[1A\x1b[2K" * (self._rows - 1) if self._rows else ""
-        rows = [self._rendered(row, fit=True).rstrip("\n") for row in self._transient]
-        self._rows = len(rows)
+        width = self.width
+        rows = [_one_row(row, width - 1) for row in self._transient]
+        shown = "\r\n".join(self._rendered(row).rstrip("\n") for row in rows)
+        erase = self._erased(width) + text + shown
+        self._shown = [columns(row.plain) for row in rows]
         # One write, so that the terminal never shows the state in between.
-        self._stream.write(erase + text + "\r\n".join(rows))
+        self._stream.write(erase)
         self._stream.flush()
 
-    def _rendered(self, line: Text | str, *, fit: bool = False) -> str:
-        text = line if isinstance(line, Text) else Text(sanitize(line))
+    def _erased(self, width: int) -> str:
+        """Return what erases the rows that are shown, which a window made narrower has broken into several each."""
+        rows = sum(max(1, -(-used // width)) for used in self._shown)
+        return "\r\x1b[2K" + "\x1b[1A\x1b[2K" * (rows - 1) if rows else ""
+
+    def _rendered(self, text: Text) -> str:
         if not self.control_codes:
             return text.plain + "\n"
-        width = self.width
-        if fit:
-            text = text.copy()
-            text.truncate(width - 1, overflow="ellipsis")
         buffer = io.StringIO()
         console = Console(
             file=buffer,
             force_terminal=True,
-            width=width,
+            width=self.width,
             color_system="standard",
             highlight=False,
             emoji=False,
             markup=False,
             legacy_windows=False,
         )
-        console.print(text, soft_wrap=not fit, no_wrap=fit, crop=False)
+        console.print(text, soft_wrap=True, crop=False)
         return buffer.getvalue()
+
+
+def _safe(line: Text | str) -> Text:
+    """Return the line as a text that cannot steer the terminal; whoever sanitized it before keeps its styles."""
+    text = line if isinstance(line, Text) else Text(line)
+    plain = sanitize(text.plain)
+    return text if plain == text.plain else Text(plain, style=text.style)
+
+
+def _one_row(row: Text, room: int) -> Text:
+    """Return the row cut to the room, whatever the terminal makes of its characters."""
+    row = row.copy()
+    row.expand_tabs(8)
+    row.plain = row.plain.replace("\n", " ")
+    if columns(row.plain) <= room:
+        return row
+    end = used = 0
+    while used + columns(row.plain[end]) < room:
+        used += columns(row.plain[end])
+        end += 1
+    return row[:end].append("…")
 
 
 def open_screen(*, no_color: bool) -> Screen:

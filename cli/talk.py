@@ -85,7 +85,7 @@ class Talk:
 
     def notice(self, text: str) -> None:
         """Say something that is not part of the conversation."""
-        self.screen.print(Text(text, style=QUIET_STYLE))
+        self.screen.say(Text(text, style=QUIET_STYLE))
 
     def with_notes(self, text: str) -> str:
         """Return the person's message with the notes before it, which are told once."""

@@ -90,7 +90,7 @@ class Transcript:
         """Say in the middle of a run what is being waited for."""
         self._answer.finish()
         self._screen.show()
-        self._screen.print(Text(sanitize(text), style=QUIET_STYLE))
+        self._screen.say(Text(text, style=QUIET_STYLE))
 
     def show_ending(self) -> bool:
         """Show how the task ended; return whether the person approved."""
@@ -100,7 +100,7 @@ class Transcript:
             return True
         said_by = self._result.messages[-1].source if self._result and self._result.messages else ""
         ending = "Stopped." if said_by == user_proxy_agent.NAME else f"{said_by} ended the task: nothing is left to run."
-        self._screen.print("", Text(ending, style=QUIET_STYLE))
+        self._screen.say("", Text(ending, style=QUIET_STYLE))
         return False
 
     def show(self, event: BaseAgentEvent | BaseChatMessage | TaskResult) -> None:
@@ -137,7 +137,7 @@ class Transcript:
             self._screen.print(Text(f"… {len(changes) - _MOST_CHANGES} lines more: /diff", style=QUIET_STYLE))
 
     def _show_skipped(self, event: BlocksSkipped) -> None:
-        self._screen.print(*(Text(f"  not run: the block at line {b.line}: {sanitize(b.reason)}", style="yellow") for b in event.blocks))
+        self._screen.say(*(Text(f"  not run: the block at line {b.line}: {b.reason}", style="yellow") for b in event.blocks))
 
     def _keep_result(self, result: TaskResult) -> None:
         self._result = result
@@ -153,11 +153,11 @@ class Transcript:
         if message.source == user_proxy_agent.NAME:
             if "automatic" in message.metadata:
                 attempt, attempts = message.metadata["attempt"], message.metadata["attempts"]
-                self._screen.print(Text(f"↻ {message.metadata['automatic']} – attempt {attempt} of {attempts}", style="yellow"))
+                self._screen.say(Text(f"↻ {message.metadata['automatic']} – attempt {attempt} of {attempts}", style="yellow"))
                 self._waiting_since = time.monotonic()
         elif message.source == code_executor_agent.NAME:
             if message.metadata.get("verdict") == code_executor_agent.NO_CODE and "cut off" in message.content:
-                self._screen.print(Text("  nothing was run: the answer was cut off", style="yellow"))
+                self._screen.say(Text("  nothing was run: the answer was cut off", style="yellow"))
         elif message.source not in ("user",):
             if not self._streamed:
                 self._heading(message.source)
@@ -169,7 +169,7 @@ class Transcript:
         self._program.finish()
         self._programs.last_run = event.run
         good = event.run.verdict is Verdict.OK
-        self._screen.print(Text(f"{'✔' if good else '✘'} {event.summary}", style=GOOD_STYLE if good else BAD_STYLE))
+        self._screen.say(Text(f"{'✔' if good else '✘'} {event.summary}", style=GOOD_STYLE if good else BAD_STYLE))
 
     def _list_files(self, event: FilesProduced) -> None:
         for file in event.files:

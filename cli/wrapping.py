@@ -1,0 +1,72 @@
+"""Where a sentence is broken into rows, and how many columns a text takes at most."""
+
+from __future__ import annotations
+
+import re
+
+from rich.cells import get_character_cell_size
+from rich.text import Text
+
+# What the rows below the first stand under: the text behind a list's mark.
+_INDENT = re.compile(r" *(?:(?:[-*+•→↻✔✘]|\d{1,3}[.)]) +)?")
+# Some terminals join these to the character before, others show each in columns of its own.
+_SKIN_TONES = range(0x1F3FB, 0x1F400)
+_FLAG_LETTERS = range(0x1F1E6, 0x1F200)
+_EMOJI_STYLE = "\ufe0f"
+
+
+def columns(text: str) -> int:
+    """Return how many columns the text takes at most: terminals differ in which emoji they join into one."""
+    return len(text) if text.isascii() else sum(map(_columns, text))
+
+
+def _columns(character: str) -> int:
+    if character == _EMOJI_STYLE:
+        return 1
+    if ord(character) in _FLAG_LETTERS or ord(character) in _SKIN_TONES:
+        return 2
+    return get_character_cell_size(character)
+
+
+def hanging_indent(line: str) -> int:
+    """Return by how many columns the further rows of a line are indented: as far as its text is behind a list's mark."""
+    match = _INDENT.match(line)
+    return columns(match[0]) if match else 0
+
+
+def break_at(text: str, room: int) -> int:
+    """Return where the first row ends: before the last word that begins within the room, or len(text) where nothing is to be broken.
+
+    A word that is longer than the room (an address, say) is never broken; wide characters need no space between them.
+    """
+    used = solid = best = 0
+    for number, character in enumerate(text):
+        if solid and _may_break(text[number - 1], character) and (solid <= room or not best):
+            best = number
+        used += _columns(character)
+        if character != " ":
+            solid = used
+        if solid > room and best:
+            return best
+    return len(text)
+
+
+def _may_break(before: str, behind: str) -> bool:
+    if before == " ":
+        return behind != " "
+    joins = behind == " " or _columns(behind) == 0 or behind == _EMOJI_STYLE or ord(behind) in _SKIN_TONES
+    return not joins and ord(before) not in _FLAG_LETTERS and _columns(before) == 2 and behind not in "、。，．）」』！？：；"
+
+
+def wrap(line: Text, room: int) -> list[Text]:
+    """Return the rows of a sentence."""
+    line = line.copy()
+    line.expand_tabs(8)
+    indent = hanging_indent(line.plain)
+    indent = indent if indent < room // 2 else 0
+    rows = []
+    while (end := break_at(line.plain, room)) < len(line):
+        row, line = line[:end], Text(" " * indent, style=line.style).append_text(line[end:])
+        row.rstrip()
+        rows.append(row)
+    return [*rows, line]

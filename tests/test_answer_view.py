@@ -1,0 +1,178 @@
+"""The model's answer on the screen, however it is cut into pieces."""
+
+from __future__ import annotations
+
+import random
+import re
+import unicodedata
+
+import pytest
+
+from cli.answer_view import AnswerView, Highlighter, highlight_program
+from tests.views import HOSTILE, assert_only_ours, assert_plain, folded, pipe, shown, splits, terminal
+
+CODE = '''\
+def greet(name: str) -> str:
+    """Say hello,
+    whoever it is."""
+    return f"hello {name}"  # a comment
+
+
+print(greet("you"))'''
+ANSWER = f"""\
+I greet whoever is named, and because this sentence is longer than a narrow window is wide it is broken between words:
+
+- first point, which goes on for so long that it needs a second row, indented as its text is
+- second point
+
+```python
+{CODE}
+```
+
+That is all."""
+
+
+def view_of(pieces: list[str], columns: int = 60, rows: int = 24) -> tuple[list[str], str]:
+    screen, stream = terminal(columns)
+    view = AnswerView(screen)
+    for piece in pieces:
+        view.feed(piece)
+    view.finish()
+    return shown(stream.getvalue(), columns, rows), stream.getvalue()
+
+
+def test_prose_is_broken_between_words_and_code_is_not() -> None:
+    lines, _ = view_of([ANSWER])
+    assert lines == [
+        "I greet whoever is named, and because this sentence is",
+        "longer than a narrow window is wide it is broken between",
+        "words:",
+        "",
+        "- first point, which goes on for so long that it needs a",
+        "  second row, indented as its text is",
+        "- second point",
+        "",
+        "```python",
+        *CODE.split("\n"),
+        "```",
+        "",
+        "That is all.",
+    ]
+
+
+@pytest.mark.parametrize("columns", [30, 60, 80, 200])
+@pytest.mark.parametrize("seed", range(4))
+def test_pieces_show_what_the_whole_shows(seed: int, columns: int) -> None:
+    chance = random.Random(seed)
+    pieces, rest = [], ANSWER
+    while rest:
+        size = chance.randrange(1, 20)
+        pieces.append(rest[:size])
+        rest = rest[size:]
+    assert view_of(pieces, columns, 8)[0] == view_of([ANSWER], columns, 8)[0]
+
+
+def test_an_answer_taller_than_the_window_is_kept_whole() -> None:
+    code = [f"print({number:04})  # {'x' * (number % 90)}" for number in range(200)]
+    lines, _ = view_of(re.findall(r"\s*\S+", "\n".join(["```python", *code, "```"])), 60, 10)
+    assert lines == ["```python", *(row for line in code for row in folded(line, 60)), "```"]
+
+
+@pytest.mark.parametrize(
+    "words", ["日本語の文章はとても長いので折り返されます。" * 8, "👍🏽 👩\u200d💻 ❤️ 🇩🇪 " * 30, "cafe\u0301 " * 60, "한국어 문장 " * 40]
+)
+@pytest.mark.parametrize("columns", [60, 61, 80])
+def test_wide_characters_at_the_edge_are_neither_lost_nor_doubled(words: str, columns: int) -> None:
+    lines, _ = view_of([words[at : at + 3] for at in range(0, len(words), 3)], columns)
+    composed = unicodedata.normalize("NFC", words)
+    for character in set(composed) - set(" \u200d\ufe0f"):
+        assert "".join(lines).count(character) == composed.count(character)
+
+
+def test_code_without_an_end_and_a_line_without_one_are_shown() -> None:
+    lines, _ = view_of(["```python\nprint(1)\nprint(", "2)"])
+    assert lines == ["```python", "print(1)", "print(2)"]
+
+
+def test_the_next_answer_begins_anew() -> None:
+    screen, stream = terminal(60)
+    view = AnswerView(screen)
+    for answer in ("<think>\nhm\n```python\nx = 1", "plain " * 20):
+        view.feed(answer)
+        view.finish()
+    assert shown(stream.getvalue(), 60)[4:] == [("plain " * 10).rstrip(), ("plain " * 10).rstrip()]
+
+
+def test_an_answer_that_never_began_shows_nothing() -> None:
+    screen, stream = terminal()
+    AnswerView(screen).finish()
+    assert stream.getvalue() == ""
+
+
+@pytest.mark.parametrize(
+    "fence", ["```python", "~~~~ py", "   ```python", "     ```python", "- ```python", "> ```python", "1. ~~~python title=x"]
+)
+def test_code_in_any_fence_is_shown_in_colours(fence: str) -> None:
+    closing = "~~~~" if "~" in fence else "```"
+    _, written = view_of([f'{fence}\nvalue = "text"\n{closing}\nafter "text"'])
+    assert "\x1b[32m" in written.split("after")[0]
+    assert "\x1b[32m" not in written.split("after")[1]
+
+
+@pytest.mark.parametrize("line", ["```python print(1)```", "use ``` here", "``x``"])
+def test_backticks_in_a_line_begin_no_code(line: str) -> None:
+    _, written = view_of([f'{line}\nvalue = "text"'])
+    assert "\x1b[" not in written.replace("\x1b[2K", "")
+
+
+def test_thoughts_are_dimmed_until_they_end() -> None:
+    _, written = view_of(["<think>\nhm\n</think>\nThe answer."])
+    assert "\x1b[2mhm\x1b[0m" in written
+    assert "\x1b[2mThe answer." not in written
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+@pytest.mark.parametrize("frame", ["{}", "```python\nx = '{}'\n```\n", "```{}\nx\n```", "<think>{}</think>"])
+def test_nothing_in_an_answer_steers_the_terminal(hostile: str, frame: str) -> None:
+    text = frame.format(hostile)
+    screen, stream = terminal()
+    plain, paper = pipe()
+    for pieces in splits(text):
+        for each in (screen, plain):
+            view = AnswerView(each)
+            for piece in pieces:
+                view.feed(piece)
+            view.finish()
+    assert_only_ours(stream.getvalue())
+    assert_plain(paper.getvalue())
+
+
+def test_a_pipe_gets_the_answer_as_it_is() -> None:
+    screen, paper = pipe()
+    view = AnswerView(screen)
+    for piece in ANSWER.split(" "):
+        view.feed(piece + " ")
+    view.finish()
+    assert paper.getvalue().replace(" ", "") == ANSWER.replace(" ", "") + "\n"
+
+
+def test_a_line_is_coloured_by_what_stands_before_it() -> None:
+    lines = [*CODE.split("\n"), 'text = """one', "def two():", "return", '"""', "def three(): ..."] * 3
+    highlighter = Highlighter("python")
+    one_by_one = [highlighter.line(line) for line in lines]
+    whole = highlight_program("\n".join(lines), "python")
+    assert [line.plain for line in one_by_one] == [line.plain for line in whole] == lines
+    for one, other in zip(one_by_one, whole, strict=True):
+        # While a string has no end its quotes are not known for what they are.
+        assert one.markup == other.markup or '"""' in one.plain
+
+
+@pytest.mark.parametrize("language", ["", "no-such-language", "\x1b[31m"])
+def test_an_unknown_language_has_no_colours(language: str) -> None:
+    assert [line.markup for line in highlight_program("a = 1\n\nb", language)] == ["a = 1", "", "b"]
+    assert Highlighter(language).line("b = 2").markup == "b = 2"
+
+
+def test_a_long_program_is_shown_quickly() -> None:
+    code = "\n".join(f"value_{number} = {number}" for number in range(2000))
+    assert len(highlight_program(code, "python")) == 2000

@@ -1,0 +1,70 @@
+"""Where sentences are broken."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from rich.text import Text
+
+from cli.wrapping import break_at, columns, hanging_indent, wrap
+
+
+def rows(text: str, room: int) -> list[str]:
+    return [row.plain for row in wrap(Text(text), room)]
+
+
+@pytest.mark.parametrize(
+    ("text", "room", "expected"),
+    [
+        ("", 10, [""]),
+        ("ten column", 10, ["ten column"]),
+        ("eleven colu", 10, ["eleven", "colu"]),
+        ("a  b" + " " * 20, 10, ["a  b" + " " * 20]),
+        ("one two  three", 9, ["one two", "three"]),
+        ("- a point that goes on", 12, ["- a point", "  that goes", "  on"]),
+        ("  12. a point goes on", 14, ["  12. a point", "      goes on"]),
+        ("    indented text goes on", 14, ["    indented", "    text goes", "    on"]),
+        ("  → do this or that", 12, ["  → do this", "    or that"]),
+        ("see http://example.org/long here", 10, ["see", "http://example.org/long", "here"]),
+        ("http://example.org/long", 10, ["http://example.org/long"]),
+        ("日本語日本語", 8, ["日本語日", "本語"]),
+        ("日本語。日本語", 6, ["日本", "語。日", "本語"]),
+        ("a👩\u200d💻b", 3, ["a👩\u200d💻", "b"]),
+        ("👍🏽👍🏽", 7, ["👍🏽", "👍🏽"]),
+        ("🇩🇪🇩🇪", 4, ["🇩🇪🇩🇪"]),
+        ("ab e\u0301e\u0301e\u0301 cd", 6, ["ab e\u0301e\u0301e\u0301", "cd"]),
+        ("a\tb", 40, ["a       b"]),
+    ],
+)
+def test_a_sentence_is_broken_between_words(text: str, room: int, expected: list[str]) -> None:
+    assert rows(text, room) == expected
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_no_character_is_lost_and_no_row_is_too_long(seed: int) -> None:
+    chance = random.Random(seed)
+    text = "".join(chance.choice("abc  日本é👍\u0301。") for _ in range(chance.randrange(200)))
+    room = chance.randrange(20, 60)
+    broken = rows(text, room)
+    assert "".join(broken).replace(" ", "") == text.replace(" ", "")
+    assert all(columns(row.rstrip()) <= room or " " not in row.strip() for row in broken)
+
+
+def test_styles_stay_on_their_words() -> None:
+    line = Text("plain ").append("coloured words", style="green").append(" plain")
+    broken = wrap(line, 14)
+    assert [(row.plain, [str(span.style) for span in row.spans if span.end > span.start]) for row in broken] == [
+        ("plain coloured", ["green"]),
+        ("words plain", ["green"]),
+    ]
+
+
+@pytest.mark.parametrize(("text", "most"), [("abc", 3), ("日本", 4), ("e\u0301", 1), ("❤️", 2), ("👩\u200d💻", 4), ("🇩🇪", 4)])
+def test_columns_are_never_too_few(text: str, most: int) -> None:
+    assert columns(text) == most
+
+
+def test_a_row_is_not_broken_before_its_first_word() -> None:
+    assert break_at("        word", 6) == len("        word")
+    assert hanging_indent("1) x") == 3
