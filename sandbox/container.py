@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import docker
 
 from sandbox.exec_stream import OUT, Command, Connection, Frames, OpenExec, Outcome, open_exec, run_command
+from sandbox.images import ensure_image
 from utils.docker_utils import (
     ENGINE_FAILURES,
     PROGRAM_USER,
@@ -59,7 +60,13 @@ class SandboxContainer:
         self._questions = itertools.count(1)
         self._frames = Frames()
         command = ("timeout", "-s", "KILL", str(request.limits.lifetime), "/bin/sh", "-c", _MONITOR)
-        self.id = create_container(client, request, command)
+        try:
+            self.id = create_container(client, request, command)
+        except EngineError as error:
+            if error.kind != "image":
+                raise
+            ensure_image(client, request.image)
+            self.id = create_container(client, request, command)
         line: Connection | None = None
         try:
             # Attached before it starts, so that there is no moment in which it runs and is not tied to us.

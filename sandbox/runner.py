@@ -11,13 +11,14 @@ from dataclasses import replace
 import docker
 
 from sandbox.container import Counters, SandboxContainer
+from sandbox.engine import connect_engine
 from sandbox.exec_stream import Command, OpenExec
 from sandbox.file_names import HostNames
 from sandbox.file_transfer import LeftOut, Listing, choose, list_files, mirror
 from sandbox.host_folder import HostFolder
 from sandbox.program import Job, NotStarted, not_run, prepare, run_program
 from sandbox.verdicts import Ended, ProducedFile, ProgramRun, Verdict
-from utils.docker_utils import ENGINE_FAILURES, ContainerRequest, connect_engine
+from utils.docker_utils import ENGINE_FAILURES, ContainerRequest
 from utils.errors import ContainerLost, EngineError
 
 STATE_LOST = "the container had to be replaced, so files and packages from before are gone in it"

@@ -10,7 +10,9 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from sandbox.docker_executor import SandboxExecutor
-from utils.docker_utils import Limits, connect_engine, ensure_image
+from sandbox.engine import connect_engine
+from sandbox.images import ensure_image
+from utils.docker_utils import Limits
 from utils.errors import UsageError
 from utils.settings import Settings
 

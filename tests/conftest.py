@@ -9,7 +9,9 @@ from functools import cache
 import docker
 import pytest
 
-from utils.docker_utils import LABEL, connect_engine, ensure_image, owner
+from sandbox.engine import connect_engine
+from sandbox.images import ensure_image
+from utils.docker_utils import LABEL, owner
 from utils.errors import EngineError
 
 IMAGE = os.environ.get("SANDBOX_IMAGE") or "python:3.12-slim"

@@ -1,19 +1,15 @@
-import gc
-import warnings
-from collections.abc import Iterator
 from typing import Any, cast
 
 import docker
 import pytest
-from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.errors import APIError, DockerException, NotFound
 
+from sandbox.engine import connect_engine
 from utils.docker_utils import (
     LABEL,
     ContainerRequest,
     Limits,
-    connect_engine,
     create_container,
-    ensure_image,
     owner,
     remove_container,
     unique_name,
@@ -21,78 +17,6 @@ from utils.docker_utils import (
 from utils.errors import EngineError
 
 COMMAND = ("sleep", "60")
-
-
-@pytest.mark.parametrize(
-    ("host", "kind"),
-    [("unix:///nowhere/docker.sock", "engine-host"), ("tcp://127.0.0.1:9", "engine-host"), ("nonsense://x", "engine-host")],
-)
-def test_an_engine_that_does_not_answer_is_one_line_with_the_remedy(monkeypatch: pytest.MonkeyPatch, host: str, kind: str) -> None:
-    monkeypatch.setenv("DOCKER_HOST", host)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)  # docker-py leaves a socket that could not be connected to the garbage collector
-        failure = _failure_to_connect()
-        gc.collect()
-    assert failure[0] == kind
-    assert host in failure[1]
-    assert "\n" not in failure[1]
-    assert failure[2]
-
-
-def _failure_to_connect() -> tuple[str, str, str]:
-    with pytest.raises(EngineError) as error:
-        connect_engine()
-    return error.value.kind, error.value.message, error.value.hint
-
-
-class Registry:
-    """An engine that knows no image and pulls as the test says."""
-
-    def __init__(self, events: list[dict[str, Any]]) -> None:
-        self.events = events
-        self.pulled: list[tuple[str, str | None]] = []
-
-    def inspect_image(self, image: str) -> dict[str, str]:
-        if not self.pulled:
-            raise ImageNotFound("no such image")
-        return {"Id": "sha256:1"}
-
-    def pull(self, image: str, tag: str | None, **options: Any) -> Iterator[dict[str, Any]]:
-        self.pulled.append((image, tag))
-        return iter(self.events)
-
-
-def layer(name: str, done: int) -> dict[str, Any]:
-    return {"id": name, "status": "Downloading", "progressDetail": {"current": done * 10**6, "total": 26 * 10**6}}
-
-
-def test_pulling_tells_how_far_it_is() -> None:
-    registry = Registry([layer("a", 5), layer("b", 0), layer("a", 5), {"id": "a", "status": "Download complete"}, layer("b", 20)])
-    told: list[str] = []
-    assert ensure_image(cast(docker.APIClient, registry), "python:3.12-slim", told.append) == {"Id": "sha256:1"}
-    assert told == [
-        "pulling python:3.12-slim",
-        "pulling python:3.12-slim: 5 of 26 MB",
-        "pulling python:3.12-slim: 5 of 52 MB",
-        "pulling python:3.12-slim: 26 of 52 MB",
-        "pulling python:3.12-slim: 46 of 52 MB",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("image", "tag"), [("python", "latest"), ("python:3", None), ("host:5000/python", "latest"), ("python@sha256:ab", None)]
-)
-def test_one_tag_is_pulled_and_not_all(image: str, tag: str | None) -> None:
-    registry = Registry([])
-    ensure_image(cast(docker.APIClient, registry), image)
-    assert registry.pulled == [(image, tag)]
-
-
-def test_an_image_that_cannot_be_pulled_is_named_with_the_remedy() -> None:
-    registry = Registry([{"error": "toomanyrequests"}])
-    with pytest.raises(EngineError, match=r"no/such:1 .*toomanyrequests") as error:
-        ensure_image(cast(docker.APIClient, registry), "no/such:1")
-    assert "SANDBOX_IMAGE" in error.value.hint
 
 
 def test_owner_tells_this_process_from_all_others() -> None:

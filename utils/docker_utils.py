@@ -1,15 +1,16 @@
-"""The container engine: how it is reached, where images come from, and the one place that says what a container may do."""
+"""Docker management: the one place that says what a container may do, and where it is made and removed."""
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
-import shutil
 import socket
 import tarfile
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,11 +28,12 @@ HOME = "/home/sandbox"
 PROGRAM_USER = "1000:1000"  # programs; no name in the image's passwd is needed
 MONITOR_USER = "65534:65534"  # the container's main process, which programs can neither signal nor read
 NETWORK = "bridge"  # the engine's own default network
+CERTIFICATES = "/etc/sandbox-certificates.pem"  # the person's certificate authorities, in the container; programs cannot change it
 ENGINE_FAILURES = (DockerException, RequestException, OSError)
-_PROBE_SECONDS = 5
-_CALL_SECONDS = 60
 _REMOVAL_SECONDS = 10
+_TRUST = {name: CERTIFICATES for name in ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")}
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_SECCOMP = Path(__file__).with_name("seccomp.json")  # the strict profile's filter: an allow-list
 _MIB = 1024**2
 
 
@@ -45,6 +47,7 @@ class Limits:
     pids: int = 256  # processes and threads
     output: int = _MIB  # bytes read before the program is stopped
     file_size: int = 1024 * _MIB  # bytes of one file that a program writes
+    disk: int = 4096 * _MIB  # bytes in the container's layer, looked at every 2 s while a program runs
     copied_files: int = 200  # files taken out after a run
     copied_file: int = 50 * _MIB  # bytes of one of them
     copied_total: int = 200 * _MIB  # bytes of all of them
@@ -65,16 +68,31 @@ class ContainerRequest:
     devices: Sequence[DeviceRequest] = ()
     remove_when_stopped: bool = True
     tied_to_us: bool = True  # its main process loses its standard input, and ends, when our process is gone
+    strict: bool = False  # the strict profile: see _strict
+    certificates: bytes = b""  # PEM: the authorities that pip and programs trust, in place of the image's
 
 
 def owner() -> str:
     """Name this process so that no other process, now or later, bears the same name: host, user, process and its start."""
     pid = os.getpid()
     user = os.getuid() if hasattr(os, "getuid") else 0
-    return f"{socket.gethostname()}:{user}:{pid}:{_started(pid)}"
+    return f"{socket.gethostname()}.{_machine()}:{user}:{pid}:{process_start(pid)}"
 
 
-def _started(pid: int) -> str:
+def _machine() -> str:
+    # Containers, virtual machines and clones may share a host's name, and one engine: a process id means something only on the machine,
+    # since its start, and among the processes that it was given to.
+    words = []
+    for path in ("/etc/machine-id", "/proc/sys/kernel/random/boot_id"):
+        with suppress(OSError):
+            words.append(Path(path).read_text().strip())
+    with suppress(OSError):
+        words.append(str(Path("/proc/self/ns/pid").readlink()))
+    return hashlib.sha256(" ".join(words).encode()).hexdigest()[:12]
+
+
+def process_start(pid: int) -> str:
+    """Return when the process began, in the kernel's ticks; "0" where that cannot be known."""
     # Process ids are used again. The kernel's start time (field 22, after the name in parentheses) tells two of them apart.
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
@@ -82,135 +100,112 @@ def _started(pid: int) -> str:
         return "0"
 
 
-def connect_engine() -> docker.APIClient:
-    """Connect to the engine that DOCKER_HOST or the Docker context names and see that it answers; blocks up to 5 s.
-
-    Raises EngineError with the remedy.
-    """
-    try:
-        client = docker.from_env(timeout=_PROBE_SECONDS).api
-    except ENGINE_FAILURES as error:
-        raise _unreachable(error) from error
-    client.timeout = _CALL_SECONDS
-    return client
-
-
-def _unreachable(error: Exception) -> EngineError:
-    text = str(error)
-    host = os.environ.get("DOCKER_HOST", "")
-    if "Permission denied" in text or "PermissionError" in text:
-        hint = "add yourself to the group `docker` (sudo usermod -aG docker $USER), log in again, and try once more"
-        return EngineError("the Docker engine does not let this user in", hint, kind="engine-permission")
-    if host:
-        hint = "start the engine there, correct DOCKER_HOST, or unset it"
-        return EngineError(f"no Docker engine answers at DOCKER_HOST={host}", hint, kind="engine-host")
-    if shutil.which("docker") is None:
-        hint = "install it (https://docs.docker.com/engine/install/), start it, and check that `docker info` works"
-        return EngineError("no Docker engine is installed here", hint, kind="engine-missing")
-    hint = "start Docker Desktop, or run `sudo systemctl start docker`, and check that `docker info` works"
-    return EngineError("the Docker engine is not running", hint, kind="engine-stopped")
-
-
-def ensure_image(client: docker.APIClient, image: str, on_progress: Callable[[str], None] = lambda text: None) -> dict[str, Any]:
-    """Return what the engine knows about the image, after pulling it where it is missing; progress is told as short lines.
-
-    Raises EngineError naming the image and the remedy.
-    """
-    try:
-        return _inspect(client, image)
-    except ImageNotFound:
-        pass
-    except ENGINE_FAILURES as error:
-        raise engine_error(error, f"looking for the image {image}") from error
-    try:
-        _pull(client, image, on_progress)
-        return _inspect(client, image)
-    except ENGINE_FAILURES as error:
-        hint = f"check the name and the network, run `docker pull {image}`, or set SANDBOX_IMAGE to an image that is here"
-        raise EngineError(f"the image {image} is not here and cannot be pulled: {_reason(error)}", hint, kind="image") from error
-
-
-def _inspect(client: docker.APIClient, image: str) -> dict[str, Any]:
-    return dict(client.inspect_image(image))  # type: ignore[no-untyped-call]
-
-
-def _pull(client: docker.APIClient, image: str, on_progress: Callable[[str], None]) -> None:
-    layers: dict[str, tuple[int, int]] = {}
-    on_progress(f"pulling {image}")
-    tag = None if ":" in image.rpartition("/")[2] or "@" in image else "latest"  # without a tag, the engine would pull them all
-    last = ""
-    for event in client.pull(image, tag=tag, stream=True, decode=True):
-        if "error" in event:
-            raise DockerException(str(event["error"]))
-        detail = event.get("progressDetail") or {}
-        if event.get("status") == "Downloading" and detail.get("total"):
-            layers[event["id"]] = (int(detail.get("current", 0)), int(detail["total"]))
-        elif event.get("status") == "Download complete" and event.get("id") in layers:
-            layers[event["id"]] = (layers[event["id"]][1],) * 2
-        done, total = (sum(part[i] for part in layers.values()) for i in (0, 1))
-        line = f"pulling {image}: {done // 10**6} of {total // 10**6} MB"
-        if total and line != last:
-            on_progress(line)
-            last = line
-
-
 def engine_error(error: Exception, doing: str) -> EngineError:
     """Tell an engine's failure as one line: what we were doing and the engine's own reason."""
-    return EngineError(f"{doing} failed: {_reason(error)}", "check that `docker info` works, then try again", kind="engine")
+    return EngineError(f"{doing} failed: {reason(error)}", "check that `docker info` works, then try again", kind="engine")
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
+    """Return the engine's own words on one line, shortened."""
     text = error.explanation if isinstance(error, APIError) and error.explanation else str(error)
     return " ".join(str(text).split())[:300]
 
 
 def create_container(client: docker.APIClient, request: ContainerRequest, command: Sequence[str]) -> str:
-    """Create, but do not start, a container by the profile that will run the command; return its id. Raises EngineError."""
-    image = ensure_image(client, request.image)
+    """Create, but do not start, a container by the profile that will run the command; return its id.
+
+    Raises EngineError, with the kind "image" where that is not here; nothing is left behind then.
+    """
     try:
-        _make_room(client, request.name)
-        processors = int(client.info()["NCPU"])
-        made = client.create_container(
-            image["Id"], name=request.name, entrypoint=list(command), **_profile(client, request, image, processors)
-        )
+        made = _create(client, request, dict(client.inspect_image(request.image)), command)  # type: ignore[no-untyped-call]
+    except ImageNotFound as error:
+        raise EngineError(f"the image {request.image} is not here", f"run `docker pull {request.image}`", kind="image") from error
     except ENGINE_FAILURES as error:
-        raise engine_error(error, f"creating a container from {request.image}") from error
+        _discard(client, request.name)
+        raise _refused(error, f"creating a container from {request.image}", request) from error
     container = str(made["Id"])
+    if request.strict:
+        return container  # its folders are mounts of their own, and it has no network to be detached from
     try:
-        client.put_archive(container, "/", _folders())
+        client.put_archive(container, "/", _contents(request.certificates))
         if request.limits.network != "on":
             # Created attached and detached before it starts: it starts with the loopback interface alone, and the network can
             # still be attached for an installation, which an engine refuses for a container created with the network "none".
             client.disconnect_container_from_network(container, NETWORK, force=True)
     except ENGINE_FAILURES as error:
-        remove_container(client, container)
+        _discard(client, container)
         raise engine_error(error, f"preparing a container from {request.image}") from error
     return container
 
 
-def _profile(client: docker.APIClient, request: ContainerRequest, image: Mapping[str, Any], processors: int) -> dict[str, Any]:
+def _discard(client: docker.APIClient, name: str) -> None:
+    # The engine may have made it although its answer was lost. What cannot be removed now is found by its label at the next start.
+    with suppress(*ENGINE_FAILURES, EngineError):
+        _make_room(client, name)
+
+
+def _refused(error: Exception, doing: str, request: ContainerRequest) -> EngineError:
+    told = engine_error(error, doing)
+    if request.strict:
+        return EngineError(told.message, "this engine may not have what --strict asks for: leave it out, or use another", kind="strict")
+    return told
+
+
+def _create(client: docker.APIClient, request: ContainerRequest, image: Mapping[str, Any], command: Sequence[str]) -> Mapping[str, Any]:
+    # Asking first whether the name is free and how many processors there are would cost every start; the engine's refusal tells.
+    cpus = request.limits.cpus
+    for _ in range(3):
+        try:
+            profile = _profile(client, request, image, cpus)
+            return dict(client.create_container(image["Id"], name=request.name, entrypoint=list(command), **profile))
+        except APIError as error:
+            if error.status_code == 409:
+                _make_room(client, request.name)
+            elif error.status_code == 400 and "CPUs" in str(error.explanation):
+                cpus = min(cpus, float(client.info()["NCPU"]))
+            else:
+                raise
+    raise EngineError(f"a container named {request.name} appears again and again", "choose another name")
+
+
+def _profile(client: docker.APIClient, request: ContainerRequest, image: Mapping[str, Any], cpus: float) -> dict[str, Any]:
     limits = request.limits
+    settings = _host_config(client, request, cpus)
     return {
         "user": MONITOR_USER,
         "working_dir": WORKSPACE,
         "hostname": "sandbox",
-        "environment": _environment(image, limits, processors),
+        "environment": {**_environment(image, cpus), **(_TRUST if request.certificates and not request.strict else {})},
         "labels": {
             LABEL: "1",
             f"{LABEL}.session": request.session,
             f"{LABEL}.owner": owner(),
             f"{LABEL}.lifetime": str(limits.lifetime),
             f"{LABEL}.created": str(int(time.time())),
+            f"{LABEL}.tied": "yes" if request.tied_to_us else "no",
         },
         "healthcheck": {"test": ["NONE"]},
         "stdin_open": True,
         "detach": not request.tied_to_us,  # not detached: the engine closes its standard input once the first client is gone
         "use_config_proxy": False,  # the library would hand the person's proxy, with its password, to every container
-        "host_config": _host_config(client, request, processors),
+        "host_config": {**settings, **_strict(client.info())} if request.strict else settings,
     }
 
 
-def _host_config(client: docker.APIClient, request: ContainerRequest, processors: int) -> dict[str, Any]:
+def _strict(info: Mapping[str, Any]) -> dict[str, Any]:
+    # What the strict profile changes: nothing can be written but in memory, no network can ever be attached, and fewer system calls.
+    uid, gid = PROGRAM_USER.split(":")
+    writable = f"rw,exec,nosuid,nodev,nr_inodes=50000,uid={uid},gid={gid},mode=0755"  # noexec would break numpy
+    changes: dict[str, Any] = {
+        "ReadonlyRootfs": True,
+        "NetworkMode": "none",
+        "Tmpfs": {WORKSPACE: f"{writable},size=256m", HOME: f"{writable},size=512m", "/tmp": "rw,noexec,nosuid,nodev,size=64m"},
+        "SecurityOpt": ["no-new-privileges", f"seccomp={_SECCOMP.read_text('utf-8')}"],
+    }
+    return {**changes, "Runtime": "runsc"} if "runsc" in (info.get("Runtimes") or {}) else changes
+
+
+def _host_config(client: docker.APIClient, request: ContainerRequest, cpus: float) -> dict[str, Any]:
     limits = request.limits
     return dict(
         client.create_host_config(
@@ -221,7 +216,7 @@ def _host_config(client: docker.APIClient, request: ContainerRequest, processors
             pids_limit=limits.pids,
             mem_limit=limits.memory,
             memswap_limit=limits.memory,
-            nano_cpus=int(min(limits.cpus, processors) * 10**9),  # an engine refuses more than it has
+            nano_cpus=int(cpus * 10**9),  # an engine refuses more than it has: see _create
             ipc_mode="private",
             shm_size="64m",
             oom_score_adj=500,
@@ -239,8 +234,8 @@ def _host_config(client: docker.APIClient, request: ContainerRequest, processors
     )
 
 
-def _environment(image: Mapping[str, Any], limits: Limits, processors: int) -> dict[str, str]:
-    threads = str(max(1, int(min(limits.cpus, processors))))
+def _environment(image: Mapping[str, Any], cpus: float) -> dict[str, str]:
+    threads = str(max(1, int(cpus)))
     given = (image.get("Config") or {}).get("Env") or []
     path = next((line[5:] for line in given if line.startswith("PATH=")), _DEFAULT_PATH)
     return {
@@ -262,7 +257,7 @@ def _environment(image: Mapping[str, Any], limits: Limits, processors: int) -> d
     }
 
 
-def _folders() -> bytes:
+def _contents(certificates: bytes) -> bytes:
     # A plain tar: an engine unpacks a compressed one with the container's own tools, as the host's root (CVE-2026-41567).
     buffer = io.BytesIO()
     uid, gid = (int(part) for part in PROGRAM_USER.split(":"))
@@ -271,6 +266,10 @@ def _folders() -> bytes:
             member = tarfile.TarInfo(name.lstrip("/"))
             member.type, member.mode, member.uid, member.gid, member.mtime = tarfile.DIRTYPE, 0o755, uid, gid, int(time.time())
             archive.addfile(member)
+        if certificates:
+            member = tarfile.TarInfo(CERTIFICATES.lstrip("/"))
+            member.size, member.mtime = len(certificates), int(time.time())
+            archive.addfile(member, io.BytesIO(certificates))
     return buffer.getvalue()
 
 
