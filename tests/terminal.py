@@ -99,6 +99,26 @@ class Terminal:
                 raise AssertionError(f"{text!r} was not shown {times} times; the screen:\n{self.text()}")
         return time.monotonic() - self.started
 
+    def at_prompt(self) -> bool:
+        """Whether the cursor stands behind an empty prompt."""
+        line = self.history.display[self.history.cursor.y]
+        return line.startswith("› ") and self.history.cursor.x == 2
+
+    def wait_for_prompt(self, seconds: float = 20.0) -> None:
+        """Wait until the program asks for a line. Fails with the screen."""
+        deadline = time.monotonic() + seconds
+        while not self.at_prompt():
+            if time.monotonic() > deadline or not self.pump(0.05):
+                raise AssertionError(f"there is no prompt; the screen:\n{self.text()}")
+
+    def seconds_to_prompt(self, keys: str) -> float:
+        """Type the keys while something runs, and return the seconds until the prompt is back."""
+        assert not self.at_prompt()
+        began = time.monotonic()
+        self.type(keys)
+        self.wait_for_prompt()
+        return time.monotonic() - began
+
     def wait_for_exit(self, seconds: float = 10.0) -> int:
         """Wait until the program has left; return its exit status."""
         deadline = time.monotonic() + seconds

@@ -1,0 +1,225 @@
+"""The whole program on a pseudo-terminal: the main job, Ctrl-C and Ctrl-D everywhere, and what is left when it dies."""
+
+from __future__ import annotations
+
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import docker
+import pytest
+
+from cli.keyboard import PROMPT
+from tests.endpoint import Answer, ModelEndpoint, Script
+from tests.fakes import program
+from tests.program import CLOSING_LINES, FACTORIAL, TASK, containers_of, model_environment, running_in, wait_until
+from tests.terminal import CTRL_C, CTRL_D, Terminal, program_environment
+
+pytestmark = pytest.mark.engine
+
+FOREVER = program("import time\nprint('it runs', flush=True)\nwhile True:\n    time.sleep(0.1)")
+
+
+def session(endpoint: ModelEndpoint, folder: Path, *arguments: str, **environment: str) -> Terminal:
+    return Terminal(arguments, model_environment(endpoint, **environment), folder)
+
+
+def container_of(engine: docker.APIClient, terminal: Terminal) -> str:
+    wait_until(lambda: bool(containers_of(engine, terminal.process.pid)), 10)
+    (container,) = containers_of(engine, terminal.process.pid)
+    return container
+
+
+def start_forever(terminal: Terminal, engine: docker.APIClient) -> str:
+    """Let the program that runs for ever begin; return its container."""
+    terminal.wait_for_prompt()
+    terminal.line("run for ever")
+    terminal.wait_for("│ it runs")
+    container = container_of(engine, terminal)
+    assert "program.py" in running_in(engine, container)
+    return container
+
+
+def test_the_main_job_in_a_terminal(tmp_path: Path, engine: docker.APIClient) -> None:
+    with ModelEndpoint([Answer(FACTORIAL, delay=0.01)]) as endpoint, session(endpoint, tmp_path) as terminal:
+        terminal.wait_for_prompt()
+        terminal.line(TASK)
+        terminal.wait_for("│ factorial(5) = 120")
+        terminal.wait_for("APPROVE accepts")
+        terminal.wait_for_prompt()
+        terminal.line("APPROVE")
+        for line in CLOSING_LINES:
+            terminal.wait_for(line)
+        terminal.wait_for_prompt()
+        began = time.monotonic()
+        terminal.type(CTRL_D)
+        assert terminal.wait_for_exit() == 0
+        assert time.monotonic() - began < 1.5  # 0.5 s on a machine that does nothing else: see tests/bench.py
+        shown = terminal.text()
+    assert shown.count("def factorial(n):") == 1
+    assert (
+        shown.index("def factorial") < shown.index("│ factorial(5) = 120") < shown.index("APPROVE accepts") < shown.index(CLOSING_LINES[0])
+    )
+    assert b"\x1b[" in terminal.bytes  # the positive control of the tests without control codes
+    assert containers_of(engine, terminal.process.pid) == []
+
+
+def test_ctrl_c_stops_the_step_and_the_session_goes_on(tmp_path: Path, engine: docker.APIClient) -> None:
+    answers: list[Script] = [Answer("Let me think about it.\n\n" + FACTORIAL, stall_after=3), FOREVER, FACTORIAL]
+    with ModelEndpoint(answers) as endpoint, session(endpoint, tmp_path) as terminal:
+        terminal.wait_for_prompt()
+        terminal.line("first task")
+        terminal.wait_for("Let me think")
+        assert terminal.seconds_to_prompt(CTRL_C) < 1.0
+        wait_until(lambda: endpoint.hung_up == 1, 2)
+
+        container = start_forever(terminal, engine)
+        assert terminal.seconds_to_prompt(CTRL_C) < 1.0
+        wait_until(lambda: "program.py" not in running_in(engine, container), 1.0)
+
+        terminal.line(TASK)
+        terminal.wait_for("APPROVE accepts")
+        terminal.wait_for_prompt()
+        terminal.type(CTRL_C)
+        terminal.wait_for("again to leave")
+        terminal.wait_for_prompt()
+        terminal.type(CTRL_C)
+        assert terminal.wait_for_exit() == 130
+        shown = terminal.text()
+    assert shown.count("Stopped. ") == 2
+    assert "Traceback" not in shown
+    told = endpoint.requests[2].texts[1:]
+    assert [told.count(text) for text in ("first task", "run for ever", TASK)] == [1, 1, 1]
+    assert any("it runs" in text and "cancelled by the person" in text for text in told)
+    assert containers_of(engine, terminal.process.pid) == []
+
+
+def test_a_word_among_others_is_asked_back(tmp_path: Path) -> None:
+    with ModelEndpoint([FACTORIAL, FACTORIAL]) as endpoint, session(endpoint, tmp_path) as terminal:
+        terminal.wait_for_prompt()
+        terminal.line(TASK)
+        terminal.wait_for("APPROVE accepts")
+        terminal.wait_for_prompt()
+        terminal.line("APPROVE but rename it")
+        terminal.wait_for("Is that APPROVE, or feedback?")
+        terminal.wait_for_prompt()
+        assert "User approves result" not in terminal.text()
+        terminal.line("")
+        terminal.wait_for("APPROVE accepts", times=2)
+        assert endpoint.requests[1].texts[-1] == "APPROVE but rename it"
+        terminal.wait_for_prompt()
+        terminal.line("do NOT approve this")
+        terminal.wait_for("refused the request")  # the endpoint has no third answer: the talk went on
+        assert endpoint.requests[2].texts[-1] == "do NOT approve this"
+        terminal.wait_for_prompt()
+        terminal.line("/exit")
+        assert terminal.wait_for_exit() == 0
+
+
+def test_sigkill_takes_the_container_with_it(tmp_path: Path, engine: docker.APIClient) -> None:
+    with ModelEndpoint([FOREVER]) as endpoint, session(endpoint, tmp_path) as terminal:
+        start_forever(terminal, engine)
+        terminal.process.send_signal(signal.SIGKILL)
+        terminal.process.wait()
+        wait_until(lambda: containers_of(engine, terminal.process.pid) == [], 1.0)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_request_to_end_leaves_nothing_behind(tmp_path: Path, engine: docker.APIClient, number: signal.Signals) -> None:
+    with ModelEndpoint([FOREVER]) as endpoint, session(endpoint, tmp_path) as terminal:
+        start_forever(terminal, engine)
+        terminal.process.send_signal(number)
+        assert terminal.wait_for_exit() == 130
+        assert containers_of(engine, terminal.process.pid) == []
+
+
+def test_leaving_before_anything_was_asked(tmp_path: Path, engine: docker.APIClient) -> None:
+    with ModelEndpoint([]) as endpoint, session(endpoint, tmp_path) as terminal:
+        terminal.wait_for_prompt()
+        terminal.type(CTRL_D)  # while the container is perhaps still being started
+        assert terminal.wait_for_exit() == 0
+        assert containers_of(engine, terminal.process.pid) == []
+
+
+def test_the_prompt_comes_first(tmp_path: Path) -> None:
+    def bare_start() -> float:
+        began = time.monotonic()
+        subprocess.run([sys.executable, "-c", "pass"], check=True)
+        return time.monotonic() - began
+
+    shown = []
+    for _ in range(3):
+        with ModelEndpoint([]) as endpoint, session(endpoint, tmp_path) as terminal:
+            shown.append(terminal.wait_for(PROMPT.strip()))
+            terminal.type(CTRL_D)
+            assert terminal.wait_for_exit() == 0
+    # Without load it takes 0.3 s at most (see tests/bench.py); the bare interpreter says how much slower the machine is just now.
+    assert statistics.median(shown) < max(1.0, 20 * statistics.median(bare_start() for _ in range(3)))
+
+
+@pytest.mark.parametrize("way", ["NO_COLOR", "TERM", "--no-color"])
+def test_no_control_code_where_none_is_wanted(tmp_path: Path, way: str) -> None:
+    environment = {"NO_COLOR": {"NO_COLOR": "1"}, "TERM": {"TERM": "dumb"}}.get(way, {})
+    arguments = [way] if way.startswith("--") else []
+    with ModelEndpoint([FACTORIAL]) as endpoint, session(endpoint, tmp_path, *arguments, **environment) as terminal:
+        terminal.wait_for(PROMPT.strip())
+        terminal.line(TASK)
+        terminal.wait_for("APPROVE accepts")
+        terminal.line("APPROVE")
+        terminal.wait_for(CLOSING_LINES[-1])
+        terminal.type(CTRL_D)
+        assert terminal.wait_for_exit() == 0
+    shown = terminal.bytes.decode()
+    # The terminal itself echoes what is typed, Ctrl-D too, and turns each line's end into two characters.
+    allowed = "\r\n\x04\b"
+    assert [character for character in shown if not character.isprintable() and character not in allowed] == []
+
+
+def test_the_demo_suggests_each_line(tmp_path: Path) -> None:
+    with Terminal(["--demo"], program_environment(), tmp_path, columns=100) as terminal:
+        for approved in range(3):
+            terminal.wait_for_prompt()
+            terminal.wait_for("(Enter takes it)")
+            terminal.line("")
+            terminal.wait_for("APPROVE accepts", times=approved + 1)
+            terminal.wait_for_prompt()
+            if approved == 2:
+                terminal.line("")
+                terminal.wait_for("APPROVE accepts", times=4)
+                terminal.wait_for_prompt()
+            terminal.line("")
+            terminal.wait_for("✔ User approves result", times=approved + 1)
+        assert terminal.wait_for_exit() == 0
+        assert "That was the demo." in terminal.text()
+
+
+def test_a_model_error_is_told_and_the_session_goes_on(tmp_path: Path) -> None:
+    refused = Answer(status=401, body='{"error": {"message": "no"}}')
+    with ModelEndpoint([refused, FACTORIAL]) as endpoint, session(endpoint, tmp_path) as terminal:
+        terminal.wait_for_prompt()
+        terminal.line(TASK)
+        terminal.wait_for("error:")
+        terminal.wait_for_prompt()
+        terminal.line("Try again.")
+        terminal.wait_for("APPROVE accepts")
+        assert endpoint.requests[1].texts[1:] == [TASK, "Try again."]
+        assert "Traceback" not in terminal.text()
+
+
+def test_a_container_that_is_gone_is_replaced(tmp_path: Path, engine: docker.APIClient) -> None:
+    with ModelEndpoint([FACTORIAL, FACTORIAL]) as endpoint, session(endpoint, tmp_path) as terminal:
+        terminal.wait_for_prompt()
+        terminal.line(TASK)
+        terminal.wait_for("APPROVE accepts")
+        engine.remove_container(container_of(engine, terminal), force=True)
+        terminal.wait_for_prompt()
+        terminal.line("once more")
+        terminal.wait_for("│ factorial(5) = 120", times=2)
+        terminal.wait_for("the container had to be replaced")
+        terminal.wait_for_prompt()
+        terminal.type(CTRL_D)
+        assert terminal.wait_for_exit() == 0
+        assert containers_of(engine, terminal.process.pid) == []
