@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from agents.model_recorder import AnthropicSDK, OllamaSDK, OpenAISDK, Recorder
-from utils.errors import ModelError
+from utils.errors import ModelError, UsageError
 from utils.settings import Settings
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Provider:
 
 
 def choose_model(settings: Settings) -> ModelChoice:
-    """Find provider, model, address and key in the settings; raises ModelError naming what is missing."""
+    """Find provider, model, address and key in the settings; raises ModelError naming what is missing, or UsageError."""
     name = find_provider(settings)
     if not name:
         raise ModelError("There is no key for a model.", _no_key_hint(settings.environment), kind="no-key")
@@ -77,6 +77,8 @@ def choose_model(settings: Settings) -> ModelChoice:
         if not value:
             hint = f"Set {variable} in the environment or in .env, or look around without a model: --demo."
             raise ModelError(f"The provider {name} needs {variable}.", hint, kind="no-key")
+    if name != "ollama" and not url.startswith(("http://", "https://")):  # Ollama's own client takes a bare host, too
+        raise UsageError(f"{provider.url_name} is {url!r}", "allowed is a URL that begins with http:// or https://", kind="setting")
     itself = name == "openai" and is_openai_itself(url)
     return ModelChoice(name, model, url.rstrip("/"), key, itself if settings.store is None else settings.store)
 

@@ -16,7 +16,7 @@ from agents.model_client import build_model_client
 from agents.model_providers import choose_model, is_openai_itself
 from tests.asking import KEY, PROGRAM, Waits, ask, client_at
 from tests.endpoint import Answer, ModelEndpoint, busy, closed_url
-from utils.errors import ExitStatus, ModelError
+from utils.errors import ExitStatus, ModelError, UsageError
 from utils.settings import load_settings
 
 Environment = Callable[[ModelEndpoint], dict[str, str]]
@@ -39,6 +39,16 @@ PATHS = {
     "anthropic": "/v1/messages",
     "ollama": "/api/chat",
 }
+
+
+@pytest.mark.parametrize(
+    ("variable", "others"),
+    [("OPENAI_BASE_URL", {}), ("AZURE_OPENAI_ENDPOINT", {"AZURE_OPENAI_API_KEY": KEY, "AZURE_OPENAI_DEPLOYMENT": "mine"})],
+)
+def test_an_address_that_is_no_url_is_named(variable: str, others: dict[str, str]) -> None:
+    with pytest.raises(UsageError, match=f"{variable} is 'localhost:8000'") as error:
+        choose_model(load_settings({}, {variable: "localhost:8000", **others}))
+    assert "http://" in error.value.hint
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
