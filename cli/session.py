@@ -65,6 +65,8 @@ def explain_failure(error: BaseException, known: AppError | None) -> AppError:
     """Return why a run failed: the error that a model or the sandbox left behind, or else the exception itself as our own fault."""
     if known is not None:
         return known
+    if isinstance(error, AppError):
+        return error
     lines = [line for line in str(error).splitlines() if line.strip()]
     # AutoGen hands an agent's exception on as text with its whole traceback; the last line says what it was.
     reason = lines[-1].strip() if lines else type(error).__name__

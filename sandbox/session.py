@@ -24,17 +24,18 @@ async def open_sandbox(settings: Settings, notify: Callable[[str], None]) -> Asy
     `notify` is called from a thread while an image is pulled. Raises EngineError, and UsageError where the workspace cannot be written.
     """
     engine = await asyncio.to_thread(connect_engine)
-    await asyncio.to_thread(ensure_image, engine, settings.image, notify)
-    folder = make_session_folder(settings.workspace)
     try:
-        async with SandboxExecutor(
-            settings.image, timeout=settings.timeout, work_dir=folder, limits=limits_of(settings), client=engine
-        ) as executor:
-            yield executor
+        await asyncio.to_thread(ensure_image, engine, settings.image, notify)
+        folder = make_session_folder(settings.workspace)
+        try:
+            limits = limits_of(settings)
+            async with SandboxExecutor(settings.image, work_dir=folder, limits=limits, client=engine, session=folder.name) as executor:
+                yield executor
+        finally:
+            with suppress(OSError):
+                folder.rmdir()
     finally:
         engine.close()
-        with suppress(OSError):
-            folder.rmdir()
 
 
 def limits_of(settings: Settings) -> Limits:
