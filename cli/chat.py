@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from contextlib import AsyncExitStack, suppress
 
 from rich.text import Text
@@ -11,6 +12,7 @@ from cli.arguments import VERSION
 from cli.conversation import Conversation
 from cli.demo_lines import DemoLines
 from cli.keyboard import open_keyboard
+from cli.packages_view import NETWORK_ON
 from cli.prompt import Prompt
 from cli.screen import NAME_STYLE, QUIET_STYLE, open_screen
 from cli.session import Program, Session
@@ -66,6 +68,8 @@ async def _take_tasks(
         session = None if task is None else await conversation.wait_for(opening)
         if session is not None and task is not None:
             await conversation.converse(session, task)
+            if talk.prompt.is_terminal and not talk.prompt.leaving:
+                talk.screen.print("")
         task = None
 
 
@@ -82,6 +86,8 @@ def _greet(talk: Talk) -> None:
     if settings.quiet:
         return
     if not talk.prompt.is_terminal:
+        if settings.network == "on":
+            sys.stderr.write(f"{NETWORK_ON}\n")
         if settings.demo:
             screen.print(_DEMO)
         return
@@ -92,3 +98,5 @@ def _greet(talk: Talk) -> None:
     else:
         screen.say(Text(f"{talk.model} · {talk.contract()}", style=QUIET_STYLE))
         screen.say(Text("What shall be written? /help helps, Ctrl-D leaves.", style=QUIET_STYLE))
+    if settings.network == "on":
+        screen.say(Text(NETWORK_ON, style="yellow"))

@@ -15,15 +15,22 @@ from rich.text import Text
 from cli.answer_view import highlight_program
 from cli.editor import edit_program
 from cli.files_view import file_lines, open_file
+from cli.packages_view import NETWORK_ON
 from cli.screen import QUIET_STYLE
 from cli.talk import RETRY, Talk
 from utils.errors import AppError
+from utils.settings import NETWORKS
 from utils.words import APPROVE, STOP
 
 if TYPE_CHECKING:
     from utils.code_blocks import CodeBlock
 
 Command = Callable[[Talk, str], Awaitable[str | None]]
+_NETWORK_FOR_MODEL = {
+    "off": "no network, and no packages can be installed.",
+    "install": "no network while programs run; packages that a ```sh block asks for with `pip install` are installed before.",
+    "on": "programs may use the network.",
+}
 _ON_OFF = {"": None, "on": True, "off": False}
 _GENERAL = (
     "APPROVE accepts the result, STOP ends the task: the word alone, in any case. Anything else is a task, or says what to change.",
@@ -55,7 +62,7 @@ async def _retry(talk: Talk, argument: str) -> str | None:
 
 async def _run(talk: Talk, argument: str) -> str | None:
     """run the newest program again"""
-    program = _newest(talk)
+    program = _newest_to_run(talk)
     if program is not None:
         await run_by_hand(talk, program)
     return None
@@ -71,8 +78,11 @@ async def _code(talk: Talk, argument: str) -> str | None:
 
 async def _edit(talk: Talk, argument: str) -> str | None:
     """change the newest program in $EDITOR, run it, and tell the generator"""
-    program = _newest(talk)
+    program = _newest_to_run(talk)
     if program is None:
+        return None
+    if not talk.prompt.is_terminal:
+        talk.notice("An editor needs a terminal.")
         return None
     code = await edit_program(program, talk.notice)
     if code == program.code:
@@ -157,6 +167,28 @@ async def _confirm(talk: Talk, argument: str) -> str | None:
     return None
 
 
+async def _network(talk: Talk, argument: str) -> str | None:
+    """[off|install|on]: whether programs have the network; install opens it for pip alone"""
+    if argument not in NETWORKS:
+        talk.notice(f"The network is {talk.settings.network}. /network off, /network install, or /network on")
+        return None
+    if talk.session is None:
+        talk.notice("The container is still starting. Try again in a moment.")
+        return None
+    try:
+        await talk.session.sandbox.set_network(argument)
+    except AppError as error:
+        talk.notice(f"error: {error.message} {error.hint}")
+        return None
+    talk.settings = replace(talk.settings, network=argument)
+    if argument == "on":
+        talk.screen.say(Text(NETWORK_ON, style="yellow"))
+    else:
+        talk.notice("Programs have no network." if argument == "off" else "The network is open only while packages are installed.")
+    talk.notes.append(f"The network setting is now: {_NETWORK_FOR_MODEL[argument]}")
+    return None
+
+
 async def _cost(talk: Talk, argument: str) -> str | None:
     """show the tokens used so far, and what they cost"""
     talk.notice(" · ".join(talk.spent()) or "No tokens have been used yet.")
@@ -196,6 +228,7 @@ COMMANDS: dict[str, Command] = {
     "open": _open,
     "model": _model,
     "confirm": _confirm,
+    "network": _network,
     "cost": _cost,
     "new": _new,
     "exit": _exit,
@@ -230,9 +263,18 @@ async def run_command(talk: Talk, typed: str) -> str | None:
 
 
 def _newest(talk: Talk) -> CodeBlock | None:
+    if talk.at_gate:
+        return talk.at_gate[-1]
     if talk.programs.newest is None:
         talk.notice("There is no program yet.")
     return talk.programs.newest
+
+
+def _newest_to_run(talk: Talk) -> CodeBlock | None:
+    if talk.at_gate:
+        talk.notice("The program waits for you: Enter runs it, e edits it first.")
+        return None
+    return _newest(talk)
 
 
 async def run_by_hand(talk: Talk, program: CodeBlock) -> None:

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from cli.commands import run_command
 from cli.editor import edit_program
+from cli.packages_view import question_lines
 from cli.prompt import Prompt
 from cli.screen import BAD_STYLE, QUIET_STYLE, Screen
 from cli.session import Session, Token
@@ -20,7 +21,7 @@ from cli.talk import RETRY, Talk
 from utils.errors import AppError, ExitStatus
 from utils.settings import Settings
 from utils.text import sanitize
-from utils.words import STOP, mentioned_words, spoken_word
+from utils.words import APPROVE, STOP, mentioned_words, spoken_word
 
 if TYPE_CHECKING:
     from cli.transcript import Transcript
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 
 _QUESTION = "APPROVE accepts, STOP ends the task, anything else says what to change."
 _NOTICE_DELAY = 0.05  # seconds
-_GATE = "Enter runs it, e edits it first, anything else is the reason not to."
+_GATE = "Enter runs it, e edits it first, STOP ends the task, anything else tells the model why not."
+_NOT_APPROVED = "APPROVE is for the result. Enter runs the program."
 
 
 class Conversation:
@@ -42,6 +44,7 @@ class Conversation:
         self._talk = talk
         self._loop = asyncio.get_running_loop()
         self._unfinished = False
+        self._said_at_gate: str | None = None
 
     def status(self) -> ExitStatus:
         """Return the exit status of the session so far: a terminal session is done when left, else the last task decides."""
@@ -82,9 +85,13 @@ class Conversation:
 
     async def converse(self, session: Session, task: str) -> None:
         """Give the task to the team and show all that follows, until a word ends it, the person stops it, or the model fails."""
+        if task == RETRY and not session.team.messages():
+            self._talk.notice("There is nothing to retry yet. Type a task.")
+            return
         transcript = self._talk.transcript()
         token = session.new_token()
         self._unfinished = True
+        self._said_at_gate = None
         message = None if task == RETRY else self._talk.with_notes(task)
         if message is not None:
             self._talk.programs.start_task()
@@ -110,6 +117,10 @@ class Conversation:
     async def ask(self, prompt: str, cancellation_token: Token | None) -> str:
         """Ask for approval or feedback once all that was said is on the screen; leaving counts as STOP."""
         transcript = await self._caught_up()
+        if self._said_at_gate is not None:
+            said, self._said_at_gate = self._said_at_gate, None
+            transcript.question_answered()
+            return said if spoken_word(said) else self._talk.with_notes(said)
         if self._prompt.is_terminal:
             self._screen.say("", *self._talk.why_asked(), Text(_QUESTION, style=QUIET_STYLE))
         while not self._prompt.leaving:
@@ -117,29 +128,65 @@ class Conversation:
             answer = None if typed is None else await self._meant(typed, cancellation_token)
             if answer is None:
                 continue
+            if answer == RETRY:
+                self._talk.notice("The model has answered; there is nothing to retry. Say what to change.")
+                continue
             transcript.question_answered()
             return answer if spoken_word(answer) else self._talk.with_notes(answer)
         return STOP
 
     async def confirm(self, programs: Sequence[CodeBlock], cancellation_token: Token) -> Sequence[CodeBlock] | str:
-        """Ask before the programs run, where the person wants that; return them, perhaps edited, or the reason not to run them."""
+        """Ask before the programs run, where the person wants that; return them, perhaps edited, or why they are not run."""
         if not self._talk.confirms:
             return programs
         transcript = await self._caught_up()
-        self._screen.say(Text(f"To run in the container: {self._talk.contract()}", style="yellow"))
+        self._screen.say("", Text(f"To run in the container: {self._talk.contract()}", style="yellow"))
         if self._prompt.is_terminal:
             self._screen.say(Text(_GATE, style=QUIET_STYLE))
+        self._talk.at_gate = programs
+        try:
+            said = await self._at_gate(programs, cancellation_token)
+        finally:
+            self._talk.at_gate = ()
+        transcript.question_answered(waits_for_model=False)
+        if not isinstance(said, str):
+            return said
+        # The person's turn comes next: there this is their answer, and a STOP ends the task.
+        self._said_at_gate = said
+        return ""
+
+    async def _at_gate(self, programs: Sequence[CodeBlock], token: Token) -> Sequence[CodeBlock] | str:
+        """Return the programs that may run, STOP, or why they may not."""
         while not self._prompt.leaving:
-            typed = await self._prompt.read(token=cancellation_token, suggests=False)
+            typed = await self._prompt.read(token=token, suggests=False)
             if typed is None:
                 continue
-            transcript.question_answered(waits_for_model=False)
             if not typed.strip():
                 return programs
             if typed.strip().lower() == "e" and self._prompt.is_terminal:
                 return [await self._edited(program) for program in programs]
-            return typed.strip()
-        return "They left."
+            answer = await run_command(self._talk, typed)
+            answer = None if answer is None else await self._meant(answer, token)
+            word = spoken_word(answer) if answer else None
+            if word == APPROVE or answer == RETRY:
+                self._talk.notice(_NOT_APPROVED)
+            elif answer is not None:
+                return word or answer.strip()
+        return STOP
+
+    async def ask_yes(self, question: str, cancellation_token: Token) -> bool:
+        """Ask a question that only the person's yes answers, once all that was said is on the screen; a pipe cannot be asked."""
+        if not self._prompt.is_terminal:
+            return False
+        transcript = await self._caught_up()
+        self._screen.say("", *question_lines(question))
+        typed = None
+        while typed is None and not self._prompt.leaving:
+            typed = await self._prompt.read(token=cancellation_token, suggests=False)
+            # A command, such as /code, may be needed to answer.
+            typed = await run_command(self._talk, typed) if typed is not None else None
+        transcript.question_answered(waits_for_model=False)
+        return (typed or "").strip().lower() in ("y", "yes")
 
     def notify(self, text: str) -> None:
         """Tell what is being waited for: in the status row of a terminal, else as a line on standard error."""

@@ -21,7 +21,11 @@ _EDITORS = ("nano", "vi")
 async def edit_program(program: CodeBlock, notice: Callable[[str], None]) -> str:
     """Return the program as the person left it in the editor; unchanged, with a notice, where no editor can be run."""
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or next(filter(shutil.which, _EDITORS), "")
-    command = shlex.split(editor)  # "code --wait" is a command and its argument
+    try:
+        command = shlex.split(editor)  # "code --wait" is a command and its argument
+    except ValueError:
+        notice(f"EDITOR cannot be read: a quotation mark is missing in {editor}")
+        return program.code
     if not command:
         notice("No editor was found: set EDITOR.")
         return program.code
@@ -34,7 +38,7 @@ async def edit_program(program: CodeBlock, notice: Callable[[str], None]) -> str
         except OSError as error:
             notice(f"The editor {editor} cannot be run ({error.strerror}): set EDITOR.")
             return program.code
-        if status != 0:
+        if status != 0 or not path.is_file():
             notice(f"The editor ended with status {status}; the program is unchanged.")
             return program.code
         return path.read_text(encoding="utf-8", errors="replace")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,9 +50,10 @@ def open_file(path: Path) -> str:
     opener = "open" if sys.platform == "darwin" else "xdg-open"
     if path.suffix.lower() not in _SHOWN or shutil.which(opener) is None:
         return f"It is here: {path}"
-    subprocess.Popen(
+    viewer = subprocess.Popen(
         [opener, str(path)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
+    threading.Thread(target=viewer.wait, daemon=True).start()  # so that it does not stay as a zombie
     return f"Opened {path}"
 
 

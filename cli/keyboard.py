@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -125,7 +126,7 @@ class TerminalKeyboard:
         try:
             text = await self._prompts.prompt_async(
                 PROMPT,
-                placeholder=FormattedText([("class:placeholder", f"{suggestion}  (Enter takes it)")]) if suggestion else None,
+                placeholder=lambda: FormattedText([("class:placeholder", _suggested(suggestion))]),
                 bottom_toolbar=lambda: status() or None,
                 refresh_interval=0.5,
                 handle_sigint=False,  # prompt_toolkit would take our handler away when the prompt ends
@@ -183,6 +184,12 @@ class TerminalKeyboard:
             color_depth=ColorDepth.DEPTH_4_BIT,
             style=Style.from_dict({"placeholder": "fg:ansibrightblack", "bottom-toolbar": "noreverse fg:ansibrightblack"}),
         )
+
+
+def _suggested(suggestion: str) -> str:
+    """Return the suggestion and, where there is room for it in the row, how it is taken."""
+    hint = f"{suggestion}  (Enter takes it)" if suggestion else ""
+    return hint if len(PROMPT + hint) < shutil.get_terminal_size().columns else suggestion
 
 
 class ScriptedKeyboard:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from utils.text import sanitize
 
 if TYPE_CHECKING:
     from cli.transcript import Transcript
+    from utils.code_blocks import CodeBlock
 
 RETRY = "/retry"
 """What the prompt returns for the command that asks the model again."""
@@ -31,6 +33,8 @@ class Talk:
     confirms: bool
     model: str
     session: Session | None = None  # None while it is being opened
+    at_gate: Sequence[CodeBlock] = ()
+    """The programs that wait for the person's leave to run."""
     progress: str = "starting …"
     programs: Programs = field(default_factory=Programs)
     notes: list[str] = field(default_factory=list)

@@ -20,12 +20,14 @@ from rich.text import Text
 
 from agents import code_executor_agent, code_generator_agent, user_proxy_agent
 from agents.code_executor_agent import BlocksSkipped, FilesProduced, ProgramFinished, ProgramOutput, ProgramStarted, RunProposed
+from agents.package_steps import InstallStarted, PackagesInstalled, QuestionAhead
 from cli.answer_view import AnswerView
 from cli.files_view import file_lines
+from cli.packages_view import NETWORK_OFFER, result_lines
 from cli.program_view import ProgramView
 from cli.programs import Programs
 from cli.screen import BAD_STYLE, GOOD_STYLE, NAME_STYLE, QUIET_STYLE, Screen
-from sandbox.verdicts import ProgramRun, Verdict
+from sandbox.verdicts import TRIED_NETWORK, ProgramRun, Verdict
 from utils.text import sanitize
 from utils.words import APPROVE
 
@@ -47,6 +49,7 @@ class Transcript:
         self._waiting_since = 0.0
         self._streamed = False
         self._result: TaskResult | None = None
+        self._network_offered = False
         self._shown_by: dict[type, Callable[[Any], None]] = {
             TaskResult: self._keep_result,
             ModelClientStreamingChunkEvent: self._show_piece,
@@ -57,6 +60,9 @@ class Transcript:
             BlocksSkipped: self._show_skipped,
             UserInputRequestedEvent: self._show_question,
             RunProposed: self._show_question,
+            QuestionAhead: self._show_question,
+            InstallStarted: self._show_install,
+            PackagesInstalled: self._show_installed,
             TextMessage: self._show_message,
         }
 
@@ -109,7 +115,7 @@ class Transcript:
         if show is not None:
             show(event)
 
-    def _show_question(self, event: UserInputRequestedEvent | RunProposed) -> None:
+    def _show_question(self, event: UserInputRequestedEvent | RunProposed | QuestionAhead) -> None:
         self._waiting_since = 0.0
         self._screen.show()
         self.caught_up.set()
@@ -122,6 +128,18 @@ class Transcript:
         self._heading(code_executor_agent.NAME, f"{event.language} · limit {event.timeout} s" + _count(event))
         self._program.start(event.timeout)
 
+    def _show_install(self, event: InstallStarted) -> None:
+        self._waiting_since = 0.0
+        self.caught_up.clear()
+        self._heading(code_executor_agent.NAME, f"{event.why} · the network is open for pip alone")
+        self._screen.print(*(Text(f"  {command}", style=QUIET_STYLE) for command in event.commands))
+        self._program.start(event.timeout)
+
+    def _show_installed(self, event: PackagesInstalled) -> None:
+        self._program.finish()
+        self.caught_up.clear()
+        self._screen.say(*result_lines(event))
+
     def _show_output(self, event: ProgramOutput) -> None:
         self._program.feed(event.content)
 
@@ -132,7 +150,11 @@ class Transcript:
         changes = self._programs.diff()
         if not changes or self._programs.last_run.code == (self._programs.newest.code if self._programs.newest else ""):
             return
-        self._screen.print("", Text("changes to the attempt before", style=QUIET_STYLE), *changes[:_MOST_CHANGES])
+        told = "changes to the attempt before:"
+        if len(changes) == 1:
+            self._screen.print("", Text(f"{told} {changes[0].plain}", style=QUIET_STYLE))
+            return
+        self._screen.print("", Text(told, style=QUIET_STYLE), *changes[:_MOST_CHANGES])
         if len(changes) > _MOST_CHANGES:
             self._screen.print(Text(f"… {len(changes) - _MOST_CHANGES} lines more: /diff", style=QUIET_STYLE))
 
@@ -170,6 +192,9 @@ class Transcript:
         self._programs.last_run = event.run
         good = event.run.verdict is Verdict.OK
         self._screen.say(Text(f"{'✔' if good else '✘'} {event.summary}", style=GOOD_STYLE if good else BAD_STYLE))
+        if TRIED_NETWORK in event.run.notes and not self._network_offered:
+            self._network_offered = True
+            self._screen.say(Text(NETWORK_OFFER, style="yellow"))
 
     def _list_files(self, event: FilesProduced) -> None:
         for file in event.files:

@@ -7,8 +7,8 @@ import re
 from rich.cells import get_character_cell_size
 from rich.text import Text
 
-# What the rows below the first stand under: the text behind a list's mark.
-_INDENT = re.compile(r" *(?:(?:[-*+•→↻✔✘]|\d{1,3}[.)]) +)?")
+# What the further rows stand under: the text behind a list's mark, or behind a slash command in a table of them.
+_INDENT = re.compile(r" *(?:(?:[-*+•→↻✔✘]|\d{1,3}[.)]|/[a-z]+(?: [A-Z[]\S*)? ) +)?")
 # Some terminals join these to the character before, others show each in columns of its own.
 _SKIN_TONES = range(0x1F3FB, 0x1F400)
 _FLAG_LETTERS = range(0x1F1E6, 0x1F200)

@@ -1,0 +1,146 @@
+"""A whole interactive session without a container: real agents, a model on loopback, listed runs, and a person who types a list."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from autogen_core import CancellationToken
+
+from agents.code_executor_agent import create_code_executor
+from agents.code_generator_agent import create_code_generator
+from agents.user_proxy_agent import create_user_proxy
+from cli.conversation import Conversation
+from cli.keyboard import InterruptedAtPrompt
+from cli.prompt import Prompt
+from cli.screen import Screen
+from cli.session import Interaction, OpenSession, Session, explain_failure
+from cli.talk import Talk
+from sandbox.verdicts import ProducedFile, ProgramRun
+from teams.recovery import Recovery
+from teams.software_development_team import SoftwareDevelopmentTeam
+from tests.asking import client_of
+from tests.endpoint import ModelEndpoint, Script
+from tests.fakes import ListedRuns, WaitForCancel
+from utils.settings import Settings, load_settings
+
+CTRL_C = "\x03"
+
+
+class Typist:
+    """A keyboard that types what it is given, line by line; a CTRL_C is an interrupt, and after the last line comes the end of input."""
+
+    def __init__(self, *lines: str, is_terminal: bool = True) -> None:
+        self.is_terminal = is_terminal
+        self.statuses: list[str] = []
+        self.suggestions: list[str] = []
+        self._lines = list(lines)
+        self._waiting: asyncio.Future[str] | None = None
+
+    async def read(self, status: Callable[[], str], suggestion: str, shown: asyncio.Event) -> str | None:
+        shown.set()
+        self.statuses.append(status())
+        self.suggestions.append(suggestion)
+        await asyncio.sleep(0)
+        line = self._lines.pop(0) if self._lines else None
+        if line == CTRL_C:
+            raise InterruptedAtPrompt
+        return line
+
+    def interrupt(self) -> bool:
+        return False
+
+
+def opens(
+    endpoint: ModelEndpoint,
+    *runs: ProgramRun | Exception | WaitForCancel,
+    files: Sequence[ProducedFile] = (),
+    failure: Exception | None = None,
+) -> OpenSession:
+    """Return the wiring of main.py with listed runs in place of the container; with a failure, one that cannot be opened."""
+
+    @asynccontextmanager
+    async def open_session(settings: Settings, interaction: Interaction) -> AsyncIterator[Session]:
+        if failure is not None:
+            raise failure
+        executor = ListedRuns(*runs, files=files)
+        async with client_of(endpoint) as model:
+            recovery = Recovery(settings.max_retries)
+            code_executor = create_code_executor(executor, interaction.confirm)
+            participants = [create_code_generator(model, settings), code_executor, create_user_proxy(interaction.ask, recovery.decide)]
+
+            async def switch_model(name: str) -> str:
+                return name
+
+            yield Session(
+                SoftwareDevelopmentTeam(participants, recovery),
+                model,
+                executor,
+                code_executor.run_programs,
+                switch_model,
+                CancellationToken,
+                lambda error: explain_failure(error, model.last_error or code_executor.last_error),
+            )
+
+    return open_session
+
+
+@dataclass
+class Rehearsal:
+    """A session that is open, what the person sees, and what the model was asked."""
+
+    conversation: Conversation
+    talk: Talk
+    session: Session
+    endpoint: ModelEndpoint
+    keyboard: Typist
+    paper: io.StringIO = field(default_factory=io.StringIO)
+
+    async def converse(self, task: str) -> str:
+        """Give a task to the team and return what the person saw of it."""
+        began = self.paper.tell()
+        await self.conversation.converse(self.session, task)
+        return self.paper.getvalue()[began:]
+
+    @property
+    def asked(self) -> list[list[str]]:
+        """What the model was told in each request, without the system message."""
+        return [request.texts[1:] for request in self.endpoint.requests]
+
+    @property
+    def ran(self) -> list[str]:
+        """The programs that were run."""
+        assert isinstance(self.session.sandbox, ListedRuns)
+        return [block.code for block in self.session.sandbox.blocks]
+
+
+@asynccontextmanager
+async def rehearsal(
+    answers: Sequence[Script],
+    *runs: ProgramRun | Exception | WaitForCancel,
+    typed: Sequence[str] = (),
+    is_terminal: bool = True,
+    files: Sequence[ProducedFile] = (),
+    **flags: str,
+) -> AsyncIterator[Rehearsal]:
+    """Open a session in which the person types these lines."""
+    paper = io.StringIO()
+    screen = Screen(paper, control_codes=False)
+    settings = load_settings({"workspace": "unused", "max_retries": "0", **flags}, {})
+    keyboard = Typist(*typed, is_terminal=is_terminal)
+    prompt = Prompt(keyboard, screen, lambda: talk.status_line())
+    talk = Talk(settings, screen, prompt, confirms=settings.confirm, model="test-model")
+    conversation = Conversation(settings, screen, prompt, talk)
+    with ModelEndpoint(answers) as endpoint:
+        async with opens(endpoint, *runs, files=files)(settings, conversation) as session:
+            talk.session, talk.progress = session, ""
+            yield Rehearsal(conversation, talk, session, endpoint, keyboard, paper)
+
+
+def produced(folder: Path, name: str) -> ProducedFile:
+    """Describe a file that a program made."""
+    return ProducedFile(folder / name, name, 12, True)

@@ -1,0 +1,80 @@
+"""The files that programs made, on the screen."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from cli.files_view import file_lines, open_file, size_text
+from sandbox.verdicts import ProducedFile
+from tests.views import HOSTILE, assert_only_ours, assert_plain, pipe, terminal
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (0, "0 bytes"),
+        (999, "999 bytes"),
+        (1000, "1.0 KB"),
+        (34_560, "34.6 KB"),
+        (999_949, "999.9 KB"),
+        (1_000_000, "1.0 MB"),
+        (5_400_000_000_000, "5400.0 GB"),
+    ],
+)
+def test_sizes_read_as_a_person_reads_them(size: int, text: str) -> None:
+    assert size_text(size) == text
+
+
+def test_each_file_has_a_line() -> None:
+    files = [ProducedFile(Path("kept/a.txt"), "a.txt", 12, True), ProducedFile(Path("kept/b/c.png"), "b/c.png", 2000, False)]
+    assert [line.plain for line in file_lines(files)] == [
+        "  new: a.txt (12 bytes) → kept/a.txt",
+        "  changed: b/c.png (2.0 KB) → kept/b/c.png",
+    ]
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_no_file_name_steers_the_terminal(hostile: str) -> None:
+    (screen, stream), (plain, paper) = terminal(), pipe()
+    name = hostile.replace("\x00", "")
+    for each in (screen, plain):
+        each.print(*file_lines([ProducedFile(Path("kept") / name, name, 1, True)]))
+        each.say(open_file(Path("kept") / f"{name}.sh"))
+    assert_only_ours(stream.getvalue())
+    assert_plain(paper.getvalue())
+
+
+def desktop(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Put a viewer in the path that notes what it is asked to open; return the note."""
+    note = folder / "opened"
+    viewer = folder / "bin" / ("open" if sys.platform == "darwin" else "xdg-open")
+    viewer.parent.mkdir()
+    viewer.write_text(f'#!/bin/sh\necho "$1" > {note}\n')
+    viewer.chmod(0o700)
+    monkeypatch.setenv("PATH", str(viewer.parent))
+    return note
+
+
+@pytest.mark.parametrize("name", ["run.sh", "a.desktop", "page.html", "x.svg", "noending", "a.exe"])
+def test_what_a_desktop_might_run_is_not_opened(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = desktop(tmp_path, monkeypatch)
+    assert open_file(tmp_path / name) == f"It is here: {tmp_path / name}"
+    assert not opened.exists()
+
+
+def test_a_picture_is_opened_with_the_desktops_viewer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = desktop(tmp_path, monkeypatch)
+    assert open_file(tmp_path / "plot.PNG").startswith("Opened ")
+    deadline = time.monotonic() + 5
+    while not (opened.exists() and opened.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert opened.read_text().strip() == str(tmp_path / "plot.PNG")
+
+
+def test_without_a_viewer_the_place_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert open_file(tmp_path / "plot.png") == f"It is here: {tmp_path / 'plot.png'}"
