@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import docker
 
+from sandbox.disk_watch import DiskWatch
 from sandbox.exec_stream import OUT, Command, Connection, Frames, OpenExec, Outcome, open_exec, run_command
 from sandbox.images import ensure_image
 from utils.docker_utils import (
@@ -34,6 +35,8 @@ while read -r question; do
       while read -r line; do echo "$file $line"; done <"$file"
     fi
   done
+  # How often the kernel found no way out for what a program sent: that it has tried the network while that was off.
+  { read -r names && read -r values && echo "names $names" && echo "values $values"; } </proc/net/snmp
   echo "end $question"
 done
 """
@@ -48,6 +51,7 @@ class Counters:
 
     memory_kills: int = 0
     refused_processes: int = 0
+    no_routes: int = 0  # times that something was to be sent to where no network leads
 
 
 class SandboxContainer:
@@ -123,6 +127,10 @@ class SandboxContainer:
         """Run a command as the programs' user, killing whatever runs in here when it reaches a limit."""
         return run_command(self._client, self.id, command, self.sweep, stop, on_output, opened)
 
+    def watch_disk(self, limit: int, stop: threading.Event) -> DiskWatch:
+        """Make what looks, while a program runs, whether more than the limit (bytes) has been written."""
+        return DiskWatch(self._client, self.id, limit, stop)
+
     def sweep(self) -> None:
         """Kill everything that programs have left running; raises one of ENGINE_FAILURES when nothing can be started to do it."""
         sweeper = self._client.exec_create(self.id, list(_SWEEP), user=PROGRAM_USER, stdout=False, stderr=False)
@@ -153,4 +161,11 @@ def _count(answer: str) -> Counters:
             kills = max(kills, int(value))
         elif key == "max" and file.endswith("pids.events") and value.isdigit():
             refused = max(refused, int(value))
-    return Counters(kills, refused)
+    return Counters(kills, refused, _no_routes(answer))
+
+
+def _no_routes(answer: str) -> int:
+    rows = dict(line.split(" ", 1) for line in answer.splitlines() if line.startswith(("names ", "values ")))
+    counts = dict(zip(rows.get("names", "").split(), rows.get("values", "").split(), strict=False))
+    found = counts.get("OutNoRoutes", "")
+    return int(found) if found.isdigit() else 0

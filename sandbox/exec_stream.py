@@ -120,6 +120,7 @@ class Outcome:
     words: bytes
     seconds: float
     stuck: bool = False  # it could not be killed by an ordinary sweep
+    sent: bool = False  # all of its input was taken
 
 
 @dataclass(frozen=True)
@@ -154,6 +155,7 @@ def run_command(
         opened = opened or open_exec(client, container, command.argv)
         if command.stdin:
             opened.connection.send(command.stdin)
+        reader.sent = True
         return reader.read(opened.connection, opened.exec_id, kill)
     except ENGINE_FAILURES as error:
         reader.words += str(error).encode()
@@ -177,6 +179,7 @@ class _Reader:
         self.began = time.monotonic()
         self.started: float | None = None
         self.stuck = False
+        self.sent = False
         self.ask_again = 0.0
 
     def read(self, connection: Connection, exec_id: str, kill: Callable[[], None]) -> Outcome:
@@ -212,6 +215,9 @@ class _Reader:
         return Ended.DEADLINE if time.monotonic() > deadline else None
 
     def _kill(self, connection: Connection, exec_id: str, limit: Ended, kill: Callable[[], None]) -> Outcome:
+        if limit is Ended.DEADLINE and self._is_cut(self._exit_code(exec_id, 0)):
+            self.stuck = True  # it ended by itself, and the stream stood still: nobody knows what it printed
+            return self.outcome(Ended.LOST, None)
         try:
             kill()
         except ENGINE_FAILURES:
@@ -233,9 +239,12 @@ class _Reader:
 
     def _ended(self, exec_id: str) -> Outcome:
         code = self._exit_code(exec_id, _SETTLE_SECONDS)
-        # A stream that ends while the command runs on was cut. So was one without the end mark, unless a signal took the script, too.
-        cut = code is None or (code < 128 and bool(self.command.end_mark) and self.command.end_mark not in self.words)
-        return self.outcome(Ended.LOST if cut else Ended.EXIT, code)
+        # A stream that ends while the command runs on was cut.
+        return self.outcome(Ended.LOST if code is None or self._is_cut(code) else Ended.EXIT, code)
+
+    def _is_cut(self, code: int | None) -> bool:
+        # So was one without the end mark, though the command has ended, unless a signal took the script, too.
+        return code is not None and code < 128 and bool(self.command.end_mark) and self.command.end_mark not in self.words
 
     def _exit_code(self, exec_id: str, patience: float) -> int | None:
         until = time.monotonic() + patience
@@ -264,4 +273,4 @@ class _Reader:
 
     def outcome(self, ended: Ended, code: int | None) -> Outcome:
         seconds = time.monotonic() - (self.started or self.began)
-        return Outcome(ended, code, bytes(self.output), self.dropped, bytes(self.words), seconds, self.stuck)
+        return Outcome(ended, code, bytes(self.output), self.dropped, bytes(self.words), seconds, self.stuck, self.sent)

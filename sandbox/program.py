@@ -30,14 +30,17 @@ find_tool() {     # sets `found` to the tool's path, without starting a process
   unset IFS
   return 1
 }
-IFS= read -r mark && IFS= read -r file && read -r size limit keep count && IFS= read -r choices || exit 1
+refuse() { echo "refused $1" >&2; exit 1; }   # says that the program was not started
+IFS= read -r mark && IFS= read -r file && read -r size limit keep count && IFS= read -r choices || refuse "no settings"
 set --
-while [ "$#" -lt "$count" ]; do IFS= read -r word || exit 1; set -- "$@" "$word"; done
+while [ "$#" -lt "$count" ]; do IFS= read -r word || refuse "no settings"; set -- "$@" "$word"; done
 kill -KILL -1 2>/dev/null
-case $file in ./*/*) mkdir -p -- "${file%/*}" || exit 1 ;; esac
-if [ -L "$file" ] || { [ -e "$file" ] && ! { [ -f "$file" ] && [ -w "$file" ]; }; }; then rm -rf -- "$file" || exit 1; fi
-head -c "$size" >"$file" || exit 1
-IFS= read -r tail && [ "$tail" = "$mark" ] || exit 1   # the mark behind it says that the whole program has arrived
+case $file in ./*/*) mkdir -p -- "${file%/*}" || refuse "no folder" ;; esac
+if [ -L "$file" ] || { [ -e "$file" ] && ! { [ -f "$file" ] && [ -w "$file" ]; }; }; then
+  rm -rf -- "$file" || refuse "its name is taken"
+fi
+head -c "$size" >"$file" || refuse "it cannot be stored"
+IFS= read -r tail && [ "$tail" = "$mark" ] || refuse "it is not whole"   # the mark behind it says that the whole program has arrived
 if ! find_tool timeout; then echo "missing timeout" >&2; exit 127; fi
 timer=$found
 found=
@@ -93,11 +96,14 @@ def run_program(
     """
     mark = uuid4().hex
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    outcome = container.run(_command(job, limits, mark), stop, lambda piece: on_text(decoder.decode(piece)), prepared)
+    with container.watch_disk(limits.disk, stop) as watch:
+        outcome = container.run(_command(job, limits, mark), watch.stop, lambda piece: on_text(decoder.decode(piece)), prepared)
     _check_started(job, outcome, mark)
     rest = decoder.decode(b"", final=True)
     if rest:
         on_text(rest)
+    if watch.full and outcome.ended is Ended.CANCEL:
+        outcome.ended = Ended.DISK
     return _judge(job, limits, outcome, mark, before, container.counters()), outcome
 
 
@@ -121,10 +127,20 @@ def _check_started(job: Job, outcome: Outcome, mark: str) -> None:
     if f"start {mark}\n" in words or outcome.ended is Ended.CANCEL:
         return
     if words.startswith("missing "):
-        names = " or ".join(job.language.interpreters)
+        names = " or ".join(words.splitlines()[0].split()[1:])
         hint = f"set {job.language.image_setting} to an image that has it"
         raise EngineError(f"the image has no {names} to run {job.language.name} with", hint, kind="image")
+    if outcome.sent and not words.startswith("refused ") and not _never_started(outcome):
+        # It was handed over whole, and no word of it came back: it may have run. Running it again could do its work twice.
+        outcome.ended = Ended.LOST
+        return
     raise NotStarted(" ".join(words.split()) or outcome.ended.value)
+
+
+def _never_started(outcome: Outcome) -> bool:
+    # How an exec ends that could not become the script, or was killed while it waited. An engine gives 126 to one whose stream broke, too;
+    # it says something about the first kind only.
+    return outcome.exit_code in (127, 128, 137) or (outcome.exit_code == 126 and bool(outcome.output))
 
 
 def _judge(job: Job, limits: Limits, outcome: Outcome, mark: str, before: Counters, after: Counters | None) -> ProgramRun:
@@ -139,6 +155,7 @@ def _judge(job: Job, limits: Limits, outcome: Outcome, mark: str, before: Counte
         signalled=bool(by_signal.strip()) or not end,
         memory_kills=after.memory_kills - before.memory_kills,
         refused_processes=after.refused_processes - before.refused_processes,
+        no_routes=after.no_routes - before.no_routes,
     )
     verdict = decide(evidence, limits)
     return ProgramRun(

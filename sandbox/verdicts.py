@@ -38,6 +38,7 @@ class Ended(Enum):
     OUTPUT = "it printed more than the limit"
     DEADLINE = "it outlived its time limit and our own deadline behind it"
     CANCEL = "it was cancelled"
+    DISK = "it wrote more than the limit to disk"
     LOST = "the contact with the engine or the container was lost"
 
 
@@ -51,7 +52,7 @@ class Evidence:
     signalled: bool = False  # a signal ended it, said by the shell that waited for it
     memory_kills: int = 0  # processes that the kernel killed for memory meanwhile
     refused_processes: int = 0  # processes that the kernel refused to start meanwhile
-    full_disk: bool = False
+    no_routes: int = 0  # times that it was to send something and the kernel knew no way out
 
 
 @dataclass(frozen=True)
@@ -104,8 +105,8 @@ MESSAGES: Mapping[Verdict, _Words] = {
         "killed: it printed more than {output}. Print less, or write the data to a file.",
     ),
     Verdict.DISK: _Words(
-        "Stopped: it wrote more to disk than there is room for.",
-        "stopped: no room left on the disk. Write less, and delete what is not needed.",
+        "Stopped: the files of the sandbox took more than {disk}.",
+        "killed: the files of the sandbox took more than {disk}. Write less, and delete what is not needed.",
     ),
     Verdict.KILLED: _Words("Ended by signal {signal} after {seconds}.", "ended by signal {signal} after {seconds}."),
     Verdict.CANCELLED: _Words("Cancelled after {seconds}.", "cancelled by the person after {seconds}."),
@@ -115,18 +116,19 @@ MESSAGES: Mapping[Verdict, _Words] = {
     ),
 }
 
+TRIED_NETWORK = "it tried the network, which is off while programs run"
+NO_NETWORK = "do without it; if a package is missing, ask for it with `pip install NAME` lines in a ```sh block before the program."
 NO_KEYBOARD = "no keyboard input here; take values as constants in the program."
 
 
 def decide(evidence: Evidence, limits: Limits) -> Verdict:
     """Name what became of a program, from what was observed and never from what it printed."""
-    if evidence.full_disk:
-        return Verdict.DISK
     if evidence.ended is not Ended.EXIT:
         return {
             Ended.OUTPUT: Verdict.OUTPUT,
             Ended.DEADLINE: Verdict.TIME,
             Ended.CANCEL: Verdict.CANCELLED,
+            Ended.DISK: Verdict.DISK,
             Ended.LOST: Verdict.LOST,
         }[evidence.ended]
     if evidence.exit_code is None:
@@ -151,6 +153,8 @@ def facts(evidence: Evidence, verdict: Verdict, limits: Limits) -> tuple[str, ..
         said.append(f"a process of it was killed for memory (limit {size(limits.memory)})")
     if evidence.refused_processes and verdict is not Verdict.PROCESSES:
         said.append(f"the limit of {limits.pids} processes was reached")
+    if evidence.no_routes and limits.network != "on":
+        said.append(TRIED_NETWORK)
     return tuple(said)
 
 
@@ -171,6 +175,8 @@ def tell_model(run: ProgramRun, limits: Limits) -> str:
 
 
 def _hints(run: ProgramRun) -> list[str]:
+    if TRIED_NETWORK in run.notes and run.verdict is not Verdict.OK:
+        return [NO_NETWORK]
     if run.verdict is Verdict.FAILED and "EOFError" in run.output[-2000:]:
         return [NO_KEYBOARD]
     return []
@@ -196,4 +202,5 @@ def _fill(words: str, run: ProgramRun, limits: Limits) -> str:
         memory=size(limits.memory),
         pids=limits.pids,
         output=size(limits.output),
+        disk=size(limits.disk),
     )

@@ -137,9 +137,11 @@ class EngineProxy:
             request = _rewritten(request, fault)
         upstream.connect(self._engine)
         upgrades = bool(request.header("Upgrade"))
-        head = request.head if upgrades else re.sub(rb"(?im)^connection:.*\r\n", b"", request.head)
-        upstream.sendall(head if upgrades else head.replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
-        upstream.sendall(request.body)
+        head = request.head
+        if not upgrades:
+            head = re.sub(rb"(?im)^connection:.*\r\n", b"", head).replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
+        with contextlib.suppress(BrokenPipeError):  # an engine that has read enough may answer and close
+            upstream.sendall(head + request.body)
         if upgrades:
             threading.Thread(target=_pump, args=(client, upstream), name="engine-proxy", daemon=True).start()
         self._answer(client, upstream, fault)
