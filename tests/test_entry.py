@@ -1,0 +1,137 @@
+"""The boundary to the shell: what each failure says, and its exit status."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from cli.entry import run_program
+from cli.session import Interaction, Program
+from tests.terminal import ROOT, program_environment
+from tests.views import assert_plain
+from utils.errors import AppError, ContainerLost, EngineError, ExitStatus, ModelError, UsageError
+from utils.settings import Settings
+
+
+def never(settings: Settings, interaction: Interaction) -> NoReturn:
+    raise AssertionError("nothing is opened here")
+
+
+def raising(error: BaseException) -> Program:
+    def check(settings: Settings) -> str:
+        raise error
+
+    return Program(never, check, lambda: [])
+
+
+FAILURES = {
+    UsageError: (UsageError("a flag is wrong", "mend it"), ExitStatus.USAGE),
+    ModelError: (ModelError("no key", "set one"), ExitStatus.MODEL),
+    EngineError: (EngineError("no engine", "start it"), ExitStatus.ENGINE),
+    ContainerLost: (ContainerLost("it is gone", "start it"), ExitStatus.ENGINE),
+    AppError: (AppError("it did not work", "try again"), ExitStatus.NOT_DONE),
+}
+
+
+@pytest.mark.parametrize("kind", FAILURES, ids=lambda kind: kind.__name__)
+def test_each_error_of_ours_has_its_status_and_is_told_with_its_remedy(
+    kind: type[AppError], capsys: pytest.CaptureFixture[str], run: Callable[..., int]
+) -> None:
+    error, status = FAILURES[kind]
+    assert run(raising(error)) == status
+    said = capsys.readouterr()
+    assert said.err == f"error: {error.message}\n  → {error.hint}\n"
+    assert said.out == ""
+
+
+def test_every_error_of_ours_is_tested() -> None:
+    def below(kind: type[AppError]) -> set[type[AppError]]:
+        return {kind}.union(*(below(child) for child in kind.__subclasses__()))
+
+    assert {kind for kind in below(AppError) if kind.__module__ == "utils.errors"} == set(FAILURES)
+
+
+@pytest.mark.parametrize("error", [RuntimeError("boom"), ZeroDivisionError("by zero"), OSError(5, "no disk")])
+def test_what_is_our_own_fault_is_told_as_such(error: Exception, capsys: pytest.CaptureFixture[str], run: Callable[..., int]) -> None:
+    assert run(raising(error)) == ExitStatus.NOT_DONE
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: internal error: {type(error).__name__}")
+    assert "--traceback" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("error", [RuntimeError("boom"), ModelError("no key", "set one")])
+@pytest.mark.parametrize("argv", [["--traceback"], ["chat", "--traceback"]])
+def test_a_traceback_is_shown_where_it_is_wanted(
+    error: Exception, argv: Sequence[str], capsys: pytest.CaptureFixture[str], run: Callable[..., int]
+) -> None:
+    run(raising(error), argv)
+    assert "Traceback (most recent call last)" in capsys.readouterr().err
+
+
+def test_an_interrupt_is_130(capsys: pytest.CaptureFixture[str], run: Callable[..., int]) -> None:
+    assert run(raising(KeyboardInterrupt())) == ExitStatus.INTERRUPTED
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_no_error_steers_the_terminal(capsys: pytest.CaptureFixture[str], run: Callable[..., int]) -> None:
+    run(raising(ModelError("\x1b[31mred\x07", "\x1b]0;title\x9c")))
+    assert_plain(capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["--nonsense"], "--nonsense"),
+        (["--timeout", "soon"], "--timeout is 'soon'"),
+        (["--memory", "1k"], "--memory is '1k'"),
+        (["--provider", "nobody"], "--provider is 'nobody'"),
+    ],
+)
+def test_wrong_usage_is_two(argv: Sequence[str], said: str, capsys: pytest.CaptureFixture[str], run: Callable[..., int]) -> None:
+    assert run(raising(RuntimeError("never reached")), argv) == ExitStatus.USAGE
+    error, hint = capsys.readouterr().err.splitlines()
+    assert error.startswith("error: ")
+    assert said in error
+    assert hint.startswith("  → ")
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """Run a program in a folder of its own, where no .env stands."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(program: Program, argv: Sequence[str] = ()) -> int:
+        return run_program(program, argv)
+
+    return run
+
+
+def test_a_reader_that_is_gone_is_no_error_of_ours(tmp_path: Path) -> None:
+    command = f"{sys.executable} {ROOT / 'main.py'} --help | head -c 1"
+    both = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, env=program_environment(), cwd=tmp_path)
+    assert both.stderr == b""
+
+
+def test_output_that_nobody_reads_ends_without_a_traceback(tmp_path: Path) -> None:
+    script = "import sys; sys.path.insert(0, sys.argv[1]); from tests.test_entry import talkative; sys.exit(talkative())"
+    command = f'{sys.executable} -c "{script}" {ROOT} | head -c 1; exit ${{PIPESTATUS[0]}}'
+    left = subprocess.run(["bash", "-c", command], capture_output=True, env=program_environment(), cwd=tmp_path, timeout=30)
+    assert left.stderr == b""
+    assert left.returncode == ExitStatus.NOT_DONE
+
+
+def talkative() -> int:
+    """Run a program that prints more than a pipe holds."""
+
+    def check(settings: Settings) -> str:
+        for _ in range(10000):
+            sys.stdout.write("x" * 100 + "\n")
+        return ""
+
+    return run_program(Program(never, check, lambda: []), [])
