@@ -1,0 +1,187 @@
+"""Python packages: which names are well known, which package an import comes from, and what may be asked of pip."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+_KNOWN = Path(__file__).with_name("known_packages.txt")
+_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
+_CLAUSE = r"(?:===|==|~=|!=|<=|>=|<|>)\s*[A-Za-z0-9][\w.*+!-]*"
+_SPECIFIER = rf"{_CLAUSE}(?:\s*,\s*{_CLAUSE})*,?"
+_REQUIREMENT = re.compile(
+    rf"(?P<name>{_NAME})\s*(?P<extras>\[[\w.,\s-]*\])?\s*(?P<version>{_SPECIFIER}|\(\s*{_SPECIFIER}\s*\))?"
+    r"\s*(?P<marker>;[\w\s.\"'<>=!()~,-]+)?",
+    re.ASCII,
+)
+_ARCHIVE = re.compile(r"\.(?:whl|zip|tar|tgz|tbz|txz|tlz|gz|bz2|xz|lz|lzma)$", re.IGNORECASE)
+_MODULE = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*"
+_MISSING = re.compile(rf"(?:\w+\.)*(?:ModuleNotFoundError|ImportError): No module named (?:'(?P<module>{_MODULE})'(?:; .*)?|(?P<plain>{_MODULE}))")
+    r"(?:\w+\.)*(?:ModuleNotFoundError|ImportError): No module named '?(?P<module>[^\W\d]\w*(?:\.[^\W\d]\w*)*)'?(?:[;\s].*)?"
+)
+# Modules that have left the standard library since a version that we support; they are in no package of their name, or a stranger's.
+_LEFT = {"distutils": "setuptools", "imp": "", "asynchat": "", "asyncore": "", "smtpd": "", "cgi": "", "telnetlib": "", "pipes": ""}
+
+PACKAGES: Mapping[str, str] = {
+    "attr": "attrs",
+    "bs4": "beautifulsoup4",
+    "community": "python-louvain",
+    "Crypto": "pycryptodome",
+    "Cryptodome": "pycryptodomex",
+    "cv2": "opencv-python-headless",  # the other one needs libraries of a desktop, which small images do not have
+    "dateutil": "python-dateutil",
+    "decouple": "python-decouple",
+    "discord": "discord-py",
+    "dns": "dnspython",
+    "docx": "python-docx",
+    "dotenv": "python-dotenv",
+    "faiss": "faiss-cpu",
+    "fitz": "pymupdf",
+    "flask_cors": "flask-cors",
+    "flask_sqlalchemy": "flask-sqlalchemy",
+    "fpdf": "fpdf2",
+    "git": "gitpython",
+    "github": "pygithub",
+    "google.auth": "google-auth",
+    "google.cloud.bigquery": "google-cloud-bigquery",
+    "google.cloud.storage": "google-cloud-storage",
+    "google.oauth2": "google-auth",
+    "google.protobuf": "protobuf",
+    "googleapiclient": "google-api-python-client",
+    "grpc": "grpcio",
+    "hydra": "hydra-core",
+    "igraph": "python-igraph",
+    "imblearn": "imbalanced-learn",
+    "jose": "python-jose",
+    "jwt": "pyjwt",
+    "kafka": "kafka-python",
+    "Levenshtein": "levenshtein",
+    "lxml.html.clean": "lxml-html-clean",
+    "magic": "python-magic",
+    "markdown_it": "markdown-it-py",
+    "matplotlib_venn": "matplotlib-venn",
+    "mpl_toolkits": "matplotlib",
+    "msgpack": "msgpack",
+    "MySQLdb": "mysqlclient",
+    "mysql.connector": "mysql-connector-python",
+    "nacl": "pynacl",
+    "OpenGL": "pyopengl",
+    "OpenSSL": "pyopenssl",
+    "paho": "paho-mqtt",
+    "PIL": "pillow",
+    "pip_tools": "pip-tools",
+    "pkg_resources": "setuptools",
+    "pptx": "python-pptx",
+    "psycopg2": "psycopg2-binary",  # the other one is built with a compiler
+    "pylab": "matplotlib",
+    "PyPDF2": "pypdf2",
+    "pythonjsonlogger": "python-json-logger",
+    "rest_framework": "djangorestframework",
+    "ruamel.yaml": "ruamel-yaml",
+    "serial": "pyserial",
+    "skimage": "scikit-image",
+    "skopt": "scikit-optimize",
+    "sklearn": "scikit-learn",
+    "slack_sdk": "slack-sdk",
+    "slugify": "python-slugify",
+    "snappy": "python-snappy",
+    "socketio": "python-socketio",
+    "socks": "pysocks",
+    "speech_recognition": "speechrecognition",
+    "stl": "numpy-stl",
+    "telegram": "python-telegram-bot",
+    "umap": "umap-learn",
+    "usb": "pyusb",
+    "websocket": "websocket-client",
+    "wx": "wxpython",
+    "xlsxwriter": "xlsxwriter",
+    "yaml": "pyyaml",
+    "zmq": "pyzmq",
+    "zope.interface": "zope-interface",
+}
+"""The package that a module comes from, where the two have different names."""
+
+
+@dataclass(frozen=True)
+class Package:
+    """A package that is installed."""
+
+    name: str
+    version: str
+
+    def __str__(self) -> str:
+        """Write name and version as they are listed."""
+        return f"{self.name} {self.version}"
+
+
+def normalize(name: str) -> str:
+    """Return the one spelling of a package's name (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+@cache
+def known_packages() -> frozenset[str]:
+    """Return the names that are installed without a question, normalised."""
+    lines = _KNOWN.read_text("ascii").splitlines()
+    return frozenset(word for line in lines if not line.startswith("#") for word in line.split())
+
+
+def name_of(requirement: str) -> str | None:
+    """Return the normalised name that a requirement begins with, or None where it is none of a package index: a path, a URL, an archive."""
+    match = _REQUIREMENT.fullmatch(requirement.strip())
+    return None if match is None or is_archive(match["name"]) else normalize(match["name"])
+
+
+def is_archive(name: str) -> bool:
+    """Whether pip would take the name for a file beside it, if there is one."""
+    return _ARCHIVE.search(name) is not None
+
+
+def is_known(requirement: str) -> bool:
+    """Whether the requirement names a package that is installed without a question."""
+    return name_of(requirement) in known_packages()
+
+
+def package_of(module: str, code: str = "") -> str | None:
+    """Return the package that a missing module comes from, None where it is part of Python.
+
+    A module such as `google` is shared by many packages: what the program imports from it says which one is meant.
+    """
+    top = module.partition(".")[0]
+    if top in sys.stdlib_module_names or top in _LEFT:
+        return _LEFT.get(top) or None
+    for name in [module, *sorted(each for each in imports_of(code) if each.startswith(f"{module}."))]:
+        parts = name.split(".")
+        for length in range(len(parts), 0, -1):
+            found = PACKAGES.get(".".join(parts[:length]))
+            if found is not None:
+                return found
+    return normalize(top)
+
+
+def missing_module(output: str) -> str | None:
+    """Return the module that the last line of a program's output says is missing. The program can print such a line, too: it is a hint."""
+    last = next((line for line in reversed(output[-4000:].splitlines()) if line.strip()), "")
+    match = _MISSING.fullmatch(last.strip())
+    module = (match["module"] or match["plain"]) if match else None
+    return module if module and len(module) <= 100 else None
+
+
+def imports_of(code: str) -> set[str]:
+    """Return what the program imports at its outermost level, where it does so whatever happens; empty where the code is no Python."""
+    try:
+        tree = ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return set()
+    names: set[str] = set()
+    for node in tree.body:
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
