@@ -106,13 +106,13 @@ async def _save(talk: Talk, argument: str) -> str | None:
     if not argument:
         talk.notice("Where to? /save PATH")
         return None
-    path = Path(argument).expanduser()
     try:
+        path = Path(argument).expanduser()
         # "x" never writes over a file, and never through a link to one.
-        with path.open("x", encoding="utf-8", newline="\n") as file:
+        with path.open("x", encoding="utf-8", errors="replace", newline="\n") as file:
             file.write(program.code)
-    except OSError as error:
-        talk.notice(f"{argument} was not written: {error.strerror}. Name another path.")
+    except (OSError, RuntimeError, ValueError) as error:  # no such user in ~user, a NUL in the name
+        talk.notice(f"{argument} was not written: {getattr(error, 'strerror', None) or error}. Name another path.")
         return None
     talk.notice(f"Saved as {path}.")
     return None
@@ -152,7 +152,7 @@ async def _model(talk: Talk, argument: str) -> str | None:
             talk.model = await talk.session.switch_model(argument)
             talk.notice(f"From now on {talk.model} is asked.")
         except AppError as error:
-            talk.notice(f"{error.message}: {error.hint}")
+            talk.tell_error(error)
     return None
 
 
@@ -178,7 +178,7 @@ async def _network(talk: Talk, argument: str) -> str | None:
     try:
         await talk.session.sandbox.set_network(argument)
     except AppError as error:
-        talk.notice(f"error: {error.message} {error.hint}")
+        talk.tell_error(error)
         return None
     talk.settings = replace(talk.settings, network=argument)
     if argument == "on":
@@ -287,7 +287,7 @@ async def run_by_hand(talk: Talk, program: CodeBlock) -> None:
             async for event in session.run_programs([program], token):
                 talk.transcript().show(event)
     except AppError as error:
-        talk.notice(f"error: {error.message} {error.hint}")
+        talk.tell_error(error)
     except asyncio.CancelledError:
         if not token.is_cancelled():
             raise

@@ -15,7 +15,7 @@ from cli.commands import run_command
 from cli.editor import edit_program
 from cli.packages_view import question_lines
 from cli.prompt import Prompt
-from cli.screen import BAD_STYLE, QUIET_STYLE, Screen
+from cli.screen import QUIET_STYLE, Screen
 from cli.session import Session, Token
 from cli.talk import RETRY, Talk
 from utils.errors import AppError, ExitStatus
@@ -236,6 +236,4 @@ class Conversation:
         """Show an error and go on where a person sits there; else end with it."""
         if not self._prompt.is_terminal:
             raise error
-        self._screen.say(Text(f"error: {error.message}", style=BAD_STYLE))
-        if error.hint:
-            self._screen.say(Text(f"  → {error.hint}", style=QUIET_STYLE))
+        self._talk.tell_error(error)

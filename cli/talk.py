@@ -10,8 +10,9 @@ from rich.text import Text
 
 from cli.programs import Programs
 from cli.prompt import Prompt
-from cli.screen import QUIET_STYLE, Screen
+from cli.screen import BAD_STYLE, QUIET_STYLE, Screen
 from cli.session import Session
+from utils.errors import AppError
 from utils.settings import Settings
 from utils.text import sanitize
 
@@ -90,6 +91,12 @@ class Talk:
     def notice(self, text: str) -> None:
         """Say something that is not part of the conversation."""
         self.screen.say(Text(text, style=QUIET_STYLE))
+
+    def tell_error(self, error: AppError) -> None:
+        """Say what failed and what to do next, as cli/entry.py does where the session ends with it."""
+        self.screen.say(Text(f"error: {error.message}", style=BAD_STYLE))
+        if error.hint:
+            self.screen.say(Text(f"  → {error.hint}", style=QUIET_STYLE))
 
     def with_notes(self, text: str) -> str:
         """Return the person's message with the notes before it, which are told once."""

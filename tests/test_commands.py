@@ -1,0 +1,191 @@
+"""The slash commands, each of them before anything ran and after a run."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from cli.commands import COMMANDS, command_table, run_by_hand, run_command
+from cli.talk import RETRY
+from sandbox.verdicts import Verdict
+from tests.fakes import WaitForCancel, program, ran
+from tests.talks import Rehearsal, produced, rehearsal
+from tests.views import HOSTILE, assert_plain
+from utils.errors import EngineError
+from utils.words import APPROVE, STOP
+
+FIRST, SECOND = program("a = 1\nprint(a)"), program("a = 2\nprint(a)")
+ONE = "a = 1\nprint(a)\n"
+NO_PROGRAM = "There is no program yet.\n"
+
+
+async def type_into(session: Rehearsal, line: str) -> tuple[str | None, str]:
+    """Type a command; return what it stands for, and what the person saw."""
+    began = session.paper.tell()
+    meant = await run_command(session.talk, line)
+    return meant, session.paper.getvalue()[began:]
+
+
+@pytest.mark.parametrize(
+    ("line", "meant", "seen"),
+    [
+        ("/approve", APPROVE, ""),
+        ("/stop", STOP, ""),
+        ("/retry", RETRY, ""),
+        ("/run", None, NO_PROGRAM),
+        ("/code", None, NO_PROGRAM),
+        ("/edit", None, NO_PROGRAM),
+        ("/save x.py", None, NO_PROGRAM),
+        ("/files", None, "No files yet.\n"),
+        ("/open a", None, "Which file? /open NAME; there are: none yet\n"),
+        ("/diff", None, "There is no change to show.\n"),
+        ("/confirm", None, "You are asked before each run.\n"),
+        ("/confirm off", None, "Programs run without a question; you approve the result.\n"),
+        ("/confirm on", None, "You are asked before each run.\n"),
+        ("/confirm perhaps", None, "/confirm on, or /confirm off\n"),
+        ("/cost", None, "No tokens have been used yet.\n"),
+        ("/new", None, "A fresh conversation. The container and its files stay.\n"),
+        ("/exit", None, ""),
+        ("  /HELP  ", None, None),
+        ("/hlep", None, "There is no command /hlep. Did you mean /help?\n"),
+        ("/aprove", None, "There is no command /aprove. Did you mean /approve?\n"),
+        ("/zzz", None, "There is no command /zzz. /help lists the commands.\n"),
+    ],
+)
+@pytest.mark.parametrize("is_open", [True, False], ids=["open", "opening"])
+async def test_before_anything_ran(line: str, meant: str | None, seen: str | None, is_open: bool) -> None:
+    async with rehearsal([]) as session:
+        if not is_open:
+            session.talk.session = None
+        found, told = await type_into(session, line)
+        assert found == meant
+        assert seen is None or told == seen
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+async def test_no_command_fails_while_the_session_opens(name: str) -> None:
+    async with rehearsal([]) as session:
+        session.talk.session = None
+        for line in (f"/{name}", f"/{name} x", f"/{name} on"):
+            await type_into(session, line)
+
+
+@pytest.mark.parametrize("text", ["/tmp/x should be used", "/etc/passwd", "/", "/2", "no /help", "/help\nmore", "count"])
+async def test_what_is_no_command_is_text(text: str) -> None:
+    async with rehearsal([]) as session:
+        assert await type_into(session, text) == (text, "")
+
+
+async def test_help_names_every_command_with_its_docstring() -> None:
+    async with rehearsal([]) as session:
+        _, seen = await type_into(session, "/help")
+        for usage, meaning in command_table():
+            assert f"  {usage:<18} {meaning}\n" in seen
+        assert {usage.split(" ")[0] for usage, _ in command_table()} == {f"/{name}" for name in COMMANDS}
+
+
+async def test_the_commands_after_a_run(tmp_path: Path) -> None:
+    files = [produced(tmp_path, "table.txt")]
+    async with rehearsal([FIRST, SECOND], ran("1\n"), ran("2\n"), ran("3\n"), typed=["again", "APPROVE"], files=files) as session:
+        await session.converse("count")
+        assert (await type_into(session, "/code"))[1] == "a = 2\nprint(a)\n"
+        assert (await type_into(session, "/diff"))[1] == "@@ -1,2 +1,2 @@\n-a = 1\n+a = 2\n print(a)\n"
+        assert (await type_into(session, "/files"))[1] == f"  new: table.txt (12 bytes) → {tmp_path}/table.txt\n"
+        assert "there are: table.txt" in (await type_into(session, "/open nothing"))[1]
+        assert (await type_into(session, "/cost"))[1] == "22 + 14 tokens\n"
+        seen = (await type_into(session, "/run"))[1]
+        assert "│ 3\n✔ Finished" in seen
+        assert session.ran[-1] == "a = 2\nprint(a)\n"
+        assert len(session.asked) == 2  # the model is not asked for it
+
+
+async def test_save_writes_the_program_and_never_over_a_file(tmp_path: Path) -> None:
+    async with rehearsal([FIRST], typed=["APPROVE"]) as session:
+        await session.converse("count")
+        target = tmp_path / "kept program.py"
+        assert (await type_into(session, f"/save {target}"))[1] == f"Saved as {target}.\n"
+        assert target.read_text() == ONE
+        target.write_text("mine")
+        (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
+        for refused in (target, tmp_path / "dangling", tmp_path, tmp_path / "no" / "folder"):
+            seen = (await type_into(session, f"/save {refused}"))[1]
+            assert seen.startswith(f"{refused} was not written: ")
+        for impossible in ("~nobody-of-that-name/x", "a\x00b"):
+            assert "was not written: " in (await type_into(session, f"/save {impossible}"))[1]
+        assert target.read_text() == "mine"
+        assert not (tmp_path / "nowhere").exists()
+        assert "Where to? /save PATH" in (await type_into(session, "/save"))[1]
+
+
+async def test_edit_runs_the_changed_program_and_tells_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.setenv("EDITOR", "sed -i s/1/7/")
+    typed = ["/edit", "go on", "STOP"]
+    async with rehearsal([FIRST, SECOND], ran("1\n"), ran("7\n"), typed=typed) as session:
+        seen = await session.converse("count")
+        assert session.ran[1] == "a = 7\nprint(a)\n"
+        assert "│ 7\n✔ Finished" in seen
+        note = session.asked[1][-1]
+        assert note.endswith("\n\ngo on")
+        assert "It was run: ok, exit code 0." in note
+        assert "```python\na = 7\nprint(a)\n```" in note
+
+
+async def test_an_edit_that_changes_nothing_runs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.setenv("EDITOR", "true")
+    async with rehearsal([FIRST], typed=["/edit", "STOP"]) as session:
+        assert "The program is unchanged." in await session.converse("count")
+        assert session.ran == [ONE]
+
+
+async def test_a_run_by_hand_can_be_stopped_and_the_question_stands() -> None:
+    async with rehearsal([FIRST], ran("1\n"), WaitForCancel(), typed=["/run", "APPROVE"]) as session:
+        running = asyncio.ensure_future(session.converse("count"))
+        while "still running" not in session.paper.getvalue():
+            await asyncio.sleep(0.01)
+        session.talk.prompt._on_interrupt()
+        seen = await asyncio.wait_for(running, 2)
+        assert "Cancelled" in seen or "Stopped." in seen
+        assert "✔ User approves result" in seen
+
+
+async def test_a_run_by_hand_that_fails_is_the_last_run() -> None:
+    async with rehearsal([FIRST], ran("1\n"), ran("no\n", Verdict.FAILED, 1), typed=["/run", "APPROVE"]) as session:
+        assert "✘ Code executed in Docker, and failed (failed)" in await session.converse("count")
+
+
+async def test_new_forgets_the_conversation_but_not_inside_a_task() -> None:
+    async with rehearsal([FIRST, SECOND], typed=["/new", "APPROVE", "APPROVE"]) as session:
+        assert "End this task first: APPROVE or STOP." in await session.converse("count")
+        session.talk.notes.append("a note")
+        await type_into(session, "/new")
+        await session.converse("another")
+        assert session.asked == [["count"], ["another"]]
+
+
+async def test_exit_in_the_question_leaves_unapproved() -> None:
+    async with rehearsal([FIRST], typed=["/exit"]) as session:
+        seen = await session.converse("count")
+        assert seen.endswith("Stopped.\n")
+        assert session.talk.prompt.leaving
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+async def test_nothing_that_is_typed_or_named_steers_the_terminal(hostile: str, tmp_path: Path) -> None:
+    async with rehearsal([program(f"# {hostile}")], typed=["APPROVE"], files=[produced(tmp_path, hostile)]) as session:
+        await session.converse("count")
+        for line in ("/code", "/files", f"/open {hostile}", "/open x", f"/save {tmp_path}/no/{hostile}", f"/confirm {hostile}", "/diff"):
+            await type_into(session, line)
+        assert_plain(session.paper.getvalue())
+
+
+async def test_a_run_by_hand_without_an_engine_is_told() -> None:
+    async with rehearsal([FIRST], ran("1\n"), EngineError("the engine is gone", "start it"), typed=["APPROVE"]) as session:
+        await session.converse("count")
+        began = session.paper.tell()
+        assert session.talk.programs.newest is not None
+        await run_by_hand(session.talk, session.talk.programs.newest)
+        assert session.paper.getvalue()[began:].endswith("error: the engine is gone\n  → start it\n")
