@@ -1,0 +1,244 @@
+"""AutoGen's messages and ours, as lines on the screen."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from autogen_agentchat.base import TaskResult
+from autogen_agentchat.messages import (
+    BaseAgentEvent,
+    BaseChatMessage,
+    ModelClientStreamingChunkEvent,
+    TextMessage,
+    ToolCallSummaryMessage,
+    UserInputRequestedEvent,
+)
+
+from agents.code_executor_agent import NAME as EXECUTOR
+from agents.code_executor_agent import BlocksSkipped, FilesProduced, ProgramFinished, ProgramOutput, ProgramStarted
+from agents.code_generator_agent import NAME as GENERATOR
+from agents.user_proxy_agent import NAME as PERSON
+from cli.programs import Programs
+from cli.transcript import Transcript, closing_lines
+from sandbox.verdicts import ProducedFile, ProgramRun, Verdict
+from tests.fakes import ran
+from tests.views import HOSTILE, assert_only_ours, assert_plain, pipe, shown, terminal
+from utils.code_blocks import SkippedBlock
+
+Event = BaseAgentEvent | BaseChatMessage | TaskResult
+
+
+def piece(text: str, source: str = GENERATOR) -> Event:
+    return ModelClientStreamingChunkEvent(source=source, content=text)
+
+
+def said(text: str, source: str = GENERATOR, **metadata: str) -> Event:
+    return TextMessage(source=source, content=text, metadata=metadata)
+
+
+def started(code: str, number: int = 1, total: int = 1, language: str = "python") -> Event:
+    return ProgramStarted(source=EXECUTOR, language=language, code=code, number=number, total=total, timeout=60)
+
+
+def printed(text: str) -> Event:
+    return ProgramOutput(source=EXECUTOR, content=text)
+
+
+def finished(code: str, verdict: Verdict = Verdict.OK, summary: str = "Finished in 0.1 s (exit code 0).", output: str = "") -> Event:
+    run = ProgramRun("python", code, "program.py", verdict, 0 if verdict is Verdict.OK else 1, 0.1, output)
+    return ProgramFinished(source=EXECUTOR, run=run, summary=summary)
+
+
+def result(source: str, reason: str) -> Event:
+    return TaskResult(messages=[TextMessage(source=source, content=reason)], stop_reason=reason)
+
+
+async def show_all(*events: Event, programs: Programs | None = None) -> str:
+    screen, paper = pipe()
+    transcript = Transcript(screen, programs or Programs())
+    with transcript.live(waits_for_model=True):
+        for event in events:
+            transcript.show(event)
+    return paper.getvalue()
+
+
+async def test_a_streamed_answer_is_shown_once() -> None:
+    seen = await show_all(piece("Here "), piece("it is."), said("Here it is."))
+    assert seen == f"\n{GENERATOR}\nHere it is.\n"
+
+
+async def test_an_answer_that_was_not_streamed_is_shown_whole() -> None:
+    assert await show_all(said("Here it is."), said("And more.")) == f"\n{GENERATOR}\nHere it is.\n\n{GENERATOR}\nAnd more.\n"
+
+
+async def test_every_agent_has_its_heading() -> None:
+    seen = await show_all(piece("code"), said("code"), said("looks good", "Reviewer"), piece("more", "Reviewer"), said("more", "Reviewer"))
+    assert seen == f"\n{GENERATOR}\ncode\n\nReviewer\nlooks good\n\nReviewer\nmore\n"
+
+
+async def test_a_run_is_shown_with_output_verdict_and_files() -> None:
+    files = FilesProduced(source=EXECUTOR, files=(ProducedFile(Path("kept/a.txt"), "a.txt", 3, True),))
+    programs = Programs()
+    seen = await show_all(started("x"), printed("one\ntw"), printed("o\n"), finished("x"), files, programs=programs)
+    assert seen == (
+        f"\n{EXECUTOR} · python · limit 60 s\n│ one\n│ two\n✔ Finished in 0.1 s (exit code 0).\n  new: a.txt (3 bytes) → kept/a.txt\n"
+    )
+    assert list(programs.files) == ["a.txt"]
+    assert programs.last_run is not None
+
+
+async def test_of_several_programs_each_is_numbered() -> None:
+    seen = await show_all(started("x", 1, 2), finished("x"), started("y", 2, 2, "sh"), finished("y"))
+    assert "python · limit 60 s · 1 of 2\n" in seen
+    assert "sh · limit 60 s · 2 of 2\n" in seen
+
+
+async def test_from_the_second_attempt_on_the_changes_are_shown_before_it_runs() -> None:
+    first, second = "a = 1\nprint(a)\n", "a = 2\nprint(a)\n"
+    seen = await show_all(started(first), finished(first, Verdict.FAILED, "Failed."), started(second), finished(second))
+    assert "✘ Failed.\n" in seen
+    changes = "\nchanges to the attempt before:\n@@ -1,2 +1,2 @@\n-a = 1\n+a = 2\n print(a)\n"
+    assert f"{changes}\n{EXECUTOR} · python" in seen
+
+
+async def test_the_same_program_again_shows_no_changes() -> None:
+    assert "changes" not in await show_all(started("a"), finished("a"), started("a"), finished("a"))
+
+
+async def test_a_program_that_is_all_new_is_said_to_be_so_on_one_line() -> None:
+    seen = await show_all(started("a"), finished("a"), started("b"), finished("b"))
+    assert "\nchanges to the attempt before: every line is new\n" in seen
+
+
+async def test_many_changes_are_cut_with_the_command_that_shows_all() -> None:
+    first = "\n".join(f"a{n} = {n}" for n in range(100)) + "\nprint(1)"
+    second = "\n".join(f"b{n} = {n}" for n in range(100)) + "\nprint(1)"
+    seen = await show_all(started(first), finished(first), started(second))
+    assert "… 162 lines more: /diff\n" in seen
+
+
+async def test_a_mend_is_told_with_its_count_and_not_as_the_persons_word() -> None:
+    seen = await show_all(said("Mend it.", PERSON, automatic="ValueError: no", attempt="2", attempts="4"), said("typed", PERSON))
+    assert seen == "↻ ValueError: no – attempt 2 of 4\n"
+
+
+async def test_what_is_not_run_is_named_with_the_reason() -> None:
+    skipped = BlocksSkipped(source=EXECUTOR, blocks=(SkippedBlock("js", 3, "js is not run here"),))
+    assert await show_all(skipped) == "  not run: the block at line 3: js is not run here\n"
+    cut = said("[sandbox] Nothing was run: the answer was cut off before ...", EXECUTOR, verdict="no code")
+    assert await show_all(cut) == "  nothing was run: the answer was cut off\n"
+
+
+async def test_messages_of_other_kinds_and_the_task_itself_show_nothing() -> None:
+    other = ToolCallSummaryMessage(source=GENERATOR, content="x", tool_calls=[], results=[])
+    assert await show_all(other, said("the task", "user"), said("[sandbox] all well", EXECUTOR, verdict="ok")) == ""
+
+
+@pytest.mark.parametrize(
+    ("event", "ending", "approved"),
+    [
+        (result(PERSON, "STOP"), "\nStopped.\n", False),
+        (result(GENERATOR, "STOP"), f"\n{GENERATOR} ended the task: nothing is left to run.\n", False),
+    ],
+)
+async def test_how_a_task_ended(event: Event, ending: str, approved: bool) -> None:
+    screen, paper = pipe()
+    transcript = Transcript(screen, Programs())
+    transcript.show(event)
+    assert transcript.show_ending() is approved
+    assert paper.getvalue() == ending
+
+
+def closing(run: ProgramRun | None) -> list[str]:
+    return [line.plain for line in closing_lines(run)]
+
+
+def test_the_closing_lines_are_true() -> None:
+    good = closing(ran("first\n\nfactorial(5) = 120\n\n"))
+    assert good == [
+        "✔ Code generated by CodeGeneratorAgent",
+        "✔ Code executed in Docker",
+        "✔ Output: factorial(5) = 120 (last of 2 lines)",
+        "✔ User approves result",
+    ]
+    assert closing(ran("only\n"))[2] == "✔ Output: only"
+    assert closing(ran(""))[2] == "✔ Output: (none)"
+    assert closing(ran("no\n", Verdict.TIME, 124))[1] == "✘ Code executed in Docker, and failed (time)"
+    assert closing(None)[:3] == ["✘ No code was generated by CodeGeneratorAgent", "✘ No code was executed", "✘ Output: none"]
+
+
+async def test_a_question_is_asked_when_all_before_it_is_shown() -> None:
+    screen, _ = pipe()
+    transcript = Transcript(screen, Programs())
+    with transcript.live(waits_for_model=True):
+        assert not transcript.caught_up.is_set()
+        transcript.show(UserInputRequestedEvent(source=PERSON, request_id="1"))
+        assert transcript.caught_up.is_set()
+        transcript.question_answered()
+        assert not transcript.caught_up.is_set()
+
+
+async def test_the_wait_for_the_model_is_seen_and_gone_with_the_answer() -> None:
+    screen, stream = terminal()
+    transcript = Transcript(screen, Programs())
+    with transcript.live(waits_for_model=True):
+        await asyncio.sleep(0.05)
+        assert shown(stream.getvalue()) == [f"{GENERATOR} … 0 s · Ctrl-C stops"]
+        transcript.show(piece("Here"))
+        assert shown(stream.getvalue()) == ["", GENERATOR, "Here"]
+    assert shown(stream.getvalue()) == ["", GENERATOR, "Here"]
+
+
+async def test_a_run_that_breaks_off_leaves_no_row_behind() -> None:
+    screen, stream = terminal()
+    transcript = Transcript(screen, Programs())
+    with transcript.live(waits_for_model=False):
+        transcript.show(started("x"))
+        transcript.show(printed("half"))
+        await asyncio.sleep(0.05)
+    assert shown(stream.getvalue())[-1] == "│ half"
+    with transcript.live(waits_for_model=True):
+        transcript.show(piece("```python\nx = ("))
+    screen.print("after")
+    assert shown(stream.getvalue())[-2:] == ["x = (", "after"]
+    await asyncio.sleep(0)
+    assert not [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+
+
+async def test_a_notice_in_the_middle_of_an_answer_stands_on_a_line_of_its_own() -> None:
+    screen, stream = terminal()
+    transcript = Transcript(screen, Programs())
+    with transcript.live(waits_for_model=True):
+        transcript.show(piece("Here it"))
+        transcript.notice("trying again in 2 s")
+        transcript.show(piece("Here it is."))
+    assert shown(stream.getvalue())[2:] == ["Here it", "trying again in 2 s", "", GENERATOR, "Here it is."]
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+async def test_nothing_in_any_message_steers_the_terminal(hostile: str) -> None:
+    (screen, stream), (plain, paper) = terminal(), pipe()
+    run = ProgramRun("python", hostile, "program.py", Verdict.OK, 0, 0.1, hostile)
+    for each in (screen, plain):
+        transcript = Transcript(each, Programs())
+        with transcript.live(waits_for_model=True):
+            for event in (
+                piece(hostile),
+                said(hostile),
+                said(hostile, hostile.replace("\ud83d\udc80", "Reviewer")),
+                started(f"a = 1\n# {hostile}", language=hostile),
+                printed(hostile),
+                ProgramFinished(source=EXECUTOR, run=run, summary=hostile),
+                started(f"a = 1\n# {hostile} {hostile}"),
+                FilesProduced(source=EXECUTOR, files=(ProducedFile(Path("kept"), hostile, 3, True),)),
+                BlocksSkipped(source=EXECUTOR, blocks=(SkippedBlock(hostile, 3, hostile),)),
+                said("Mend it.", PERSON, automatic=hostile, attempt="2", attempts="4"),
+                result(PERSON, "APPROVE"),
+            ):
+                transcript.show(event)
+            transcript.notice(hostile)
+        transcript.show_ending()
+    assert_only_ours(stream.getvalue())
+    assert_plain(paper.getvalue())
