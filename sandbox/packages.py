@@ -21,9 +21,8 @@ _REQUIREMENT = re.compile(
 )
 _ARCHIVE = re.compile(r"\.(?:whl|zip|tar|tgz|tbz|txz|tlz|gz|bz2|xz|lz|lzma)$", re.IGNORECASE)
 _MODULE = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*"
-_MISSING = re.compile(rf"(?:\w+\.)*(?:ModuleNotFoundError|ImportError): No module named (?:'(?P<module>{_MODULE})'(?:; .*)?|(?P<plain>{_MODULE}))")
-    r"(?:\w+\.)*(?:ModuleNotFoundError|ImportError): No module named '?(?P<module>[^\W\d]\w*(?:\.[^\W\d]\w*)*)'?(?:[;\s].*)?"
-)
+_SAID = r"(?:\w+\.)*(?:ModuleNotFoundError|ImportError): No module named "
+_MISSING = re.compile(rf"{_SAID}(?:'(?P<module>{_MODULE})'(?:; .*)?|(?P<plain>{_MODULE}))")
 # Modules that have left the standard library since a version that we support; they are in no package of their name, or a stranger's.
 _LEFT = {"distutils": "setuptools", "imp": "", "asynchat": "", "asyncore": "", "smtpd": "", "cgi": "", "telnetlib": "", "pipes": ""}
 

@@ -30,7 +30,7 @@ _IGNORED = (
 _IGNORED_WITH_VALUE = ("--progress-bar", "--root-user-action", "--upgrade-strategy", "--timeout", "--default-timeout", "--retries")
 _SOURCES = ("-i", "--index-url", "--extra-index-url", "-f", "--find-links", "--trusted-host", "--proxy", "--cert", "--client-cert")
 _COMMAND_TOO_LONG = 8192
-_NOTHING = re.compile(r"\s*(?::|true|set\s+[-+]\w+(?:\s+\w+)?|set\s+-o\s+\w+)?\s*")
+_NOTHING = re.compile(r":|true|set\s+[-+]\w+(?:\s+\w+)?")
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def _in_shell(code: str) -> PipLines:
         text = code[simple.start : simple.end]
         match = _PIP.fullmatch(text)
         if match is None or not _installs(match["words"]):
-            anything_left = anything_left or _NOTHING.fullmatch(text) is None
+            anything_left = anything_left or _NOTHING.fullmatch(text.strip()) is None
             continue
         begin = simple.start + match.start("start")
         commands.append(_read(match, simple, code.count("\n", 0, begin) + 1))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from sandbox.packages import name_of
@@ -184,6 +186,17 @@ def test_python_that_holds_such_a_line_as_text_is_left_as_it_is(code: str) -> No
 def test_nothing_else_may_stand_on_such_a_line_in_python() -> None:
     lines = find_pip_lines("python", "!pip install six && curl http://example.org\nprint(1)")
     assert [each.refusal for each in lines.commands] == ["", "only pip commands may stand on such a line"]
+
+
+@pytest.mark.parametrize(
+    "piece", ["pip install ", "pip install x;", "A=1 ", "!pip install x \\\n", "/", "then ", " ", "sudo -a ", "\n", "!pip", "-", "python -"]
+)
+def test_a_hostile_program_takes_no_time(piece: str) -> None:
+    began = time.monotonic()
+    for language in ("sh", "python"):
+        find_pip_lines(language, piece * 4000 + "pip")
+        find_pip_lines(language, piece * 4000 + "pip install x")
+    assert time.monotonic() - began < 2
 
 
 def test_requirements_are_read_as_pip_reads_them() -> None:
