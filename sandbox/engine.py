@@ -56,8 +56,6 @@ class FoundEngine:
     """An engine that answers, and how it was found."""
 
     client: docker.APIClient
-    version: str  # of the engine
-    product: str  # as the engine calls itself: "Docker Engine - Community", "Podman Engine"
     attempts: Sequence[Attempt]  # in the order of trying; the last is the one that was taken
 
     @property
@@ -103,22 +101,18 @@ def find_engine(environment: Mapping[str, str] | None = None) -> FoundEngine:
     attempts: list[Attempt] = []
     for place in _places(environment):
         try:
-            client = _connect(place)
+            return FoundEngine(_connect(place), (*attempts, Attempt(place)))
         except (*ENGINE_FAILURES, EngineError, ValueError) as error:
-            attempts.append(Attempt(place, _why_not(error)))
-            continue
-        try:
-            seen = client.version()
-            return FoundEngine(client, str(seen.get("Version", "")), _product(seen), (*attempts, Attempt(place)))
-        except ENGINE_FAILURES as error:
-            client.close()
             attempts.append(Attempt(place, _why_not(error)))
     raise _no_engine(attempts)
 
 
-def _product(seen: Mapping[str, Any]) -> str:
+def describe_engine(client: docker.APIClient) -> str:
+    """Return what the engine calls itself, its version, and what it runs on."""
+    seen: Mapping[str, Any] = client.version()
     components = seen.get("Components") or [{}]
-    return str((seen.get("Platform") or {}).get("Name") or components[0].get("Name") or "Docker Engine")
+    name = (seen.get("Platform") or {}).get("Name") or components[0].get("Name") or "Engine"
+    return f"{name} {seen.get('Version', '')} (API {seen.get('ApiVersion', '')}, {seen.get('Os', '')}/{seen.get('Arch', '')})"
 
 
 def _places(environment: Mapping[str, str]) -> Iterator[Place]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import re
 import socket
 import threading
 import time
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.container import SandboxContainer
-from sandbox.engine import Attempt, FoundEngine, NoEngine, Place, _no_engine, _places, _why_not, find_engine, other_places
+from sandbox.engine import Attempt, FoundEngine, NoEngine, Place, _no_engine, _places, _why_not, describe_engine, find_engine, other_places
 from sandbox.exec_stream import Command
 from tests.engine_proxy import EngineProxy
 from utils.docker_utils import ContainerRequest, Limits, unique_name
@@ -114,6 +115,7 @@ def tcp_hop() -> Iterator[EngineProxy]:
 
 def taken(environment: dict[str, str]) -> FoundEngine:
     found = find_engine(environment)
+    assert re.match(r"\S.* \d+\.\S+ \(API 1\.\d+, linux/\w+\)", describe_engine(found.client))
     found.client.close()
     return found
 
@@ -123,8 +125,6 @@ def test_a_context_named_by_the_variable_is_taken(tmp_path: Path, homeless: dict
     write_context(tmp_path, "elsewhere", second_socket.url)
     found = taken({**homeless, "DOCKER_CONTEXT": "elsewhere"})
     assert found.place.address == second_socket.url
-    assert found.version
-    assert found.product
 
 
 @pytest.mark.engine

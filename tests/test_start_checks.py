@@ -1,0 +1,82 @@
+"""What is looked at while a session starts, and what the person is told of it."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import docker
+import pytest
+
+from sandbox.docker_executor import SandboxExecutor
+from sandbox.start_checks import check_memory, engine_info, looked_after
+from tests.engine_proxy import EngineProxy, without
+from utils.docker_utils import LABEL, Limits, owner, unique_name
+from utils.errors import EngineError, UsageError
+
+GIB = 1024**3
+
+
+def test_memory_that_the_engine_has_not_is_refused_where_it_was_asked_for() -> None:
+    assert check_memory(Limits(), {"MemTotal": 8 * GIB}) == ""
+    assert check_memory(Limits(memory=4 * GIB), {}) == "", "an engine that does not say"
+    with pytest.raises(UsageError, match="100 GiB, and the engine's machine has 8 GiB") as error:
+        check_memory(Limits(memory=100 * GIB), {"MemTotal": 8 * GIB})
+    assert "--memory" in error.value.hint
+    assert "set --memory" in check_memory(Limits(), {"MemTotal": GIB}), "the default on a small machine"
+
+
+def test_an_engine_that_says_nothing_is_no_error() -> None:
+    client = docker.APIClient(base_url="tcp://127.0.0.1:9", version="1.41", timeout=1)
+    try:
+        assert engine_info(client) == {}
+    finally:
+        client.close()
+
+
+async def concerns_of(client: docker.APIClient, image: str, folder: Path, *, strict: bool = False) -> list[str]:
+    limits = Limits(memory=GIB // 4, pids=100)
+    async with (
+        SandboxExecutor(image, work_dir=folder, limits=limits, client=client, strict=strict) as executor,
+        looked_after(executor, client),
+    ):
+        pass
+    return executor.concerns
+
+
+@pytest.mark.engine
+async def test_where_all_is_well_nothing_is_said(engine: docker.APIClient, image: str, tmp_path: Path) -> None:
+    assert await concerns_of(engine, image, tmp_path) == []
+    assert await concerns_of(engine, image, tmp_path, strict=True) == []
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("strict", [False, True])
+async def test_a_limit_that_is_ignored_is_told_and_strict_refuses(
+    engine: docker.APIClient, image: str, tmp_path: Path, strict: bool
+) -> None:
+    with EngineProxy() as proxy:
+        proxy.fail("POST .*/containers/create", "rewrite", rewrite=without("PidsLimit"))
+        client = await asyncio.to_thread(proxy.client)
+        try:
+            if strict:
+                with pytest.raises(EngineError, match="strict sandbox is not in force: this engine ignores: processes") as error:
+                    await concerns_of(client, image, tmp_path, strict=True)
+                assert error.value.hint
+            else:
+                assert [text.partition(" (")[0] for text in await concerns_of(client, image, tmp_path)] == [
+                    "this engine ignores: processes"
+                ]
+        finally:
+            client.close()
+    ours = {"label": f"{LABEL}.owner={owner()}"}
+    assert [each["Names"] for each in engine.containers(all=True, filters=ours) if each["State"] == "created"] == []
+
+
+@pytest.mark.engine
+async def test_what_dead_sessions_left_is_removed_and_that_is_said(engine: docker.APIClient, image: str, tmp_path: Path) -> None:
+    host, user, number, start = owner().rsplit(":", 3)
+    labels = {LABEL: "1", f"{LABEL}.owner": f"{host}:{user}:{number}:1"}  # our own number, given again
+    engine.create_container(image, ["true"], name=unique_name(), labels=labels)
+    assert await concerns_of(engine, image, tmp_path) == ["Removed what sessions that are gone had left behind: 1."]
+    assert start != "1"
