@@ -45,7 +45,7 @@ async def _open_team(settings: Settings, interaction: Interaction, executor: San
     async with open_model(settings, interaction.notify) as model:
         recovery = Recovery(settings.max_retries)
         generator = create_code_generator(model, settings)
-        code_executor = create_code_executor(executor, interaction.confirm)
+        code_executor = create_code_executor(executor, interaction.confirm, interaction.ask_yes, any_package=settings.packages == "any")
         person = create_user_proxy(interaction.ask, recovery.decide)
         team = SoftwareDevelopmentTeam([generator, code_executor, person], recovery)
         yield Session(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Literal
 
 from autogen_agentchat.agents import ApprovalRequest, ApprovalResponse, CodeExecutorAgent
@@ -12,7 +13,8 @@ from autogen_agentchat.messages import BaseAgentEvent, BaseChatMessage, TextMess
 from autogen_core import CancellationToken
 from autogen_core import code_executor as autogen_code
 
-from agents import code_generator_agent
+from agents import code_generator_agent, package_steps
+from agents.package_steps import AskYes, PackagesInstalled, PackageSteps, Prepared
 from sandbox.docker_executor import SandboxExecutor
 from sandbox.file_transfer import LeftOut
 from sandbox.languages import ALIASES
@@ -70,6 +72,7 @@ class ProgramFinished(BaseAgentEvent):
 
     run: ProgramRun
     summary: str
+    number: int = 1  # of the program in the answer; one that is run again after an installation keeps its number
     type: Literal["ProgramFinished"] = "ProgramFinished"
 
     def to_text(self) -> str:
@@ -100,7 +103,7 @@ class RunProposed(BaseAgentEvent):
         return f"{len(self.programs)} to run"
 
 
-EVENTS = (BlocksSkipped, RunProposed, ProgramStarted, ProgramOutput, ProgramFinished, FilesProduced)
+EVENTS = (BlocksSkipped, RunProposed, ProgramStarted, ProgramOutput, ProgramFinished, FilesProduced, *package_steps.EVENTS)
 
 Gate = Callable[[Sequence[CodeBlock], CancellationToken], Awaitable["Sequence[CodeBlock] | str"]]
 """Ask before a run: takes the programs, returns them (perhaps changed), or the reason why they are not to be run."""
@@ -113,8 +116,10 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
     and `error` (the last line of a failed program's output).
     """
 
-    def __init__(self, executor: SandboxExecutor, gate: Gate | None = None) -> None:
-        """Take the executor, which is started and stopped by its owner, and what asks before each run, if anything does."""
+    def __init__(
+        self, executor: SandboxExecutor, gate: Gate | None = None, ask_yes: AskYes | None = None, any_package: bool = False
+    ) -> None:
+        """Take the executor, which is started and stopped by its owner, what asks before each run, and what asks about packages."""
 
         async def approve(request: ApprovalRequest) -> ApprovalResponse:
             return ApprovalResponse(approved=True, reason="the gate was passed before the run")
@@ -131,6 +136,7 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
         """Why the newest turn failed: AutoGen turns exceptions into RuntimeError(str), so the program reads it here."""
         self._executor = executor
         self._gate = gate
+        self._packages = PackageSteps(NAME, executor, ask_yes, any_package)
 
     async def on_messages_stream(
         self, messages: Sequence[BaseChatMessage], cancellation_token: CancellationToken
@@ -152,18 +158,17 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
                 yield self._respond(f"[sandbox] Not run: the person refused. {passed}".strip(), verdict=REFUSED)
                 return
             blocks = passed
-        runs: list[ProgramRun] = []
+        runs: dict[int, ProgramRun] = {}
         notes = [
             *_changed_by_hand(proposed, blocks),
             *(f"The block at line {each.line} was not run: {each.reason}." for each in answer.skipped),
         ]
         async for event in self.run_programs(blocks, cancellation_token):
             if isinstance(event, ProgramFinished):
-                runs.append(event.run)
-            elif isinstance(event, FilesProduced):
-                notes += [f"{each.name} was not given to the person: {each.reason}." for each in event.left_out]
+                runs[event.number] = event.run
+            notes += _notes(event)
             yield event
-        yield self._report(runs, len(blocks), notes)
+        yield self._report(list(runs.values()), len(blocks), notes)
 
     async def extract_code_blocks_from_messages(self, messages: Sequence[BaseChatMessage]) -> list[autogen_code.CodeBlock]:
         """Return the programs of the generator's newest answer, for callers that use AutoGen's own interface."""
@@ -180,22 +185,12 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
         """Run the programs up to the first that fails, and yield how it goes; the files that they made come last."""
         names = set()
         for number, block in enumerate(blocks, 1):
-            yield ProgramStarted(
-                source=self.name,
-                language=block.language,
-                code=block.code,
-                number=number,
-                total=len(blocks),
-                timeout=self._executor.limits.timeout,
-            )
             verdict = Verdict.OK
-            async for item in self._run_live(block, token):
-                if isinstance(item, str):
-                    yield ProgramOutput(source=self.name, content=item)
-                else:
-                    names.add(item.file_name)
-                    verdict = item.verdict
-                    yield ProgramFinished(source=self.name, run=item, summary=tell_person(item, self._executor.limits))
+            async for event in self._run_program(block, number, len(blocks), token):
+                if isinstance(event, ProgramFinished):
+                    names.add(event.run.file_name)
+                    verdict = event.run.verdict
+                yield event
             if verdict is not Verdict.OK:
                 break
         if token.is_cancelled():
@@ -203,6 +198,48 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
         files = [file for file in await self._executor.collect_files() if file.name not in names]
         if files or self._executor.left_out:
             yield FilesProduced(source=self.name, files=tuple(files), left_out=self._executor.left_out)
+
+    async def _run_program(
+        self, block: CodeBlock, number: int, total: int, token: CancellationToken
+    ) -> AsyncGenerator[BaseAgentEvent, None]:
+        """Install what the program asks for, run it, and run it again where a package that it lacked could be installed."""
+        prepared = Prepared(block.code)
+        async for step in self._packages.before(block, token):
+            if isinstance(step, Prepared):
+                prepared = step
+            else:
+                yield step
+        if prepared.instead is not None:
+            yield self._finished(prepared.instead, number)
+            return
+        started = ProgramStarted(
+            source=self.name,
+            language=block.language,
+            code=block.code,
+            number=number,
+            total=total,
+            timeout=self._executor.limits.timeout,
+        )
+        again = True
+        while again:
+            again = False
+            yield started
+            async for event in self._run_once(block, prepared.code, number, token):
+                yield event
+                if isinstance(event, ProgramFinished):
+                    async for repair in self._packages.after(event.run, token):
+                        yield repair
+                    again = self._packages.repaired
+
+    async def _run_once(self, block: CodeBlock, code: str, number: int, token: CancellationToken) -> AsyncGenerator[BaseAgentEvent, None]:
+        async for item in self._run_live(CodeBlock(block.language, code, block.line), token):
+            if isinstance(item, str):
+                yield ProgramOutput(source=self.name, content=item)
+            else:
+                yield self._finished(replace(item, code=block.code), number)
+
+    def _finished(self, run: ProgramRun, number: int) -> ProgramFinished:
+        return ProgramFinished(source=self.name, run=run, summary=tell_person(run, self._executor.limits), number=number)
 
     async def _run_live(self, block: CodeBlock, token: CancellationToken) -> AsyncGenerator[str | ProgramRun, None]:
         """Yield the program's output piece by piece, then the finished run."""
@@ -247,6 +284,12 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
         return Response(chat_message=TextMessage(source=self.name, content=content, metadata=metadata))
 
 
+def _notes(event: BaseAgentEvent) -> list[str]:
+    if isinstance(event, FilesProduced):
+        return [f"{each.name} was not given to the person: {each.reason}." for each in event.left_out]
+    return package_steps.notes(event) if isinstance(event, PackagesInstalled) else []
+
+
 def _changed_by_hand(proposed: Sequence[CodeBlock], run: Sequence[CodeBlock]) -> list[str]:
     """Return what the model has to know where the person changed its programs before they ran."""
     codes = {block.code for block in proposed}
@@ -263,6 +306,8 @@ def _why_nothing_ran(answer: Answer) -> str:
     return NOTHING_TO_RUN
 
 
-def create_code_executor(executor: SandboxExecutor, gate: Gate | None = None) -> SandboxCodeExecutorAgent:
+def create_code_executor(
+    executor: SandboxExecutor, gate: Gate | None = None, ask_yes: AskYes | None = None, any_package: bool = False
+) -> SandboxCodeExecutorAgent:
     """Make the agent that runs code."""
-    return SandboxCodeExecutorAgent(executor, gate)
+    return SandboxCodeExecutorAgent(executor, gate, ask_yes, any_package)

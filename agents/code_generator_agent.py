@@ -39,10 +39,13 @@ word {stop}.
 Never write {stop} in an answer that holds code.
 """
 
+_PACKAGES = """Packages that it needs are installed before it: put
+  `pip install NAME` lines into a ```sh block of their own, ahead of the program's block; they stay for the session. Write plain names
+  with versions where they matter. Well-known packages are installed at once, for any other the person is asked, so never guess a name."""
 _NETWORK = {
     "off": "There is no network; use what the standard library and the image have.",
-    "install": "There is no network while it runs.",
-    "on": "It may use the network.",
+    "install": "There is no network while it runs. " + _PACKAGES,
+    "on": "It may use the network. " + _PACKAGES,
 }
 
 

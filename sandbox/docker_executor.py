@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -21,7 +21,9 @@ from typing_extensions import Self
 from sandbox.file_names import header_name
 from sandbox.file_transfer import LeftOut
 from sandbox.host_folder import HostFolder
+from sandbox.install_window import Installation, PipRequest, attach_network, detach_network, install_packages, names_present, read_text
 from sandbox.languages import ALIASES, BY_NAME, find_language
+from sandbox.limit_check import Fact, check_limits
 from sandbox.program import Job
 from sandbox.runner import Runner
 from sandbox.verdicts import ProducedFile, ProgramRun, Verdict, tell_person
@@ -60,17 +62,28 @@ class SandboxExecutor(DockerCommandLineCodeExecutor):
         limits: Limits | None = None,
         client: docker.APIClient | None = None,
         session: str = "",
+        strict: bool = False,
+        certificates: bytes = b"",
+        index_url: str = "",
         **base: Any,
     ) -> None:
-        """Take the limits, an engine that is connected already (not closed by us), the session's name, and the base class's parameters."""
+        """Take the limits, an engine that is connected already (not closed by us), the session's name, and the base class's parameters.
+
+        `certificates` are the authorities to trust in the container (PEM); `index_url` is where pip looks, known to pip alone.
+        """
         limits = limits or Limits()
         self.limits = limits if timeout is None else replace(limits, timeout=timeout)
         super().__init__(image, container_name or unique_name(), timeout=self.limits.timeout, **base)
         self.session = session
+        self.strict = strict
+        self._certificates = certificates
+        self._index_url = index_url
         self._client = client
         self._runner: Runner | None = None
         self._threads: ThreadPoolExecutor | None = None
         self._stops: set[threading.Event] = set()
+        self.concerns: list[str] = []
+        """What the person has to be told about this sandbox, once each: whoever tells it takes it out."""
         self._functions_in = 0  # the number of the container that has the functions
 
     @property
@@ -164,6 +177,51 @@ class SandboxExecutor(DockerCommandLineCodeExecutor):
             self._threads.submit(runner.prepare)
         return produced
 
+    async def check_limits(self) -> tuple[Fact, ...]:
+        """Look from inside which limits are in force; ContainerLost when that cannot be done."""
+        runner = self._current()
+        facts = await self._in_thread(lambda: runner.use(lambda _, container: check_limits(container, self.limits, strict=self.strict)))
+        if self._threads is not None:
+            self._threads.submit(runner.prepare)
+        return facts
+
+    # --- Packages and the network ---------------------------------------------------------------------------------------------
+
+    async def install(
+        self, requests: Sequence[PipRequest], cancellation_token: CancellationToken, on_output: Callable[[str], None] | None = None
+    ) -> Installation:
+        """Run pip for each request in order, with the network attached for it where it is not; `on_output` gets what pip prints.
+
+        EngineError means that the network could not be attached, or not detached again: then the container is replaced.
+        """
+        runner, network = self._current(), self.limits.network
+
+        def work(stop: threading.Event, show: Callable[[str], None]) -> Installation:
+            return runner.use(
+                lambda client, container: install_packages(
+                    client, container, requests, network=network, index_url=self._index_url, stop=stop, on_text=show
+                )
+            )
+
+        return await self._stoppable(work, cancellation_token, on_output)
+
+    async def set_network(self, network: str) -> None:
+        """Attach the network for the session ("on"), or detach it ("install", "off"); what runs is killed. EngineError when that fails."""
+        runner = self._current()
+        change = attach_network if network == "on" else detach_network
+        if (network == "on") != (self.limits.network == "on"):
+            await self._in_thread(lambda: runner.use(change))
+        self.limits = replace(self.limits, network=network)
+        runner.set_limits(self.limits)
+
+    async def read_text(self, name: str) -> str | None:
+        """Return the first 64 KiB of a file in the programs' folder; None where there is none."""
+        return await self._in_thread(lambda: self._current().use(lambda _, container: read_text(container, name)))
+
+    async def names_present(self, modules: Sequence[str]) -> set[str]:
+        """Return which of the modules are files or folders of the program's own."""
+        return await self._in_thread(lambda: self._current().use(lambda _, container: names_present(container, modules)))
+
     # --- From the event loop to a thread --------------------------------------------------------------------------------------
 
     def _current(self) -> Runner:
@@ -178,6 +236,14 @@ class SandboxExecutor(DockerCommandLineCodeExecutor):
 
     async def _run_job(self, job: Job, token: CancellationToken, on_output: Callable[[str], None] | None = None) -> ProgramRun:
         runner = self._current()
+        return await self._stoppable(lambda stop, show: runner.run(job, stop, show), token, on_output)
+
+    async def _stoppable(
+        self,
+        work: Callable[[threading.Event, Callable[[str], None]], Result],
+        token: CancellationToken,
+        on_output: Callable[[str], None] | None,
+    ) -> Result:
         stop = threading.Event()
         self._stops.add(stop)
         token.add_callback(stop.set)
@@ -187,7 +253,7 @@ class SandboxExecutor(DockerCommandLineCodeExecutor):
             if on_output is not None and text:
                 loop.call_soon_threadsafe(on_output, text)
 
-        running = asyncio.ensure_future(self._in_thread(lambda: runner.run(job, stop, show)))
+        running = asyncio.ensure_future(self._in_thread(lambda: work(stop, show)))
         try:
             return await asyncio.shield(running)
         except asyncio.CancelledError:
@@ -220,20 +286,22 @@ class SandboxExecutor(DockerCommandLineCodeExecutor):
             devices=self._device_requests or (),
             remove_when_stopped=self._auto_remove,
             tied_to_us=self._stop_container,
+            strict=self.strict,
+            certificates=self._certificates,
         )
 
     async def _setup_functions(self, cancellation_token: CancellationToken) -> None:
         functions = [each for each in self._functions if isinstance(each, FunctionWithRequirements)]
         packages = sorted({package for each in functions for package in each.python_packages})
         code = build_python_functions_file(self._functions)
-        jobs = [Job(BY_NAME["python"], code, f"{self._functions_module}.py")]
         if packages:
-            install = f"python3 -m pip install --user {' '.join(packages)}"
-            jobs.insert(0, Job(BY_NAME["sh"], install, "install_packages.sh"))
-        for job in jobs:  # running the module shows at once whether it can be imported
-            run = await self._run_job(job, cancellation_token)
-            if run.verdict is not Verdict.OK:
-                raise ValueError(f"Functions failed to load: {_as_text(run, self.limits)}")
+            done = await self.install([PipRequest(tuple(packages))], cancellation_token)
+            if done.verdict is not Verdict.OK:
+                raise ValueError(f"Functions failed to load: {done.last_lines}")
+        # Running the module shows at once whether it can be imported.
+        run = await self._run_job(Job(BY_NAME["python"], code, f"{self._functions_module}.py"), cancellation_token)
+        if run.verdict is not Verdict.OK:
+            raise ValueError(f"Functions failed to load: {_as_text(run, self.limits)}")
         self._functions_in = self._current().number
 
     def _to_config(self) -> SandboxExecutorConfig:

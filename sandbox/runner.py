@@ -7,6 +7,7 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
 import docker
 
@@ -18,11 +19,12 @@ from sandbox.file_transfer import LeftOut, Listing, choose, list_files, mirror
 from sandbox.host_folder import HostFolder
 from sandbox.program import Job, NotStarted, not_run, prepare, run_program
 from sandbox.verdicts import Ended, ProducedFile, ProgramRun, Verdict
-from utils.docker_utils import ENGINE_FAILURES, ContainerRequest
+from utils.docker_utils import ENGINE_FAILURES, ContainerRequest, Limits
 from utils.errors import ContainerLost, EngineError
 
 STATE_LOST = "the container had to be replaced, so files and packages from before are gone in it"
 NOT_SAVED = "could not be saved on this machine"
+Result = TypeVar("Result")
 _LOG = logging.getLogger(__name__)
 _INIT = ("/bin/sh", "-c", 'exec timeout -k 2 "$2" /bin/sh -c "$1" </dev/null 2>&1', "sh")
 _STARTS = 3  # how often a program's start is tried: at once, once more, and in a new container
@@ -124,6 +126,24 @@ class Runner:
         if self._container is None:
             raise ContainerLost("there is no container", "start again")
         return self._container, counters, lost
+
+    def use(self, work: Callable[[docker.APIClient, SandboxContainer], Result]) -> Result:
+        """Do something else with the container while no program runs; where that ends in ContainerLost, the container is removed."""
+        with self._busy:
+            container, _, _ = self._living()
+            self._unprepare()
+            if self._client is None:
+                raise ContainerLost("there is no container", "start again")
+            try:
+                return work(self._client, container)
+            except ContainerLost:
+                self._drop()
+                raise
+
+    def set_limits(self, limits: Limits) -> None:
+        """Run the next programs, and make the next container, under other limits."""
+        with self._busy:
+            self._request = replace(self._request, limits=limits)
 
     def prepare(self) -> None:
         """Start what the next program will need, where the sandbox is known to be empty: after a start, and after collecting."""

@@ -27,7 +27,9 @@ from agents.code_executor_agent import (
     SandboxCodeExecutorAgent,
     create_code_executor,
 )
+from agents.package_steps import InstallStarted, PackagesInstalled, QuestionAhead, Refusal
 from sandbox.file_transfer import LeftOut
+from sandbox.packages import Package
 from sandbox.verdicts import ProducedFile, Verdict, tell_person
 from tests.fakes import ListedRuns, WaitForCancel, program, ran
 from utils.code_blocks import CodeBlock
@@ -252,6 +254,17 @@ def test_every_event_can_be_stored_and_read_again() -> None:
         ProgramStarted(source="a", language="python", code="x", number=1, total=2, timeout=3),
         RunProposed(source="a", programs=(CodeBlock("python", "x", 1),)),
         BlocksSkipped(source="a", blocks=()),
+        QuestionAhead(source="a", packages=("acme-tools",)),
+        InstallStarted(source="a", commands=("pip install six",), why="the answer asks for it", timeout=3),
+        PackagesInstalled(
+            source="a",
+            why="the answer asks for it",
+            installed=(Package("six", "1.17.0"),),
+            refused=(Refusal("x", "why"),),
+            verdict=Verdict.OK,
+            output="",
+            seconds=1.0,
+        ),
     ]
     assert {type(event) for event in events} == set(EVENTS)
     for event in events:

@@ -41,7 +41,9 @@ def test_a_flag_beats_the_environment_which_beats_the_file_which_beats_the_defau
     assert load_settings({}, {}).timeout == 60
 
 
-def test_every_setting_can_be_set_by_variable_and_flag() -> None:
+def test_every_setting_can_be_set_by_variable_and_flag(tmp_path: Path) -> None:
+    certificates = tmp_path / "authorities.pem"
+    certificates.write_text("-----BEGIN CERTIFICATE-----\n")
     values = {
         "provider": "anthropic",
         "model": "m",
@@ -53,6 +55,11 @@ def test_every_setting_can_be_set_by_variable_and_flag() -> None:
         "cpus": "0.5",
         "pids": "16",
         "network": "off",
+        "packages": "any",
+        "ca_bundle": str(certificates),
+        "index_url": "https://pypi.example/simple",
+        "index_credentials": "true",
+        "strict": "true",
         "max_retries": "0",
         "confirm": "yes",
         "workspace": "elsewhere",
@@ -95,6 +102,11 @@ def test_each_setting_has_a_field_of_its_own() -> None:
         ("cpus", "two"),
         ("pids", "15"),
         ("network", "maybe"),
+        ("packages", "all"),
+        ("ca_bundle", "missing.pem"),
+        ("ca_bundle", "."),
+        ("index_credentials", "maybe"),
+        ("strict", "maybe"),
         ("max_retries", "-1"),
         ("max_retries", "101"),
         ("confirm", "2"),
@@ -164,6 +176,32 @@ def test_no_sizes(text: str) -> None:
         read_size(text)
 
 
+def test_certificates_are_looked_at_before_the_session_begins(tmp_path: Path) -> None:
+    no_pem = tmp_path / "authorities.der"
+    no_pem.write_bytes(b"0\x82\x01")
+    with pytest.raises(UsageError, match="SANDBOX_CA_BUNDLE"):
+        load({"SANDBOX_CA_BUNDLE": str(no_pem)})
+    no_pem.write_bytes(b"-----BEGIN CERTIFICATE-----\n")
+    assert load({"SANDBOX_CA_BUNDLE": str(no_pem)}).ca_bundle == no_pem
+
+
+@pytest.mark.parametrize("url", ["pypi.org/simple", "file:///simple", "https://", "https://[", "https://a b/simple", "https://a\x1b[2J/"])
+def test_an_index_is_an_address(url: str) -> None:
+    with pytest.raises(UsageError, match="PIP_INDEX_URL is no address"):
+        load({"PIP_INDEX_URL": url})
+
+
+@pytest.mark.parametrize("url", ["https://jo:secret@pypi.example/simple", "https://secret@pypi.example/simple"])
+def test_a_password_for_the_index_has_to_be_meant_and_is_never_told(url: str) -> None:
+    with pytest.raises(UsageError, match="PIP_INDEX_URL holds") as caught:
+        load({"PIP_INDEX_URL": url})
+    assert "secret" not in caught.value.message + caught.value.hint
+    assert "SANDBOX_INDEX_CREDENTIALS" in caught.value.hint
+    settings = load({"PIP_INDEX_URL": url, "SANDBOX_INDEX_CREDENTIALS": "true"})
+    assert settings.index_url == url
+    assert "secret" not in repr(settings)
+
+
 def test_the_repr_shows_no_key(tmp_path: Path) -> None:
     dotenv = write(tmp_path, "ANTHROPIC_API_KEY=sk-from-file")
     settings = load_settings({}, {"OPENAI_API_KEY": "sk-from-environment"}, dotenv)
@@ -206,3 +244,10 @@ def test_a_file_that_is_no_text_is_told(tmp_path: Path) -> None:
 
 def test_switches() -> None:
     assert load_settings({}, {}, demo=True).demo is True
+
+
+def test_strict_has_no_network_and_fewer_processes_whatever_else_is_set() -> None:
+    settings = load({"SANDBOX_STRICT": "true", "SANDBOX_NETWORK": "on", "SANDBOX_PIDS": "1000"})
+    assert (settings.strict, settings.network, settings.pids) == (True, "off", 128)
+    assert load({"SANDBOX_PIDS": "20"}, strict="true").pids == 20
+    assert load().strict is False

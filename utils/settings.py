@@ -7,11 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from utils.errors import UsageError
 
 PROVIDERS = ("openai", "azure", "anthropic", "ollama", "openai-compatible")
+STRICT_PIDS = 128
 NETWORKS = ("off", "install", "on")
+PACKAGES = ("known", "any")
 _UNITS = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 _YES = ("1", "true", "yes", "on")
 _NO = ("0", "false", "no", "off")
@@ -30,7 +33,12 @@ class Settings:
     memory: int  # bytes
     cpus: float
     pids: int
-    network: str
+    network: str  # off where it is strict
+    strict: bool
+    packages: str
+    ca_bundle: Path | None
+    index_url: str = field(repr=False)  # it may hold a password
+    index_credentials: bool
     max_retries: int
     confirm: bool
     workspace: Path
@@ -115,6 +123,19 @@ def _image(text: str) -> str:
     return text
 
 
+def _certificates(text: str) -> Path | None:
+    if not text:
+        return None
+    file = Path(text).expanduser()
+    try:
+        found = b"-----BEGIN CERTIFICATE-----" in file.read_bytes()
+    except OSError:
+        found = False
+    if not found:
+        raise ValueError
+    return file
+
+
 SETTINGS = (
     Setting(
         "provider",
@@ -171,6 +192,51 @@ SETTINGS = (
         "`off`; `install`: only while packages are installed; `on`",
     ),
     Setting(
+        "packages",
+        "SANDBOX_PACKAGES",
+        None,
+        "known",
+        _choice(*PACKAGES),
+        f"one of {', '.join(PACKAGES)}",
+        "`known`: well-known packages are installed unasked, others after your yes; `any`: all unasked, addresses and paths too",
+    ),
+    Setting(
+        "ca_bundle",
+        "SANDBOX_CA_BUNDLE",
+        None,
+        "",
+        _certificates,
+        "a readable file of certificates (PEM)",
+        "certificate authorities that pip and programs trust, in place of the image's own",
+    ),
+    Setting(
+        "index_url",
+        "PIP_INDEX_URL",
+        None,
+        "",
+        str,
+        "an address such as https://pypi.org/simple",
+        "package index, in place of pypi.org; told to pip while it installs, and to nothing else",
+    ),
+    Setting(
+        "index_credentials",
+        "SANDBOX_INDEX_CREDENTIALS",
+        None,
+        "false",
+        _yes_no,
+        "true or false",
+        "`PIP_INDEX_URL` holds a name or password on purpose; what packages run while they are built can see it",
+    ),
+    Setting(
+        "strict",
+        "SANDBOX_STRICT",
+        "--strict",
+        "false",
+        _yes_no,
+        "true or false",
+        "read-only system, no network, at most 128 processes, fewer system calls; refuse to start where the engine keeps a limit not",
+    ),
+    Setting(
         "max_retries",
         "MAX_RETRIES",
         "--max-retries",
@@ -219,7 +285,24 @@ def load_settings(
             values[setting.field] = setting.read(text.strip())
         except ValueError:
             raise UsageError(f"{name} is {text!r}", f"allowed is {setting.allowed}", kind="setting") from None
+    _check_index(values["index_url"], values["index_credentials"])
+    if values["strict"]:
+        values.update(network="off", pids=min(values["pids"], STRICT_PIDS))
     return Settings(**values, environment=merged)
+
+
+def _check_index(url: str, credentials: bool) -> None:
+    # The value itself is never told: it may hold a password.
+    try:
+        parts = urlsplit(url)
+        good = not url or (parts.scheme in ("http", "https") and bool(parts.hostname) and url.isprintable() and " " not in url)
+    except ValueError:
+        good = False
+    if not good:
+        raise UsageError("PIP_INDEX_URL is no address of a package index", "set one such as https://pypi.org/simple", kind="setting")
+    if url and "@" in parts.netloc and not credentials:
+        hint = "if code that packages run while they are built may see it, set SANDBOX_INDEX_CREDENTIALS=true"
+        raise UsageError("PIP_INDEX_URL holds a name or password", hint, kind="setting")
 
 
 def _read_dotenv(dotenv: Path | None) -> dict[str, str]:

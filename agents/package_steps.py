@@ -1,0 +1,291 @@
+"""What happens around a program for the sake of packages: its `pip install` lines, and a module that is missing when it runs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from autogen_agentchat.messages import BaseAgentEvent
+from autogen_core import CancellationToken
+
+from sandbox.docker_executor import SandboxExecutor
+from sandbox.install_window import INSTALL_SECONDS, Installation, PipRequest
+from sandbox.packages import Package, imports_of, is_known, missing_module, name_of, package_of
+from sandbox.pip_lines import PipCommand, PipLines, address_of, find_pip_lines, read_requirements
+from sandbox.verdicts import ProgramRun, Verdict
+from utils.code_blocks import CodeBlock
+from utils.errors import EngineError
+from utils.text import shorten
+
+MOST_REPAIRS = 4
+"""How often one program is run again after a module that it lacked was installed."""
+
+ASKED_FOR = "the answer asks for it"
+_NETWORK_OFF = "the network is off (SANDBOX_NETWORK=off)"
+_STRICT = "the strict profile has no network"
+_NOT_BY_NAME = "only packages of the index are installed, by their names (SANDBOX_PACKAGES=any allows addresses and paths)"
+_NOT_ALLOWED = "it is not on the list of well-known packages, and the person did not allow it"
+_NO_PROGRAM = "not run, because its packages are not there"
+_MOST_TEXT = 4000
+
+AskYes = Callable[[str, CancellationToken], Awaitable[bool]]
+"""Ask the person a question that only yes answers; False where nobody can be asked."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Something that was not installed, and why."""
+
+    what: str
+    reason: str
+
+
+class QuestionAhead(BaseAgentEvent):
+    """The person is about to be asked about packages; the question comes once this is on the screen."""
+
+    packages: tuple[str, ...]
+    type: Literal["QuestionAhead"] = "QuestionAhead"
+
+    def to_text(self) -> str:
+        """Name the packages."""
+        return ", ".join(self.packages)
+
+
+class InstallStarted(BaseAgentEvent):
+    """The network opens for pip."""
+
+    commands: tuple[str, ...]
+    why: str
+    timeout: int  # seconds
+    type: Literal["InstallStarted"] = "InstallStarted"
+
+    def to_text(self) -> str:
+        """Write the commands."""
+        return "\n".join(self.commands)
+
+
+class PackagesInstalled(BaseAgentEvent):
+    """What became of an installation; the network is closed again."""
+
+    why: str
+    installed: tuple[Package, ...]
+    refused: tuple[Refusal, ...]
+    verdict: Verdict
+    output: str  # the last lines of what pip printed, where it failed
+    seconds: float
+    type: Literal["PackagesInstalled"] = "PackagesInstalled"
+
+    def to_text(self) -> str:
+        """Say in a line or a few what was installed, and what was not."""
+        lines = [f"Not installed: {refusal.what}: {refusal.reason}." for refusal in self.refused]
+        if self.installed:
+            lines.append(f"Installed ({self.why}): {', '.join(map(str, self.installed))}.")
+        elif self.verdict is Verdict.OK:
+            lines.append("Nothing had to be installed: it is there already.")
+        if self.verdict not in (Verdict.OK, Verdict.FAILED):
+            lines.append(f"The installation did not come to its end ({self.verdict.value}).")
+        elif self.verdict is Verdict.FAILED and not self.refused:
+            lines.append("pip failed.")
+        return "\n".join(lines)
+
+
+EVENTS = (QuestionAhead, InstallStarted, PackagesInstalled)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A program once its packages are there: what is to be run, or what stands for its run where there is nothing to run."""
+
+    code: str
+    instead: ProgramRun | None = None
+
+
+@dataclass
+class _Wish:
+    """What is to be installed: calls of pip in their order, names that the person has to allow, and what is refused."""
+
+    requests: list[PipRequest] = field(default_factory=list)
+    to_ask: list[str] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)
+
+
+class PackageSteps:
+    """Installs what programs need, under the person's rules. `any_package` leaves out the question about names that are not well known."""
+
+    def __init__(self, source: str, executor: SandboxExecutor, ask_yes: AskYes | None = None, any_package: bool = False) -> None:
+        """Take the agent's name, the executor, and who is asked, if anybody can be."""
+        self._source = source
+        self._executor = executor
+        self._ask_yes = ask_yes
+        self._any = any_package
+        self.repaired = False
+        self._allowed: set[str] = set()
+        self._modules: set[str] = set()
+
+    # --- Lines that ask for packages -------------------------------------------------------------------------------------------
+
+    async def before(self, block: CodeBlock, token: CancellationToken) -> AsyncGenerator[BaseAgentEvent | Prepared, None]:
+        """Install what the program's pip lines ask for; the last item is Prepared."""
+        self._modules = set()
+        self.repaired = False
+        lines = find_pip_lines(block.language, block.code)
+        if not lines.commands:
+            yield Prepared(block.code)
+            return
+        wish = await self._wish(lines)
+        done: PackagesInstalled | None = None
+        async for event in self._fulfil(wish, ASKED_FOR, token):
+            done = event if isinstance(event, PackagesInstalled) else done
+            yield event
+        yield _prepared(block, lines, done)
+
+    async def _wish(self, lines: PipLines) -> _Wish:
+        wish = _Wish()
+        for command in lines.commands:
+            if command.refusal:
+                wish.refused.append(Refusal(shorten(command.text, 200), command.refusal))
+                continue
+            requirements = list(command.requirements)
+            for name in command.files:
+                listed = await self._listed_in(name)
+                requirements += listed.requirements
+                if listed.refusal:
+                    wish.refused.append(Refusal(f"-r {name}", listed.refusal))
+            self._sort(requirements, command.options, wish)
+        return wish
+
+    async def _listed_in(self, name: str) -> PipCommand:
+        text = await self._executor.read_text(name)
+        if text is None:
+            return PipCommand(
+                1, name, refusal="there is no such file in the working folder; write it in a block before this one, or name the packages"
+            )
+        return read_requirements(text, name)
+
+    def _sort(self, requirements: Sequence[str], options: tuple[str, ...], wish: _Wish) -> None:
+        wanted = []
+        for requirement in requirements:
+            name = name_of(requirement)
+            address = address_of(requirement)
+            if name is None and (address is None or not self._any):
+                wish.refused.append(Refusal(shorten(requirement, 200), _NOT_BY_NAME if address else "it is no name of a package"))
+                continue
+            if name is not None and not (self._any or is_known(name) or name in self._allowed or name in wish.to_ask):
+                wish.to_ask.append(name)
+            wanted.append(requirement if name is not None else str(address))
+        if wanted:
+            wish.requests.append(PipRequest(tuple(wanted), options))
+
+    # --- A module that is missing ----------------------------------------------------------------------------------------------
+
+    async def after(self, run: ProgramRun, token: CancellationToken) -> AsyncGenerator[BaseAgentEvent, None]:
+        """Install the module that a failed run says it lacks; then `repaired` says whether the program is worth running again.
+
+        The program can print what Python prints about a missing module. All that this can lead to is a well-known package, or a question.
+        """
+        self.repaired = False
+        module = missing_module(run.output) if run.verdict is Verdict.FAILED else None
+        if module is None or module in self._modules or len(self._modules) >= MOST_REPAIRS or self._closed():
+            return
+        try:
+            packages = await self._packages_for(module, run.code)
+        except EngineError:
+            return  # the next run tells that the container is lost
+        if not packages:
+            return
+        self._modules.add(module)
+        wish = _Wish()
+        self._sort(packages, (), wish)
+        async for event in self._fulfil(wish, f"the program imports {module}", token):
+            yield event
+            self.repaired = isinstance(event, PackagesInstalled) and event.verdict is Verdict.OK
+
+    async def _packages_for(self, module: str, code: str) -> list[str]:
+        package = package_of(module, code)
+        top = module.partition(".")[0]
+        if package is None:
+            return []
+        # What else the program imports comes with it, so that it is not run once for each.
+        others = {name.partition(".")[0]: found for name in imports_of(code) if (found := package_of(name, code)) and is_known(found)}
+        own = await self._executor.names_present([top, *others])
+        if top in own:
+            return []
+        return [package, *sorted({found for name, found in others.items() if name not in own} - {package})]
+
+    # --- Asking and installing -------------------------------------------------------------------------------------------------
+
+    def _closed(self) -> str:
+        if self._executor.strict:
+            return _STRICT
+        return _NETWORK_OFF if self._executor.limits.network == "off" else ""
+
+    async def _fulfil(self, wish: _Wish, why: str, token: CancellationToken) -> AsyncGenerator[BaseAgentEvent, None]:
+        """Ask where that is needed, and install all of it or nothing; the last event says what became of it."""
+        closed = self._closed()
+        if closed:
+            wish.refused = [Refusal(str(request), closed) for request in wish.requests] or wish.refused
+        if wish.to_ask and not wish.refused:
+            if self._ask_yes is not None:
+                yield QuestionAhead(source=self._source, packages=tuple(wish.to_ask))
+            if self._ask_yes is not None and await self._ask_yes(_question(wish.to_ask, why), token):
+                self._allowed.update(wish.to_ask)
+            else:
+                wish.refused = [Refusal(name, _NOT_ALLOWED) for name in wish.to_ask]
+        if wish.refused or not wish.requests:
+            yield self._told(why, None, wish.refused)
+            return
+        commands = tuple(str(request) for request in wish.requests)
+        yield InstallStarted(source=self._source, commands=commands, why=why, timeout=INSTALL_SECONDS)
+        try:
+            yield self._told(why, await self._executor.install(wish.requests, token), ())
+        except asyncio.CancelledError:
+            raise
+        except EngineError as error:
+            yield self._told(why, None, (Refusal(", ".join(commands), error.message),))
+
+    def _told(self, why: str, done: Installation | None, refused: Sequence[Refusal]) -> PackagesInstalled:
+        return PackagesInstalled(
+            source=self._source,
+            why=why,
+            installed=done.installed if done else (),
+            refused=tuple(refused),
+            verdict=done.verdict if done else Verdict.FAILED,
+            output=done.last_lines if done and done.verdict is not Verdict.OK else "",
+            seconds=done.seconds if done else 0.0,
+        )
+
+
+def notes(event: PackagesInstalled) -> list[str]:
+    """Return what the model is told about an installation, where no run of its own tells it."""
+    if event.why == ASKED_FOR and event.verdict is not Verdict.OK:
+        return []
+    last = event.output.splitlines()[-1:] if event.verdict is not Verdict.OK else []
+    return [*event.to_text().splitlines(), *(shorten(line, 300) for line in last)]
+
+
+def _question(names: Sequence[str], why: str) -> str:
+    several = len(names) > 1
+    listed = ", ".join(names)
+    return (
+        f"Install {listed} ({why})? {'They are' if several else 'It is'} not on the list of well-known packages: models invent names, "
+        "and strangers register the inventions."
+    )
+
+
+def _prepared(block: CodeBlock, lines: PipLines, done: PackagesInstalled | None) -> Prepared:
+    if done is None or done.verdict is not Verdict.OK:
+        verdict = done.verdict if done else Verdict.FAILED
+        output = "\n".join(part for part in (done.output, done.to_text()) if part) if done else ""
+        return Prepared(lines.rest, _stand_in(block, verdict, 1 if verdict is Verdict.FAILED else None, output, done, (_NO_PROGRAM,)))
+    if not lines.anything_left:
+        return Prepared(lines.rest, _stand_in(block, Verdict.OK, 0, done.to_text(), done, ()))
+    return Prepared(lines.rest)
+
+
+def _stand_in(
+    block: CodeBlock, verdict: Verdict, code: int | None, output: str, done: PackagesInstalled | None, notes: tuple[str, ...]
+) -> ProgramRun:
+    seconds = done.seconds if done else 0.0
+    return ProgramRun(block.language, block.code, "pip", verdict, code, seconds, f"{output[-_MOST_TEXT:]}\n", 0, notes)
