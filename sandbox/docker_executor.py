@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, TypeVar
 
 import docker
@@ -18,8 +19,10 @@ from autogen_ext.code_executors.docker import DockerCommandLineCodeExecutor
 from autogen_ext.code_executors.docker._docker_code_executor import DockerCommandLineCodeExecutorConfig
 from typing_extensions import Self
 
+from sandbox.container import SandboxContainer
 from sandbox.file_names import header_name
 from sandbox.file_transfer import LeftOut
+from sandbox.files_in import Selection, select
 from sandbox.host_folder import HostFolder
 from sandbox.install_window import Installation, PipRequest, attach_network, detach_network, install_packages, names_present, read_text
 from sandbox.languages import ALIASES, BY_NAME, find_language
@@ -177,13 +180,28 @@ class SandboxExecutor(DockerCommandLineCodeExecutor):
             self._threads.submit(runner.prepare)
         return produced
 
+    async def add_files(self, paths: Sequence[Path]) -> Selection:
+        """Copy files and folders of the person's into the programs' folder; the selection says what was left out, and why.
+
+        UsageError where one is not there or cannot be read, EngineError where they cannot be stored.
+        """
+        runner = self._current()
+        selection = await self._in_thread(lambda: select(paths))
+        await self._in_thread(lambda: runner.add(selection))
+        if self._threads is not None:
+            self._threads.submit(runner.prepare)
+        return selection
+
     async def check_limits(self) -> tuple[Fact, ...]:
         """Look from inside which limits are in force; ContainerLost when that cannot be done."""
         runner = self._current()
-        facts = await self._in_thread(lambda: runner.use(lambda _, container: check_limits(container, self.limits, strict=self.strict)))
+        facts = await self._in_thread(lambda: runner.use(self._look, leaves_nothing=True))
         if self._threads is not None:
             self._threads.submit(runner.prepare)
         return facts
+
+    def _look(self, client: docker.APIClient, container: SandboxContainer) -> tuple[Fact, ...]:
+        return check_limits(container, self.limits, strict=self.strict)
 
     # --- Packages and the network ---------------------------------------------------------------------------------------------
 

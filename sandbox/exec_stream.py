@@ -19,6 +19,7 @@ _POLL_SECONDS = 0.05  # how often a silent stream looks at the clock and at the 
 _SETTLE_SECONDS = 2.0  # how long a killed command's stream, or an ended one's exit code, may take
 _QUIET_SECONDS = 0.1  # after the end: a stream that something left behind keeps open is closed when quiet this long
 _WORDS_KEPT = 8192
+_PIECE = 256 * 1024  # bytes
 _HEADER = struct.Struct(">BxxxL")  # stream, then bytes of payload: the engine's framing for an exec without a terminal
 
 
@@ -42,9 +43,10 @@ class Connection:
             return b""
 
     def send(self, data: bytes) -> None:
-        """Send all of the data; OSError when the other side does not take it."""
+        """Send all of the data; OSError when the other side takes none of it for 10 s."""
         self._raw.settimeout(10)
-        self._raw.sendall(data)
+        for at in range(0, len(data), _PIECE):  # the time counts for all that one call sends
+            self._raw.sendall(data[at : at + _PIECE])
 
     def receive(self, timeout: float) -> bytes | None:
         """Return what has come; None when nothing came in time; b"" when the stream has ended or broken."""

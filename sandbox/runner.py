@@ -16,6 +16,7 @@ from sandbox.engine import connect_engine
 from sandbox.exec_stream import Command, OpenExec
 from sandbox.file_names import HostNames
 from sandbox.file_transfer import LeftOut, Listing, choose, list_files, mirror
+from sandbox.files_in import Selection, put_files
 from sandbox.host_folder import HostFolder
 from sandbox.program import Job, NotStarted, not_run, prepare, run_program
 from sandbox.verdicts import Ended, ProducedFile, ProgramRun, Verdict
@@ -51,6 +52,7 @@ class Runner:
         self._known = Listing({})
         self._empty = False  # nothing of a program runs in the container
         self._prepared: OpenExec | None = None
+        self._added: list[Selection] = []
         self._stored: dict[str, int] = {}  # programs stored since the last listing, with their sizes in bytes
 
     def start(self) -> Counters:
@@ -63,6 +65,8 @@ class Runner:
             self._empty = True
             self.number += 1
             self._known = Listing({})
+            for selection in self._added:
+                self._stored.update(put_files(self._container, selection))
             if self._init_command:
                 self._run_init_command(self._container)
             counters = self._container.counters()
@@ -127,18 +131,31 @@ class Runner:
             raise ContainerLost("there is no container", "start again")
         return self._container, counters, lost
 
-    def use(self, work: Callable[[docker.APIClient, SandboxContainer], Result]) -> Result:
-        """Do something else with the container while no program runs; where that ends in ContainerLost, the container is removed."""
+    def use(self, work: Callable[[docker.APIClient, SandboxContainer], Result], *, leaves_nothing: bool = False) -> Result:
+        """Do something else with the container while no program runs; where that ends in ContainerLost, the container is removed.
+
+        `leaves_nothing` says that nothing of it runs on: the next program may be prepared for.
+        """
         with self._busy:
             container, _, _ = self._living()
+            empty = leaves_nothing and self._empty
             self._unprepare()
             if self._client is None:
                 raise ContainerLost("there is no container", "start again")
             try:
-                return work(self._client, container)
+                result = work(self._client, container)
             except ContainerLost:
                 self._drop()
                 raise
+            self._empty = empty
+            return result
+
+    def add(self, selection: Selection) -> None:
+        """Copy files in, and again into each container that takes this one's place; they do not count as files that programs made."""
+        with self._busy:
+            stored = self.use(lambda _, container: put_files(container, selection), leaves_nothing=True)
+            self._stored.update(stored)
+            self._added.append(selection)
 
     def set_limits(self, limits: Limits) -> None:
         """Run the next programs, and make the next container, under other limits."""

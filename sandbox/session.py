@@ -9,9 +9,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+import docker
+
 from sandbox.docker_executor import SandboxExecutor
-from sandbox.engine import connect_engine
+from sandbox.engine import FoundEngine, find_engine, other_places
 from sandbox.images import ensure_image
+from sandbox.start_checks import check_memory, engine_info, looked_after
 from utils.docker_utils import Limits
 from utils.errors import UsageError
 from utils.settings import Settings
@@ -23,19 +26,43 @@ async def open_sandbox(settings: Settings, notify: Callable[[str], None]) -> Asy
 
     `notify` is called from a thread while an image is pulled. Raises EngineError, and UsageError where the workspace cannot be written.
     """
-    engine = await asyncio.to_thread(connect_engine)
+    found = await asyncio.to_thread(find_engine)
+    engine = found.client
+    info = asyncio.ensure_future(asyncio.to_thread(engine_info, engine))  # it takes as long as the rest of what comes before the start
     try:
         await asyncio.to_thread(ensure_image, engine, settings.image, notify)
         folder = make_session_folder(settings.workspace)
         try:
-            limits = limits_of(settings)
-            async with SandboxExecutor(settings.image, work_dir=folder, limits=limits, client=engine, session=folder.name) as executor:
-                yield executor
+            async with make_executor(settings, engine, folder) as executor:
+                executor.concerns += [*other_engines(found), *filter(None, [check_memory(executor.limits, await info)])]
+                async with looked_after(executor, engine):
+                    yield executor
         finally:
             with suppress(OSError):
                 folder.rmdir()
     finally:
+        await asyncio.wait([info])
         engine.close()
+
+
+def make_executor(settings: Settings, engine: docker.APIClient, folder: Path) -> SandboxExecutor:
+    """Make, but do not start, the executor that the settings ask for; files arrive in the folder, whose name is the session's."""
+    return SandboxExecutor(
+        settings.image,
+        work_dir=folder,
+        limits=limits_of(settings),
+        client=engine,
+        session=folder.name,
+        strict=settings.strict,
+        certificates=settings.ca_bundle.read_bytes() if settings.ca_bundle else b"",
+        index_url=settings.index_url,
+    )
+
+
+def other_engines(found: FoundEngine) -> list[str]:
+    """Say that another engine than the current context's was taken, where that is so."""
+    others = other_places(found)
+    return [f"Using {found.place.name} ({found.place.address}); not taken: {'; '.join(others)}."] if others else []
 
 
 def limits_of(settings: Settings) -> Limits:

@@ -27,6 +27,7 @@ OWNERS = {
     "sqlite3": {"history"},
     "dotenv": {"utils/settings.py"},
     "markdown_it": {"utils/code_blocks.py"},
+    "pathspec": {"sandbox"},
     "openai": {"agents"},
     "anthropic": {"agents"},
     "ollama": {"agents"},

@@ -97,7 +97,8 @@ def family(number):
         return "yes"
     except OSError as error:
         return errno.errorcode[error.errno]
-print("io_uring", "yes" if libc.syscall(425, 1, ctypes.byref(ctypes.create_string_buffer(120))) >= 0 else errno.errorcode[ctypes.get_errno()])
+made = libc.syscall(425, 1, ctypes.byref(ctypes.create_string_buffer(120)))
+print("io_uring", "yes" if made >= 0 else errno.errorcode[ctypes.get_errno()])
 print("alg", family(38))
 print("vsock", family(40))
 """
@@ -126,7 +127,7 @@ def test_its_folders_have_a_size_and_a_count(strict: Runner) -> None:
     run = python(strict, "open('big', 'wb').write(bytes(300 * 2**20))")
     assert run.verdict is Verdict.FAILED
     assert "No space left" in run.output
-    run = python(strict, "import os\nos.remove('big')\nfor i in range(60_000): os.mknod(f'f{i}') if False else open(f'f{i}', 'w').close()")
+    run = python(strict, "import os\nos.remove('big')\nfor i in range(60_000): open(f'f{i}', 'w').close()")
     assert "No space left" in run.output
     python(strict, "import os\nfor name in os.listdir(): os.remove(name) if name.startswith('f') else None")
 
