@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import docker
@@ -48,7 +49,9 @@ kill -KILL -1 2>/dev/null
 mark=$1 limit=$2 runner=$3
 shift 3
 IFS= read -r PIP_INDEX_URL || exit 1
+IFS= read -r PIP_TRUSTED_HOST || exit 1
 if [ -n "$PIP_INDEX_URL" ]; then export PIP_INDEX_URL; else unset PIP_INDEX_URL; fi
+if [ -n "$PIP_TRUSTED_HOST" ]; then export PIP_TRUSTED_HOST; else unset PIP_TRUSTED_HOST; fi
 export PYTHONUSERBASE="$HOME/.local" PYTHONNOUSERSITE=1
 HOME=$(mktemp -d) && export HOME XDG_CONFIG_HOME="$HOME" && cd "$HOME" || exit 1
 found=
@@ -212,7 +215,7 @@ def _run_pip(
     outcome = container.run(
         Command(
             ["/bin/sh", "-c", _SCRIPT, "sh", mark, str(INSTALL_SECONDS), _RUNNER, *arguments],
-            stdin=f"{index_url}\n".encode(),
+            stdin=f"{index_url}\n{_trusted_host(index_url)}\n".encode(),
             seconds=INSTALL_SECONDS + 10,
             end_mark=f"end {mark}\n".encode(),
         ),
@@ -220,6 +223,11 @@ def _run_pip(
         lambda piece: on_text(hide_password(piece.decode("utf-8", "replace"), index_url)),
     )
     return outcome, _listed(outcome.words.decode("utf-8", "replace"), mark)
+
+
+def _trusted_host(url: str) -> str:
+    # pip leaves an index without TLS out unless it is told to trust the host; who has set such an address means it.
+    return urlsplit(url).netloc.rpartition("@")[2] if url.startswith("http:") else ""
 
 
 def _listed(words: str, mark: str) -> list[Package]:

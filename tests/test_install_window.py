@@ -1,0 +1,349 @@
+"""The install window on a real engine: what is installed in it, and who else gets through it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import docker
+import pytest
+from autogen_core import CancellationToken
+from autogen_core.code_executor import CodeBlock
+
+from sandbox.container import SandboxContainer
+from sandbox.docker_executor import SandboxExecutor
+from sandbox.exec_stream import Command
+from sandbox.install_window import (
+    Installation,
+    PipRequest,
+    attach_network,
+    detach_network,
+    hide_password,
+    install_packages,
+    names_present,
+    read_text,
+)
+from sandbox.verdicts import TRIED_NETWORK, ProgramRun, Verdict
+from tests.network import Listener, certificates, gateway, why_no_index
+from utils.docker_utils import CERTIFICATES, ContainerRequest, Limits, unique_name
+from utils.errors import ContainerLost, EngineError
+
+LIMITS = Limits(timeout=20, memory=1024**3, network="install")
+
+
+@pytest.fixture(scope="module")
+def container(engine: docker.APIClient, image: str) -> Iterator[SandboxContainer]:
+    container = SandboxContainer(engine, ContainerRequest(image, unique_name(), LIMITS, certificates=certificates()))
+    yield container
+    container.remove()
+
+
+@pytest.fixture
+def index() -> None:
+    if reason := why_no_index():
+        pytest.skip(reason)
+
+
+def sh(container: SandboxContainer, script: str) -> str:
+    return container.run(Command(["/bin/sh", "-c", script], seconds=20)).output.decode()
+
+
+def python(container: SandboxContainer, code: str) -> str:
+    return container.run(Command(["python3", "-c", code], seconds=20)).output.decode()
+
+
+def install(
+    engine: docker.APIClient, container: SandboxContainer, *requirements: str, network: str = "install", url: str = ""
+) -> Installation:
+    return install_packages(
+        engine,
+        container,
+        [PipRequest(requirements)],
+        network=network,
+        index_url=url,
+        stop=threading.Event(),
+        on_text=lambda text: None,
+    )
+
+
+def interfaces(container: SandboxContainer) -> list[str]:
+    return python(container, "import socket\nfor _, name in socket.if_nameindex(): print(name)").split()
+
+
+# --- the network comes and goes ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.engine
+def test_the_network_is_there_only_between_attaching_and_detaching(engine: docker.APIClient, container: SandboxContainer) -> None:
+    reach = f"import socket\nsocket.create_connection(('{gateway(engine)}', PORT), 2)"
+    with Listener() as listener:
+        code = reach.replace("PORT", str(listener.port))
+        assert "Network is unreachable" in sh(container, f'python3 -c "{code}" 2>&1')
+        assert (interfaces(container), listener.visits) == (["lo"], [])
+        attach_network(engine, container)
+        try:
+            python(container, code)
+            assert len(listener.visits) == 1  # the positive control: the listener can be reached
+        finally:
+            detach_network(engine, container)
+        assert "Network is unreachable" in sh(container, f'python3 -c "{code}" 2>&1')
+        assert (interfaces(container), len(listener.visits)) == (["lo"], 1)
+
+
+@pytest.mark.engine
+def test_names_fail_at_once_after_the_window(engine: docker.APIClient, container: SandboxContainer) -> None:
+    attach_network(engine, container)
+    detach_network(engine, container)
+    began = time.monotonic()
+    assert "name resolution" in sh(container, "python3 -c \"import socket; socket.getaddrinfo('pypi.org', 443)\" 2>&1")
+    assert time.monotonic() - began < 3  # on a network of its own, the engine's name server would stay and keep silent for 10 s
+
+
+@pytest.mark.engine
+def test_what_a_program_left_behind_does_not_live_to_see_the_network(engine: docker.APIClient, container: SandboxContainer) -> None:
+    knock = f"""
+import os, socket, time
+if os.fork() == 0:
+    os.setsid()
+    os.closerange(0, 3)
+    while True:
+        try:
+            socket.create_connection(('{gateway(engine)}', PORT), 0.2).close()
+        except OSError:
+            pass
+        time.sleep(0.01)
+"""
+    with Listener() as listener:
+        code = knock.replace("PORT", str(listener.port))
+        python(container, code)
+        assert install(engine, container, "./nothing-of-this-name").verdict is Verdict.FAILED
+        assert listener.visits == []
+        # The positive control: the same program, with the network attached and nothing killed before, does get through.
+        engine.connect_container_to_network(container.id, "bridge")
+        try:
+            python(container, code)
+            until = time.monotonic() + 5
+            while not listener.visits and time.monotonic() < until:
+                time.sleep(0.02)
+            assert listener.visits
+        finally:
+            detach_network(engine, container)
+
+
+_SEEN = "import os; os.close(os.open('/tmp/SEEN', os.O_CREAT))"
+_SITE = "d=$(python3 -m site --user-site); mkdir -p $d/pip"
+_PLANTS = {
+    "a start-up file of Python": f'{_SITE}; echo "{_SEEN}" >$d/usercustomize.py',
+    "a path file": f'{_SITE}; echo "{_SEEN}" >$d/x.pth',
+    "another pip": f'{_SITE}; echo "{_SEEN}" >$d/pip/__init__.py; echo "print(1)" >$d/pip/__main__.py',
+    "a module beside it": f'mkdir -p pip; echo "{_SEEN}" >pip/__init__.py; cp pip/__init__.py json.py; cp json.py pip/__main__.py',
+    "another Python": "mkdir -p ~/.local/bin; cd ~/.local/bin; printf '#!/bin/sh\\n: >/tmp/SEEN\\n' >python3; chmod +x python3;"
+    " cp python3 timeout; cp python3 mktemp",
+}
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("plant", _PLANTS.values(), ids=_PLANTS.keys())
+def test_nothing_that_a_program_planted_runs_in_the_window(engine: docker.APIClient, container: SandboxContainer, plant: str) -> None:
+    # What is planted is seen to work, where pip is started as a program would start it.
+    try:
+        sh(container, f"{plant}; rm -f /tmp/SEEN; python3 -m pip --version")
+        assert "SEEN" in sh(container, "ls /tmp")
+        sh(container, "rm -f /tmp/SEEN")
+        install(engine, container, "./nothing-of-this-name")
+        assert "SEEN" not in sh(container, "PATH=${PATH#*:}; ls /tmp")
+    finally:
+        sh(container, "PATH=${PATH#*:}; rm -rf /tmp/SEEN ~/.local /workspace/*")
+
+
+@pytest.mark.engine
+def test_settings_of_pip_that_a_program_planted_are_not_read(engine: docker.APIClient, container: SandboxContainer) -> None:
+    with Listener() as listener, Listener() as ours:
+        host = gateway(engine)
+        planted = f"[global]\\nindex-url = http://{host}:{listener.port}/simple\\ntrusted-host = {host}\\nretries = 0\\n"
+        try:
+            for place in ("~/.config/pip", "~/.pip"):
+                sh(container, f"mkdir -p {place}; printf '{planted}' >{place}/pip.conf")
+            install(engine, container, "six==0", url=f"http://{host}:{ours.port}/simple")
+            assert (listener.visits, bool(ours.visits)) == ([], True)
+            # The positive control: pip started as a program would start it does ask the planted index.
+            attach_network(engine, container)
+            sh(container, "python3 -m pip install six==0")
+            assert listener.visits
+        finally:
+            detach_network(engine, container)
+            sh(container, "rm -rf ~/.config ~/.pip")
+
+
+@pytest.mark.engine
+def test_the_index_is_told_to_pip_and_to_nothing_else(engine: docker.APIClient, container: SandboxContainer) -> None:
+    with Listener() as listener:
+        url = f"http://jo:s3cret-word@{gateway(engine)}:{listener.port}/simple"
+        done = install(engine, container, "six==0", url=url)
+        assert done.verdict is Verdict.FAILED
+        assert listener.visits
+        assert "s3cret-word" not in done.output
+        assert f"{listener.port}" in done.output
+        places = "/tmp /workspace /home/sandbox /etc"
+        left = f"cat /proc/*/environ 2>/dev/null; env; python3 -m pip config list; grep -rs s3cret-word {places}; true"
+        assert "s3cret-word" not in sh(container, left)
+    described = str(engine.inspect_container(container.id)) + str(
+        [engine.exec_inspect(each) for each in engine.inspect_container(container.id)["ExecIDs"] or []]
+    )
+    assert "s3cret-word" not in described
+
+
+def test_a_password_is_hidden_wherever_pip_prints_it() -> None:
+    url = "https://jo:s3cret@pypi.example/simple"
+    assert hide_password(f"Looking in {url} as s3cret", url) == "Looking in https://****@pypi.example/simple as ****"
+    assert hide_password("plain", "https://pypi.example/simple") == "plain"
+    assert hide_password("plain", "") == "plain"
+
+
+@pytest.mark.engine
+def test_a_container_that_keeps_a_network_is_not_used_again(engine: docker.APIClient, image: str) -> None:
+    container = SandboxContainer(engine, ContainerRequest(image, unique_name(), LIMITS))
+
+    class Keeps:
+        """An engine that says it has detached the network, and has not."""
+
+        def __getattr__(self, name: str) -> object:
+            return (lambda *_, **__: None) if name == "disconnect_container_from_network" else getattr(engine, name)
+
+    try:
+        with pytest.raises(ContainerLost, match="eth0 is still there"):
+            install(Keeps(), container, "./nothing-of-this-name")  # type: ignore[arg-type]
+    finally:
+        container.remove()
+
+
+# --- what pip does -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.engine
+def test_two_packages_are_installed_and_used_without_the_network(
+    engine: docker.APIClient, container: SandboxContainer, index: None
+) -> None:
+    done = install(engine, container, "six==1.16.0", "toolz")
+    assert done.verdict is Verdict.OK, done.output
+    assert {package.name for package in done.installed} == {"six", "toolz"}
+    assert interfaces(container) == ["lo"]
+    assert python(container, "import six, toolz; print(six.__version__, list(toolz.interleave([[1, 3], [2]])))") == "1.16.0 [1, 2, 3]\n"
+    again = install(engine, container, "six")
+    assert (again.verdict, again.installed) == (Verdict.OK, ())
+    newer = install(engine, container, "six==1.17.0")
+    assert [str(package) for package in newer.installed] == ["six 1.17.0"]
+    assert python(container, "import six; print(six.__version__)") == "1.17.0\n"
+
+
+@pytest.mark.engine
+def test_a_failed_installation_says_why(engine: docker.APIClient, container: SandboxContainer, index: None) -> None:
+    done = install(engine, container, "six==99")
+    assert (done.verdict, done.exit_code, done.installed) == (Verdict.FAILED, 1, ())
+    assert "No matching distribution found for six==99" in done.last_lines
+
+
+@pytest.mark.engine
+async def test_an_installation_can_be_stopped_and_leaves_no_network(engine: docker.APIClient, image: str, tmp_path: Path) -> None:
+    with Listener(silent=True) as listener:
+        url = f"http://{gateway(engine)}:{listener.port}/simple"
+        async with SandboxExecutor(image, work_dir=tmp_path, limits=LIMITS, index_url=url) as executor:
+            token = CancellationToken()
+            asyncio.get_running_loop().call_later(1.5, token.cancel)
+            began = time.monotonic()
+            done = await executor.install([PipRequest(("six",))], token)  # pip would wait for minutes
+            assert done.verdict is Verdict.CANCELLED
+            assert time.monotonic() - began < 6
+            assert (await run(executor, "import socket; print(socket.if_nameindex())")).output == "[(1, 'lo')]\n"
+
+
+@pytest.mark.engine
+def test_authorities_are_there_for_programs_which_cannot_change_them(engine: docker.APIClient, image: str) -> None:
+    pem = b"-----BEGIN CERTIFICATE-----\n"
+    container = SandboxContainer(engine, ContainerRequest(image, unique_name(), LIMITS, certificates=pem))
+    try:
+        assert sh(container, "cat $SSL_CERT_FILE $PIP_CERT $REQUESTS_CA_BUNDLE").encode() == pem * 3
+        assert "denied" in sh(container, f"(echo x >{CERTIFICATES}; mv {CERTIFICATES} /tmp/x) 2>&1")
+    finally:
+        container.remove()
+
+
+# --- files and modules of the program ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.engine
+def test_files_of_the_program_are_read_and_its_modules_known(container: SandboxContainer) -> None:
+    sh(container, "mkdir -p tools 'a dir'; printf 'six\\n' >r.txt; echo >helpers.py; ln -s /etc link; printf 'toolz' >'a dir/r.txt'")
+    try:
+        assert read_text(container, "r.txt") == "six\n"
+        assert read_text(container, "a dir/r.txt") == "toolz"
+        assert read_text(container, "missing.txt") is None
+        assert read_text(container, "tools") is None
+        assert names_present(container, ["tools", "helpers", "six"]) == {"tools", "helpers"}
+    finally:
+        sh(container, "rm -rf /workspace/*")
+
+
+# --- through the executor ------------------------------------------------------------------------------------------------------
+
+
+async def run(executor: SandboxExecutor, code: str) -> ProgramRun:
+    return await executor.run_block(CodeBlock(code=code, language="python"), CancellationToken())
+
+
+@pytest.mark.engine
+async def test_the_network_is_switched_for_a_session(engine: docker.APIClient, image: str, tmp_path: Path) -> None:
+    with Listener() as listener:
+        code = f"import socket\nsocket.create_connection(('{gateway(engine)}', {listener.port}), 2)"
+        async with SandboxExecutor(image, work_dir=tmp_path, limits=LIMITS) as executor:
+            tried = await run(executor, code)
+            assert (tried.verdict, TRIED_NETWORK in tried.notes, listener.visits) == (Verdict.FAILED, True, [])
+            assert TRIED_NETWORK not in (await run(executor, "print('Network is unreachable')\nraise OSError")).notes
+            await executor.set_network("on")
+            reached = await run(executor, code)
+            assert (reached.verdict, reached.notes, len(listener.visits)) == (Verdict.OK, (), 1)
+            await executor.restart()
+            assert (await run(executor, code)).verdict is Verdict.OK  # the next container has it, too
+            await executor.set_network("off")
+            assert (await run(executor, code)).verdict is Verdict.FAILED
+            assert len(listener.visits) == 2
+
+
+@pytest.mark.engine
+async def test_a_listener_of_the_programs_own_is_no_try_of_the_network(image: str, tmp_path: Path) -> None:
+    code = "import socket\ns = socket.create_server(('127.0.0.1', 0))\nsocket.create_connection(s.getsockname()).close()"
+    async with SandboxExecutor(image, work_dir=tmp_path, limits=LIMITS) as executor:
+        done = await run(executor, code)
+        assert (done.verdict, done.notes) == (Verdict.OK, ())
+
+
+@pytest.mark.engine
+async def test_without_an_engine_that_attaches_networks_nothing_is_installed(image: str, tmp_path: Path) -> None:
+    async with SandboxExecutor(image, work_dir=tmp_path, limits=LIMITS, strict=True) as executor:
+        with pytest.raises(EngineError):
+            await executor.install([PipRequest(("six",))], CancellationToken())
+
+
+@pytest.mark.engine
+async def test_a_picture_arrives_byte_for_byte(image: str, tmp_path: Path, index: None) -> None:
+    code = """
+import hashlib, matplotlib.pyplot as plt
+plt.plot([1, 2, 4])
+plt.savefig("plot.png")
+print(hashlib.sha256(open("plot.png", "rb").read()).hexdigest())
+"""
+    async with SandboxExecutor(image, work_dir=tmp_path, limits=LIMITS, certificates=certificates()) as executor:
+        done = await executor.install([PipRequest(("matplotlib",))], CancellationToken())
+        assert done.verdict is Verdict.OK, done.output
+        assert {"matplotlib", "numpy", "pillow"} <= {package.name for package in done.installed}
+        drawn = await run(executor, code)
+        assert drawn.verdict is Verdict.OK, drawn.output
+        files = await executor.collect_files()
+        picture = next(file for file in files if file.name == "plot.png")
+        data = picture.path.read_bytes()
+        assert data.startswith(b"\x89PNG")
+        assert hashlib.sha256(data).hexdigest() == drawn.output.strip()

@@ -1,0 +1,335 @@
+"""What is installed around a program: by its own lines, by a missing module, and only as the person allows."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from autogen_agentchat.base import Response
+from autogen_agentchat.messages import BaseAgentEvent, TextMessage
+from autogen_core import CancellationToken
+
+from agents.code_executor_agent import ProgramFinished, ProgramStarted, create_code_executor
+from agents.package_steps import MOST_REPAIRS, AskYes, InstallStarted, PackagesInstalled, QuestionAhead
+from sandbox.docker_executor import SandboxExecutor
+from sandbox.install_window import Installation, PipRequest
+from sandbox.packages import Package, name_of
+from sandbox.verdicts import ProgramRun, Verdict
+from tests.fakes import ListedRuns, program, ran
+from tests.network import certificates, why_no_index
+from utils.docker_utils import Limits
+from utils.errors import EngineError
+
+
+def missing(module: str) -> ProgramRun:
+    return ran(f"Traceback (most recent call last):\nModuleNotFoundError: No module named '{module}'\n", Verdict.FAILED, 1)
+
+
+class ListedInstalls(ListedRuns):
+    """A SandboxExecutor whose programs end as listed and whose installations succeed, or end as told; it needs no engine."""
+
+    def __init__(
+        self,
+        *runs: ProgramRun | Exception,
+        network: str = "install",
+        outcome: Installation | Exception | None = None,
+        texts: Mapping[str, str] | None = None,
+        own: Sequence[str] = (),
+    ) -> None:
+        super().__init__(*runs)
+        self.limits = Limits(network=network)
+        self.calls: list[list[str]] = []
+        self._outcome = outcome
+        self._texts = texts or {}
+        self._own = own
+
+    async def install(
+        self, requests: Sequence[PipRequest], cancellation_token: CancellationToken, on_output: Callable[[str], None] | None = None
+    ) -> Installation:
+        self.calls.append([str(request) for request in requests])
+        if isinstance(self._outcome, Exception):
+            raise self._outcome
+        names = [name_of(each) or each for request in requests for each in request.requirements]
+        return self._outcome or Installation(Verdict.OK, 0, tuple(Package(name, "1.0") for name in names), "fine\n", 0.5)
+
+    async def read_text(self, name: str) -> str | None:
+        return self._texts.get(name)
+
+    async def names_present(self, modules: Sequence[str]) -> set[str]:
+        return set(modules) & set(self._own)
+
+
+class Turn(NamedTuple):
+    """What the agent showed and said in a turn."""
+
+    events: list[BaseAgentEvent]
+    message: TextMessage
+
+    def of(self, kind: type[BaseAgentEvent]) -> list[BaseAgentEvent]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    @property
+    def refusals(self) -> list[str]:
+        return [refusal.what for event in self.events if isinstance(event, PackagesInstalled) for refusal in event.refused]
+
+
+class Asked:
+    """A person who gives the same answer to each question."""
+
+    def __init__(self, answer: bool) -> None:
+        self.questions: list[str] = []
+        self._answer = answer
+
+    async def __call__(self, question: str, token: CancellationToken) -> bool:
+        self.questions.append(question)
+        return self._answer
+
+
+async def turn(executor: SandboxExecutor, answer: str, ask: AskYes | None = None, any_package: bool = False) -> Turn:
+    agent = create_code_executor(executor, None, ask, any_package)
+    message = TextMessage(source="CodeGeneratorAgent", content=answer)
+    events: list[BaseAgentEvent] = []
+    async for item in agent.on_messages_stream([message], CancellationToken()):
+        if isinstance(item, BaseAgentEvent):
+            events.append(item)
+        elif isinstance(item, Response):
+            assert isinstance(item.chat_message, TextMessage)
+            return Turn(events, item.chat_message)
+    raise AssertionError("the agent said nothing")
+
+
+# --- lines that ask for packages -----------------------------------------------------------------------------------------------
+
+
+async def test_a_block_of_pip_lines_is_installed_before_the_program_runs() -> None:
+    executor = ListedInstalls(ran("done\n"))
+    seen = await turn(executor, program("pip install six\npip install -U toolz==1.0", "sh") + program("import six"))
+    assert executor.calls == [["pip install six", "pip install --upgrade toolz==1.0"]]
+    assert [block.code.strip() for block in executor.blocks] == ["import six"]
+    assert [type(event).__name__ for event in seen.events[:2]] == ["InstallStarted", "PackagesInstalled"]
+    assert "six 1.0, toolz 1.0" in seen.message.content
+    assert seen.message.metadata["verdict"] == "ok"
+
+
+async def test_only_the_pip_lines_of_a_mixed_block_get_the_network() -> None:
+    executor = ListedInstalls(ran("done\n"))
+    seen = await turn(executor, program("echo a\npip install six && curl http://example.org", "sh"))
+    assert executor.calls == [["pip install six"]]
+    assert [block.code for block in executor.blocks] == ["echo a\n: && curl http://example.org\n"]
+    started = seen.of(ProgramStarted)[0]
+    assert isinstance(started, ProgramStarted)
+    assert started.code == "echo a\npip install six && curl http://example.org\n"  # the person sees what the model wrote
+
+
+async def test_pip_lines_in_python_are_taken_out_and_lines_keep_their_numbers() -> None:
+    executor = ListedInstalls(ran("done\n"))
+    await turn(executor, program("!pip install six\nimport six"))
+    assert executor.calls == [["pip install six"]]
+    assert executor.blocks[0].code == "pass\nimport six\n"
+
+
+async def test_a_file_of_requirements_is_read_by_us_and_never_by_pip() -> None:
+    executor = ListedInstalls(texts={"r.txt": "six>=1.0\n# more\ntoolz\n", "bad.txt": "--index-url http://example.org\nsix\n"})
+    await turn(executor, program("pip install -r r.txt", "sh"))
+    assert executor.calls == [["pip install six>=1.0 toolz"]]
+    seen = await turn(executor, program("pip install -r bad.txt", "sh"))
+    assert (seen.refusals, len(executor.calls)) == (["-r bad.txt"], 1)
+    seen = await turn(executor, program("pip install -r none.txt", "sh"))
+    assert "there is no such file" in seen.message.content
+    assert len(executor.calls) == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "pip install --index-url http://example.org six",
+        "pip install $(curl http://example.org)",
+        "pip install git+https://example.org/six",
+        "pip install -e .",
+        "pip install ./six",
+        "pip install six.whl",
+        "pip install 'six; rm -rf /'",
+    ],
+)
+async def test_what_is_refused_is_not_installed_and_the_block_does_not_run(line: str) -> None:
+    executor = ListedInstalls()
+    seen = await turn(executor, program(f"pip install toolz\n{line}\necho here", "sh") + program("print(1)"), Asked(True))
+    assert (executor.calls, executor.blocks) == ([], [])
+    assert len(seen.refusals) == 1
+    assert seen.message.metadata["verdict"] == "failed"
+    assert "Not installed" in seen.message.content
+    assert "Block 2 of 2 was not run" in seen.message.content
+
+
+async def test_addresses_are_installed_where_the_person_allows_any_package_but_never_another_index() -> None:
+    executor = ListedInstalls()
+    await turn(executor, program("pip install git+https://example.org/six -e . acme-tools", "sh"), any_package=True)
+    assert executor.calls == [["pip install git+https://example.org/six -e /workspace/. acme-tools"]]
+    seen = await turn(executor, program("pip install -i http://example.org six", "sh"), any_package=True)
+    assert (len(seen.refusals), len(executor.calls)) == (1, 1)
+
+
+async def test_a_failed_installation_is_the_result_with_pips_last_words() -> None:
+    failed = Installation(Verdict.FAILED, 1, (), "\n".join(f"line {n}" for n in range(40)) + "\nERROR: no such version\n", 2.0)
+    executor = ListedInstalls(outcome=failed)
+    seen = await turn(executor, program("pip install six==99", "sh") + program("import six"))
+    assert executor.blocks == []
+    assert "ERROR: no such version" in seen.message.content
+    assert "line 0\n" not in seen.message.content
+    assert (seen.message.metadata["verdict"], seen.message.metadata["exit_code"]) == ("failed", "1")
+    event = seen.of(PackagesInstalled)[0]
+    assert isinstance(event, PackagesInstalled)
+    assert event.output.endswith("ERROR: no such version")
+
+
+async def test_a_network_that_cannot_be_had_is_told() -> None:
+    seen = await turn(ListedInstalls(outcome=EngineError("attaching the network failed: no")), program("pip install six", "sh"))
+    assert "attaching the network failed" in seen.message.content
+    assert seen.message.metadata["verdict"] == "failed"
+
+
+async def test_a_stopped_installation_is_cancelled() -> None:
+    seen = await turn(ListedInstalls(outcome=Installation(Verdict.CANCELLED, None, (), "", 1.0)), program("pip install six", "sh"))
+    assert seen.message.metadata["verdict"] == "cancelled"
+
+
+@pytest.mark.parametrize(("network", "strict"), [("off", False), ("install", True)])
+async def test_nothing_is_installed_where_there_is_no_network(network: str, strict: bool) -> None:
+    executor = ListedInstalls(missing("six"), network=network)
+    executor.strict = strict
+    seen = await turn(executor, program("pip install six", "sh"), Asked(True))
+    assert (executor.calls, len(seen.refusals)) == ([], 1)
+    await turn(executor, program("import six"), Asked(True))
+    assert executor.calls == []
+
+
+# --- names that are not well known -----------------------------------------------------------------------------------------------
+
+
+async def test_an_unknown_name_is_installed_only_after_the_persons_yes() -> None:
+    person = Asked(True)
+    executor = ListedInstalls()
+    agent = create_code_executor(executor, None, person)
+    for _ in range(2):
+        message = TextMessage(source="CodeGeneratorAgent", content=program("pip install six acme-tools", "sh"))
+        events = [item async for item in agent.on_messages_stream([message], CancellationToken())]
+    assert executor.calls == [["pip install six acme-tools"]] * 2
+    assert len(person.questions) == 1  # a yes counts for the session
+    assert "acme-tools" in person.questions[0]
+    assert "six" not in person.questions[0].replace("acme-tools", "")
+    assert not [event for event in events if isinstance(event, QuestionAhead)]
+
+
+async def test_without_the_yes_it_is_refused() -> None:
+    for ask in (Asked(False), None):
+        executor = ListedInstalls()
+        seen = await turn(executor, program("pip install six acme-tools", "sh"), ask)
+        assert (executor.calls, seen.refusals) == ([], ["acme-tools"])
+        assert "not on the list of well-known packages" in seen.message.content
+        assert bool(seen.of(QuestionAhead)) is (ask is not None)
+
+
+async def test_any_package_leaves_the_question_out() -> None:
+    executor = ListedInstalls()
+    await turn(executor, program("pip install acme-tools", "sh"), any_package=True)
+    assert executor.calls == [["pip install acme-tools"]]
+
+
+# --- a module that is missing ------------------------------------------------------------------------------------------------------
+
+
+async def test_a_missing_module_is_installed_and_the_program_run_again_without_the_model() -> None:
+    executor = ListedInstalls(missing("cv2"), ran("done\n"))
+    seen = await turn(executor, program("import cv2\nprint('done')"))
+    assert executor.calls == [["pip install opencv-python-headless"]]
+    assert len(executor.blocks) == 2
+    kinds = [type(event) for event in seen.events]
+    assert kinds.count(ProgramStarted) == kinds.count(ProgramFinished) == 2  # each run is shown
+    assert kinds.count(InstallStarted) == 1
+    assert seen.message.metadata["verdict"] == "ok"
+    assert "opencv-python-headless 1.0" in seen.message.content
+    assert "No module named" not in seen.message.content
+
+
+async def test_the_programs_other_well_known_imports_come_with_it() -> None:
+    executor = ListedInstalls(missing("pandas"), ran("done\n"), own=["schema"])
+    await turn(
+        executor, program("import os, pandas, yaml\nimport acme_tools\nimport schema\ntry:\n    import ujson\nexcept ImportError: pass")
+    )
+    assert executor.calls == [["pip install pandas pyyaml"]]
+
+
+async def test_an_unknown_module_is_only_ever_asked_about() -> None:
+    no, yes = Asked(False), Asked(True)
+    executor = ListedInstalls(missing("helpers"))
+    seen = await turn(executor, program("import helpers"), no)
+    assert (executor.calls, len(no.questions), seen.refusals) == ([], 1, ["helpers"])
+    assert seen.message.metadata["verdict"] == "failed"
+    assert "Not installed: helpers" in seen.message.content
+    executor = ListedInstalls(missing("helpers"), ran("done\n"))
+    await turn(executor, program("import helpers"), yes)
+    assert executor.calls == [["pip install helpers"]]
+
+
+@pytest.mark.parametrize("module", ["json", "tkinter", "helpers.tools", "imp"])
+async def test_modules_of_python_and_of_the_program_are_not_installed(module: str) -> None:
+    person = Asked(True)
+    executor = ListedInstalls(missing(module), own=["helpers"])
+    await turn(executor, program(f"import {module}"), person)
+    assert (executor.calls, person.questions, len(executor.blocks)) == ([], [], 1)
+
+
+async def test_the_same_module_is_installed_once_and_a_program_is_mended_a_few_times_at_most() -> None:
+    executor = ListedInstalls(missing("six"), missing("six"))
+    seen = await turn(executor, program("import six"))
+    assert (len(executor.calls), seen.message.metadata["verdict"]) == (1, "failed")
+    modules = ["six", "toolz", "numpy", "pandas", "requests", "attrs", "click"]
+    executor = ListedInstalls(*(missing(module) for module in modules))
+    await turn(executor, program("exec('import ...')"))
+    assert len(executor.calls) == MOST_REPAIRS
+
+
+async def test_an_installation_that_fails_leaves_the_programs_own_failure() -> None:
+    failed = Installation(Verdict.FAILED, 1, (), "ERROR: no network\n", 2.0)
+    executor = ListedInstalls(missing("six"), outcome=failed)
+    seen = await turn(executor, program("import six"))
+    assert len(executor.blocks) == 1
+    assert "No module named 'six'" in seen.message.content
+    assert "ERROR: no network" in seen.message.content
+
+
+async def test_a_program_that_only_prints_such_a_line_is_not_mended() -> None:
+    executor = ListedInstalls(ran("ModuleNotFoundError: No module named 'six'\n"))
+    await turn(executor, program("print('...')"))
+    assert executor.calls == []
+
+
+# --- for real --------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def real(image: str, tmp_path: Path) -> AsyncIterator[SandboxExecutor]:
+    limits = Limits(timeout=20, network="install")
+    async with SandboxExecutor(image, work_dir=tmp_path, limits=limits, certificates=certificates()) as executor:
+        yield executor
+
+
+@pytest.mark.engine
+async def test_for_real_a_missing_module_is_installed_and_the_program_run_again(real: SandboxExecutor) -> None:
+    if reason := why_no_index():
+        pytest.skip(reason)
+    seen = await turn(real, program("import dateutil.parser\nprint(dateutil.parser.parse('2 May 2024').date())"))
+    assert seen.message.metadata["verdict"] == "ok", seen.message.content
+    assert "2024-05-02" in seen.message.content
+    assert "python-dateutil" in seen.message.content
+
+
+@pytest.mark.engine
+async def test_for_real_the_rest_of_a_block_has_no_network(real: SandboxExecutor) -> None:
+    if reason := why_no_index():
+        pytest.skip(reason)
+    answer = program("pip install six; python3 -c 'import six, socket; print(six.__name__, socket.if_nameindex())'", "sh")
+    seen = await turn(real, answer)
+    assert "six [(1, 'lo')]" in seen.message.content, seen.message.content
