@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,10 @@ import pytest
 from cli.commands import COMMANDS, command_table, run_by_hand, run_command
 from cli.talk import RETRY
 from sandbox.verdicts import Verdict
-from tests.fakes import WaitForCancel, program, ran
+from tests.fakes import ListedRuns, WaitForCancel, program, ran
 from tests.talks import Rehearsal, produced, rehearsal
 from tests.views import HOSTILE, assert_plain
+from utils.docker_utils import Limits
 from utils.errors import EngineError
 from utils.words import APPROVE, STOP
 
@@ -189,3 +191,43 @@ async def test_a_run_by_hand_without_an_engine_is_told() -> None:
         assert session.talk.programs.newest is not None
         await run_by_hand(session.talk, session.talk.programs.newest)
         assert session.paper.getvalue()[began:].endswith("error: the engine is gone\n  → start it\n")
+
+
+class SwitchedNetwork(ListedRuns):
+    """A container whose network is switched, or cannot be."""
+
+    failure: Exception | None = None
+
+    async def set_network(self, network: str) -> None:
+        if self.failure is not None:
+            raise self.failure
+        self.limits = Limits(network=network)
+
+
+async def test_the_network_is_switched_with_a_warning_and_the_model_is_told() -> None:
+    async with rehearsal([]) as talks:
+        sandbox = SwitchedNetwork()
+        talks.talk.session = replace(talks.session, sandbox=sandbox)
+        for mode, seen, told in (
+            ("on", "local network", "may use"),
+            ("install", "only while", "pip install"),
+            ("off", "no network", "no network"),
+        ):
+            began = talks.paper.tell()
+            assert await run_command(talks.talk, f"/network {mode}") is None
+            assert seen in talks.paper.getvalue()[began:]
+            assert told in talks.talk.notes[-1]
+            assert (sandbox.limits.network, talks.talk.settings.network) == (mode, mode)
+            assert f"network {mode}" in talks.talk.contract()
+
+
+async def test_a_network_that_cannot_be_switched_stays_as_it_is() -> None:
+    async with rehearsal([]) as talks:
+        sandbox = SwitchedNetwork()
+        sandbox.failure = EngineError("attaching the network failed")
+        talks.talk.session = replace(talks.session, sandbox=sandbox)
+        for typed in ("/network on", "/network", "/network maybe"):
+            await run_command(talks.talk, typed)
+        assert "attaching the network failed" in talks.paper.getvalue()
+        assert talks.paper.getvalue().count("The network is install.") == 2
+        assert (talks.talk.settings.network, talks.talk.notes) == ("install", [])

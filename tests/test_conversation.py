@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
+from autogen_core import CancellationToken
 
 from cli.talk import RETRY
-from sandbox.verdicts import Verdict
+from sandbox.verdicts import TRIED_NETWORK, Verdict
 from tests.endpoint import QUOTA, Script, wrong_key
 from tests.fakes import WaitForCancel, program, ran
 from tests.talks import CTRL_C, rehearsal
@@ -265,3 +267,38 @@ async def test_a_notice_from_a_thread_reaches_the_screen() -> None:
         await asyncio.to_thread(session.conversation.notify, "trying again in 2 s")
         await asyncio.sleep(0.1)
         assert session.paper.getvalue() == "trying again in 2 s\n"
+
+
+@pytest.mark.parametrize(
+    ("typed", "means"), [("y", True), ("Yes ", True), ("", False), ("n", False), ("sure", False), ("APPROVE", False), ("/stop", False)]
+)
+async def test_only_yes_answers_a_question_that_asks_for_it(typed: str, means: bool) -> None:
+    async with rehearsal([], typed=[typed]) as talks:
+        talks.talk.transcript().caught_up.set()
+        assert await talks.conversation.ask_yes("Install acme-tools?", CancellationToken()) is means
+        assert "Install acme-tools?" in talks.paper.getvalue()
+        assert not talks.talk.transcript().caught_up.is_set()
+
+
+async def test_a_question_is_not_answered_by_an_interrupt_a_command_or_the_end_of_input() -> None:
+    async with rehearsal([], typed=[CTRL_C, "/cost", "y"]) as talks:
+        talks.talk.transcript().caught_up.set()
+        assert await talks.conversation.ask_yes("Install acme-tools?", CancellationToken()) is True
+    async with rehearsal([], typed=[]) as talks:
+        talks.talk.transcript().caught_up.set()
+        assert await talks.conversation.ask_yes("Install acme-tools?", CancellationToken()) is False
+
+
+async def test_a_pipe_is_not_asked() -> None:
+    async with rehearsal([], typed=["y"], is_terminal=False) as talks:
+        assert await talks.conversation.ask_yes("Install acme-tools?", CancellationToken()) is False
+        assert talks.paper.getvalue() == ""
+
+
+async def test_a_program_that_tried_the_network_is_told_of_once_with_the_way_to_open_it() -> None:
+    tried = replace(ran("no\n", Verdict.FAILED, 1), notes=(TRIED_NETWORK,))
+    async with rehearsal([program("one"), program("two")], tried, tried, typed=["again", "APPROVE"]) as talks:
+        seen = await talks.converse("do it")
+        assert seen.count("/network on") == 1
+        assert seen.count(TRIED_NETWORK) == 2
+        assert "pip install" in talks.asked[1][2]
