@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
+from pathlib import Path
 
 from rich.text import Text
 
+from cli.add_files import add_files
 from cli.arguments import VERSION
 from cli.conversation import Conversation
 from cli.demo_lines import DemoLines
@@ -24,7 +27,7 @@ _DEMO = "This is a demo: the model is scripted. The agents, the container and th
 _DEMO_OVER = "That was the demo. With a key in .env (see README.md), `python main.py` takes tasks of your own."
 
 
-async def chat(settings: Settings, program: Program, first_task: str | None) -> ExitStatus:
+async def chat(settings: Settings, program: Program, first_task: str | None, added: Sequence[Path] = ()) -> ExitStatus:
     """Run an interactive session and return its exit status; raises AppError where a part of it cannot be had."""
     model = program.check_model(settings)
     screen = open_screen(no_color=settings.no_color)
@@ -34,9 +37,9 @@ async def chat(settings: Settings, program: Program, first_task: str | None) -> 
     talk = Talk(settings, screen, prompt, confirms=settings.confirm, model=model)
     conversation = Conversation(settings, screen, prompt, talk)
     _greet(talk)
-    with prompt.signals():
+    with prompt.signals(), keyboard.hushed():
         async with AsyncExitStack() as stack:
-            opening = asyncio.ensure_future(_open(stack, program, talk, conversation))
+            opening = asyncio.ensure_future(_open(stack, program, talk, conversation, added))
             if first_task is not None:
                 prompt.shown.set()
             try:
@@ -48,10 +51,13 @@ async def chat(settings: Settings, program: Program, first_task: str | None) -> 
     return conversation.status()
 
 
-async def _open(stack: AsyncExitStack, program: Program, talk: Talk, conversation: Conversation) -> Session:
+async def _open(stack: AsyncExitStack, program: Program, talk: Talk, conversation: Conversation, added: Sequence[Path]) -> Session:
     # The prompt comes first: importing AutoGen and starting the container happen while the person reads and types.
     await talk.prompt.shown.wait()
-    talk.session = await stack.enter_async_context(program.open_session(talk.settings, conversation))
+    session = await stack.enter_async_context(program.open_session(talk.settings, conversation))
+    if added:
+        session.sandbox.concerns += await add_files(session, added, talk.notes)
+    talk.session = session
     talk.progress = ""
     return talk.session
 

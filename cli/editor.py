@@ -6,8 +6,10 @@ import asyncio
 import os
 import shlex
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,8 +35,9 @@ async def edit_program(program: CodeBlock, notice: Callable[[str], None]) -> str
         path = Path(folder) / f"program{_SUFFIXES.get(program.language, '.txt')}"
         path.write_text(program.code, encoding="utf-8", newline="\n")
         try:
-            process = await asyncio.create_subprocess_exec(*command, str(path))
-            status = await process.wait()
+            with _ordinary_terminal():
+                process = await asyncio.create_subprocess_exec(*command, str(path))
+                status = await process.wait()
         except OSError as error:
             notice(f"The editor {editor} cannot be run ({error.strerror}): set EDITOR.")
             return program.code
@@ -42,3 +45,12 @@ async def edit_program(program: CodeBlock, notice: Callable[[str], None]) -> str
             notice(f"The editor ended with status {status}; the program is unchanged.")
             return program.code
         return path.read_text(encoding="utf-8", errors="replace")
+
+
+def _ordinary_terminal() -> AbstractContextManager[None]:
+    """Let the terminal show what is typed for as long as the editor has it."""
+    if not sys.stdin.isatty():
+        return nullcontext()
+    from prompt_toolkit.input.vt100 import cooked_mode
+
+    return cooked_mode(sys.stdin.fileno())

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
+import select
 import shutil
 import sys
+import termios
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TextIO
 
@@ -15,8 +19,11 @@ from cli.screen import Screen
 
 if TYPE_CHECKING:
     from prompt_toolkit import PromptSession
+    from prompt_toolkit.input import Input
 
 PROMPT = "› "
+_END = "\x04"
+_KEYS = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|O.|.)?")  # keys that are no characters, and what a terminal answers by itself
 
 
 class InterruptedAtPrompt(Exception):
@@ -37,6 +44,9 @@ class Keyboard(Protocol):
 
     def interrupt(self) -> bool:
         """Let a question that waits end with InterruptedAtPrompt; False where none waits."""
+
+    def hushed(self) -> AbstractContextManager[None]:
+        """Keep what is typed between two questions out of the screen, and from answering the second: nobody has seen that yet."""
 
 
 class LineKeyboard:
@@ -60,6 +70,7 @@ class LineKeyboard:
         lines = self._started()
         shown.set()
         if self.is_terminal:
+            self._drop(lines)
             self._screen.raw(f"[{suggestion}] {PROMPT}" if suggestion else PROMPT)
         self._interrupted = False
         self._waiting = asyncio.ensure_future(lines.get())
@@ -83,6 +94,22 @@ class LineKeyboard:
         self._interrupted = True
         self._waiting.cancel()
         return True
+
+    @contextmanager
+    def hushed(self) -> Iterator[None]:
+        """Read from now on, so that what is typed before a question is known for it; the terminal itself shows it."""
+        if self.is_terminal:
+            self._started()
+        yield
+
+    def _drop(self, lines: asyncio.Queue[str | None]) -> None:
+        while not lines.empty():
+            line = lines.get_nowait()
+            if line is None:
+                lines.put_nowait(None)
+                return
+            if line.strip():
+                self._screen.print(f"(typed before the question, not used: {line.rstrip()})")
 
     def _started(self) -> asyncio.Queue[str | None]:
         if self._lines is None:
@@ -114,6 +141,7 @@ class TerminalKeyboard:
         self._history = history
         self._prompts: PromptSession[str] | None = None
         self._suggestion = ""
+        self._is_hushed = False
 
     async def read(self, status: Callable[[], str], suggestion: str, shown: asyncio.Event) -> str | None:
         """Return what is typed; Enter alone takes the suggestion."""
@@ -123,9 +151,13 @@ class TerminalKeyboard:
         from prompt_toolkit.formatted_text import FormattedText
 
         self._suggestion = suggestion
+        ahead = self._typed_ahead(self._prompts.app.input) if self._is_hushed else ""
+        if ahead == _END:
+            return None
         try:
             text = await self._prompts.prompt_async(
                 PROMPT,
+                default=ahead,
                 placeholder=lambda: FormattedText([("class:placeholder", _suggested(suggestion))]),
                 bottom_toolbar=lambda: status() or None,
                 refresh_interval=0.5,
@@ -143,6 +175,32 @@ class TerminalKeyboard:
             return False
         self._prompts.app.exit(exception=KeyboardInterrupt())
         return True
+
+    @contextmanager
+    def hushed(self) -> Iterator[None]:
+        """Let the terminal show nothing of what is typed between two questions; it stands in the next prompt, not yet sent."""
+        descriptor = sys.stdin.fileno()
+        before = termios.tcgetattr(descriptor)
+        quiet = termios.tcgetattr(descriptor)
+        quiet[3] &= ~(termios.ECHO | termios.ICANON)  # Ctrl-C stays a signal
+        termios.tcsetattr(descriptor, termios.TCSANOW, quiet)
+        self._is_hushed = True
+        try:
+            yield
+        finally:
+            self._is_hushed = False
+            termios.tcsetattr(descriptor, termios.TCSANOW, before)
+
+    def _typed_ahead(self, keys: Input) -> str:
+        """Return what was typed since the last question, without the keys that would send it; _END where it is Ctrl-D alone."""
+        from prompt_toolkit.input.typeahead import get_typeahead
+
+        data = "".join(key.data for key in get_typeahead(keys)).encode(errors="replace")
+        while select.select([keys.fileno()], [], [], 0)[0] and (more := os.read(keys.fileno(), 65536)):
+            data += more
+        text = _KEYS.sub("", data.decode(errors="ignore")).replace("\r", "\n")
+        typed = "".join(c for c in text if c.isprintable() or c == "\n").strip("\n")
+        return _END if _END in text and not typed else typed
 
     def _make_prompts(self) -> PromptSession[str]:
         from prompt_toolkit import PromptSession
@@ -213,6 +271,11 @@ class ScriptedKeyboard:
     def interrupt(self) -> bool:
         """Nothing ever waits here."""
         return False
+
+    @contextmanager
+    def hushed(self) -> Iterator[None]:
+        """Nobody types here."""
+        yield
 
 
 def open_keyboard(screen: Screen, history: Path, demo_lines: Sequence[str] | None) -> LineKeyboard | TerminalKeyboard | ScriptedKeyboard:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -53,6 +53,9 @@ class Typist:
 
     def interrupt(self) -> bool:
         return False
+
+    def hushed(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
 
 def opens(

@@ -6,7 +6,10 @@ import asyncio
 import io
 import os
 import pty
+import select
 import sys
+import termios
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -15,6 +18,7 @@ from typing import TextIO
 import pytest
 from prompt_toolkit.application import create_app_session
 from prompt_toolkit.input import PipeInput, create_pipe_input
+from prompt_toolkit.input.vt100 import Vt100Input
 from prompt_toolkit.output import DummyOutput
 
 from cli.keyboard import InterruptedAtPrompt, Keyboard, LineKeyboard, ScriptedKeyboard, TerminalKeyboard, open_keyboard
@@ -96,18 +100,40 @@ async def test_a_stream_that_is_closed_is_the_end_of_input() -> None:
 # A terminal without control codes
 
 
-async def test_a_plain_terminal_gets_a_plain_prompt_and_takes_the_suggestion() -> None:
+@contextmanager
+def plain_terminal() -> Iterator[tuple[LineKeyboard, int, io.StringIO]]:
     master, slave = pty.openpty()
     screen, paper = pipe()
     with os.fdopen(slave, encoding="utf-8") as stream:
-        keyboard = LineKeyboard(stream, screen)
-        assert keyboard.is_terminal
-        os.write(master, b"\nother\n")
-        assert [await read(keyboard, "APPROVE"), await read(keyboard, "APPROVE")] == ["APPROVE", "other"]
-        assert paper.getvalue() == "[APPROVE] › " * 2
-        os.write(master, b"\x04")
-        assert await read(keyboard) is None
+        yield LineKeyboard(stream, screen), master, paper
+        os.write(master, CTRL_D.encode())  # so that nobody reads any more when the stream is closed
+        time.sleep(0.05)
     os.close(master)
+
+
+async def answer(keyboard: LineKeyboard, master: int, typed: str, suggestion: str = "") -> str | None:
+    """Ask, and type once the question stands there."""
+    question = asyncio.ensure_future(read(keyboard, suggestion))
+    await asyncio.sleep(0.02)
+    os.write(master, typed.encode())
+    return await question
+
+
+async def test_a_plain_terminal_gets_a_plain_prompt_and_takes_the_suggestion() -> None:
+    with plain_terminal() as (keyboard, master, paper):
+        assert keyboard.is_terminal
+        assert await answer(keyboard, master, "\n", "APPROVE") == "APPROVE"
+        assert await answer(keyboard, master, "other\n", "APPROVE") == "other"
+        assert paper.getvalue() == "[APPROVE] › " * 2
+        assert await answer(keyboard, master, CTRL_D) is None
+
+
+async def test_in_a_plain_terminal_what_was_typed_before_a_question_does_not_answer_it() -> None:
+    with plain_terminal() as (keyboard, master, paper), keyboard.hushed():
+        os.write(master, b"APPROVE\n\n\n")
+        await asyncio.sleep(0.1)
+        assert await answer(keyboard, master, "no\n") == "no"
+        assert paper.getvalue() == "(typed before the question, not used: APPROVE)\n› "
 
 
 # The prompt
@@ -205,6 +231,51 @@ async def test_a_history_that_cannot_be_written_ends_nothing(tmp_path: Path) -> 
     async with prompt(tmp_path / "file" / "history") as (keyboard, pressed):
         pressed.send_text("one\r")
         assert await read(keyboard) == "one"
+
+
+@asynccontextmanager
+async def prompt_on_terminal(history: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[TerminalKeyboard, int]]:
+    master, slave = pty.openpty()
+    with os.fdopen(slave, encoding="utf-8") as stream, create_app_session(input=Vt100Input(stream), output=DummyOutput()):
+        monkeypatch.setattr(sys, "stdin", stream)
+        yield TerminalKeyboard(history), master
+    os.close(master)
+
+
+async def test_what_is_typed_before_a_question_stands_in_the_prompt_and_is_not_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with prompt_on_terminal(tmp_path / "history", monkeypatch) as (keyboard, master):
+        with keyboard.hushed():
+            os.write(master, f"\r\rAPPROVE{UP}\x1b[12;1R\r".encode())
+            question = asyncio.ensure_future(read(keyboard))
+            await asyncio.sleep(0.2)
+            assert not question.done()
+            os.write(master, b" not\r\r\rahead")
+            assert await question == "APPROVE not"
+            # The keys behind the one that sent the line were read with it; they are no answer either.
+            question = asyncio.ensure_future(read(keyboard, "APPROVE"))
+            await asyncio.sleep(0.2)
+            assert not question.done()
+            os.write(master, b" of it\r")
+            assert await question == "ahead of it"
+
+
+async def test_the_end_of_input_before_a_question_is_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with prompt_on_terminal(tmp_path / "history", monkeypatch) as (keyboard, master):
+        with keyboard.hushed():
+            os.write(master, CTRL_D.encode())
+            assert await read(keyboard) is None
+
+
+async def test_between_two_questions_the_terminal_shows_nothing_of_what_is_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with prompt_on_terminal(tmp_path / "history", monkeypatch) as (keyboard, master):
+        before = termios.tcgetattr(sys.stdin.fileno())
+        with keyboard.hushed():
+            os.write(master, b"typed")
+            assert select.select([master], [], [], 0.1)[0] == []
+            assert termios.tcgetattr(sys.stdin.fileno())[3] & termios.ISIG
+        assert termios.tcgetattr(sys.stdin.fileno()) == before
 
 
 # The demo's script
