@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import sys
+import gc
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from cli.entry import run_program
+from cli.entry import leave, run_program
 from cli.session import Interaction, Program, Session, explain_failure
 from utils.settings import Settings
 
@@ -25,6 +25,8 @@ async def open_session(settings: Settings, interaction: Interaction) -> AsyncIte
     importing = asyncio.ensure_future(asyncio.to_thread(_import_parts, settings.demo))
     async with sandbox.open_sandbox(settings, interaction.notify) as executor:
         await importing  # went on while the engine started the container
+        gc.freeze()
+        gc.enable()
         async with _open_team(settings, interaction, executor) as session:
             yield session
 
@@ -76,6 +78,20 @@ def check_model(settings: Settings) -> str:
     return describe_model(settings)[1]
 
 
+async def ask_model(settings: Settings) -> str:
+    """Ask the model for one word and return what it says; raises AppError."""
+    from autogen_core.models import UserMessage
+
+    from agents.model_client import open_model
+
+    async with open_model(settings) as model:
+        try:
+            answer = await model.create([UserMessage(content="Reply with the word OK and nothing else.", source="user")])
+        except Exception as error:  # the client leaves the reason behind, as for a session
+            raise explain_failure(error, model.last_error) from error
+    return str(answer.content)
+
+
 def demo_scenes() -> Sequence[Sequence[str]]:
     """Return what a person types in the demo, scene by scene."""
     from agents.demo_scenes import SCENES
@@ -85,8 +101,9 @@ def demo_scenes() -> Sequence[Sequence[str]]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program and return its exit status."""
-    return run_program(Program(open_session, check_model, demo_scenes), argv)
+    gc.disable()  # until all is imported: the collector would go through thousands of new classes again and again, and find nothing
+    return run_program(Program(open_session, check_model, demo_scenes, ask_model), argv)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -10,13 +10,19 @@ from utils.errors import UsageError
 from utils.settings import SETTINGS
 
 VERSION = "0.1.0"
-COMMANDS = {"chat": "interactive session, starting with TASK if one is given"}
+COMMANDS = {
+    "chat": "interactive session, starting with TASK if one is given",
+    "doctor": "look at settings, key, model, engine, image, limits and workspace, and say what to do where something is wrong",
+}
 SWITCHES = {
     "--demo": "play with a scripted model: no key needed; real agents, real container",
     "--quiet": "leave out progress and notices",
     "--no-color": "no colours and no control codes (also: NO_COLOR, TERM=dumb, no terminal)",
     "--traceback": "show the traceback of an error",
 }
+
+
+ADD = "copy a file or folder of yours to the programs first (repeatable); keys, .git and what .sandboxignore lists stay out"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -38,6 +44,9 @@ def build_parser() -> argparse.ArgumentParser:
     chat = commands.add_parser("chat", help=COMMANDS["chat"], description=COMMANDS["chat"], allow_abbrev=False)
     chat.add_argument("task", nargs="?", metavar="TASK", help="the first task")
     _add_flags(chat, default=argparse.SUPPRESS)
+    doctor = commands.add_parser("doctor", help=COMMANDS["doctor"], description=COMMANDS["doctor"], allow_abbrev=False)
+    doctor.add_argument("--ask", action="store_true", help="ask the model for one word, to test the key")
+    _add_flags(doctor, default=argparse.SUPPRESS)
     return parser
 
 
@@ -51,6 +60,9 @@ def _add_flags(parser: argparse.ArgumentParser, default: str | None) -> None:
             parser.add_argument(setting.flag, dest=setting.field, action="store_const", const="true", default=default, help=text)
         else:
             parser.add_argument(setting.flag, dest=setting.field, default=default, metavar=setting.field.upper(), help=text)
+    # A place of its own for each position: a list that a subcommand begins would take the place of the first.
+    place = "add" if default is None else "add_after"
+    parser.add_argument("--add", dest=place, action="append", default=[], metavar="PATH", help=ADD)
     for switch, meaning in SWITCHES.items():
         name = switch.removeprefix("--").replace("-", "_")
         initial = False if default is None else default
@@ -62,4 +74,5 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     arguments = build_parser().parse_args(argv)
     arguments.command = arguments.command or "chat"
     arguments.task = getattr(arguments, "task", None)
+    arguments.add = [*arguments.add, *getattr(arguments, "add_after", [])]
     return arguments

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from cli.add_files import add_files
 from cli.answer_view import highlight_program
 from cli.editor import edit_program
 from cli.files_view import file_lines, open_file
@@ -135,6 +136,20 @@ async def _open(talk: Talk, argument: str) -> str | None:
     return None
 
 
+async def _add(talk: Talk, argument: str) -> str | None:
+    """PATH: copy a file or folder of yours to the programs, without keys, .git and what .sandboxignore lists"""
+    if not argument or talk.session is None:
+        talk.notice("What? /add PATH" if not argument else "The container is still starting. Try again in a moment.")
+        return None
+    try:
+        told = await add_files(talk.session, [Path(argument)], talk.notes)
+    except AppError as error:
+        told = [f"error: {error.message}", f"  → {error.hint}"]
+    for line in told:
+        talk.notice(line)
+    return None
+
+
 async def _diff(talk: Talk, argument: str) -> str | None:
     """show what changed from the program before to the newest"""
     talk.screen.print(*talk.programs.diff() or [Text("There is no change to show.", style=QUIET_STYLE)])
@@ -224,6 +239,7 @@ COMMANDS: dict[str, Command] = {
     "edit": _edit,
     "diff": _diff,
     "save": _save,
+    "add": _add,
     "files": _files,
     "open": _open,
     "model": _model,

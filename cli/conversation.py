@@ -88,6 +88,7 @@ class Conversation:
         if task == RETRY and not session.team.messages():
             self._talk.notice("There is nothing to retry yet. Type a task.")
             return
+        self._tell_concerns(session)
         transcript = self._talk.transcript()
         token = session.new_token()
         self._unfinished = True
@@ -106,6 +107,12 @@ class Conversation:
             self._after_stop()
         except Exception as error:
             self._tell(session.explain(error))
+
+    def _tell_concerns(self, session: Session) -> None:
+        # Not as they come up: that is in the background, while the person types.
+        concerns, session.sandbox.concerns = session.sandbox.concerns, []
+        for concern in concerns:
+            self._talk.notice(concern)
 
     def _after_stop(self) -> None:
         self._talk.notice("Stopped. What was said is kept: say what to do instead, or /retry.")

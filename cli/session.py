@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from utils.errors import AppError
+from utils.errors import AppError, ModelError
 from utils.settings import Settings
 
 if TYPE_CHECKING:  # AutoGen takes most of a second to import, and the prompt does not wait for it
@@ -96,6 +96,10 @@ class OpenSession(Protocol):
         """Return the session's context manager; entering it raises AppError where a part cannot be had."""
 
 
+async def _nobody(settings: Settings) -> str:
+    raise ModelError("there is no model to ask", "wire one in main.py")
+
+
 @dataclass(frozen=True)
 class Program:
     """The parts of the program that main.py hands to the commands."""
@@ -105,3 +109,5 @@ class Program:
     """Return the model's name as shown to the person, or raise AppError where it cannot be asked; quick, and without the network."""
     demo_scenes: Callable[[], Sequence[Sequence[str]]]
     """Return what a person types in the demo, scene by scene, line by line."""
+    ask_model: Callable[[Settings], Awaitable[str]] = _nobody
+    """Ask the model for one word and return what it says, or raise AppError."""

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import docker
 
-from sandbox.docker_executor import SandboxExecutor
 from sandbox.leftovers import remove_leftovers
 from sandbox.limit_check import not_in_force
 from sandbox.verdicts import size
 from utils.docker_utils import ENGINE_FAILURES, Limits
 from utils.errors import ContainerLost, EngineError, UsageError
+
+if TYPE_CHECKING:
+    from sandbox.docker_executor import SandboxExecutor
 
 _REMEDY = "leave out --strict, or use an engine that keeps them (rootless engines need cgroup v2 with delegation)"
 

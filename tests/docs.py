@@ -9,7 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from agents.model_providers import PROVIDERS
-from cli.arguments import COMMANDS, SWITCHES
+from cli.arguments import ADD, COMMANDS, SWITCHES
 from cli.commands import command_table
 from sandbox.languages import LANGUAGES
 from sandbox.verdicts import size
@@ -40,7 +40,7 @@ def _code(text: str | None) -> str:
 
 def _commands() -> str:
     rows = [("", "the same as `chat`"), *COMMANDS.items()]
-    switches = [(_code(name), meaning) for name, meaning in SWITCHES.items()]
+    switches = [(_code("--add PATH"), ADD), *((_code(name), meaning) for name, meaning in SWITCHES.items())]
     typed = [(_code(f"python main.py {name}".strip()), meaning) for name, meaning in rows]
     return _table(["command or switch", "meaning"], [*typed, *switches])
 

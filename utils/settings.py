@@ -291,6 +291,14 @@ def load_settings(
     return Settings(**values, environment=merged)
 
 
+def setting_sources(flags: Mapping[str, str | None], environment: Mapping[str, str], dotenv: Path | None = None) -> dict[str, str]:
+    """Say for each variable that is set where its value comes from: a flag, the environment, or the .env file."""
+    sources = dict.fromkeys(_read_dotenv(dotenv), str(dotenv))
+    sources.update((name, "environment") for name, value in environment.items() if value.strip())
+    sources.update((each.variable, each.flag) for each in SETTINGS if each.flag and flags.get(each.field) is not None)
+    return sources
+
+
 def _check_index(url: str, credentials: bool) -> None:
     # The value itself is never told: it may hold a password.
     try:

@@ -1,0 +1,111 @@
+"""The doctor: one line for each part, the remedy where one fails, the first failure's exit status, and no secret."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from cli.doctor import doctor
+from cli.session import Program
+from tests.engine_proxy import EngineProxy, without
+from utils.errors import ExitStatus, ModelError
+from utils.settings import load_settings, setting_sources
+
+PARTS = ["settings", "key", "model", "engine", "machine", "image", "limits", "workspace"]
+
+
+async def answer(settings: object) -> str:
+    return "OK\n"
+
+
+def program(model: str | ModelError = "test-model") -> Program:
+    def check(settings: object) -> str:
+        if isinstance(model, ModelError):
+            raise model
+        return model
+
+    return Program(never, check, lambda: [], answer)  # type: ignore[arg-type]
+
+
+def never(settings: object, interaction: object) -> None:
+    raise AssertionError("the doctor opens no session")
+
+
+async def run(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    flags: dict[str, str | None],
+    *,
+    model: str | ModelError = "test-model",
+    ask: bool = False,
+) -> tuple[ExitStatus, dict[str, str]]:
+    environment = {
+        "OPENAI_API_KEY": "sk-canary",
+        "PIP_INDEX_URL": "https://jo:canary@index.example/simple",
+        "SANDBOX_INDEX_CREDENTIALS": "yes",
+    }
+    flags = {"workspace": str(tmp_path / "workspace"), **flags}
+    settings = load_settings(flags, environment)
+    status = await doctor(settings, program(model), setting_sources(flags, environment), ask=ask)
+    out = capsys.readouterr().out
+    assert "canary" not in out
+    assert "\x1b" not in out
+    lines = out.splitlines()
+    assert all(line[:2] in ("✔ ", "✘ ") for line in lines)
+    return status, {line.split()[1]: line for line in lines}
+
+
+@pytest.mark.engine
+async def test_all_is_well(capsys: pytest.CaptureFixture[str], tmp_path: Path, image: str) -> None:
+    status, lines = await run(capsys, tmp_path, {"image": image}, ask=True)
+    assert status is ExitStatus.DONE
+    assert list(lines) == PARTS
+    assert all(line.startswith("✔") for line in lines.values())
+    assert f"SANDBOX_IMAGE={image} (--image)" in lines["settings"]
+    assert "PIP_INDEX_URL=set (environment)" in lines["settings"]
+    assert "OPENAI_API_KEY is set (environment)" in lines["key"]
+    assert "it answers: 'OK'" in lines["model"]
+    assert "unix://" in lines["engine"]
+    assert "processes" in lines["limits"]
+    assert not list((tmp_path / "workspace").iterdir())
+
+
+@pytest.mark.engine
+async def test_what_fails_has_its_remedy_and_the_first_decides_the_status(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "workspace").write_text("a file")
+    flags: dict[str, str | None] = {"image": "no/such:1", "memory": "100000g"}
+    status, lines = await run(capsys, tmp_path, flags, model=ModelError("There is no key.", "Set one."))
+    assert status is ExitStatus.MODEL
+    for part, remedy in (("model", "Set one."), ("machine", "--memory"), ("image", "docker pull no/such:1"), ("workspace", "--workspace")):
+        assert lines[part].startswith("✘")
+        assert remedy in lines[part].partition(" → ")[2]
+    assert "limits" not in lines, "there is no container to look at"
+    status, lines = await run(capsys, tmp_path, {"image": "no/such:1"})
+    assert status is ExitStatus.ENGINE
+
+
+@pytest.mark.engine
+async def test_a_limit_that_is_not_in_force_is_told(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, image: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with EngineProxy() as proxy:
+        monkeypatch.setenv("DOCKER_HOST", proxy.url)
+        proxy.fail("POST .*/containers/create", "rewrite", rewrite=without("PidsLimit"))
+        status, lines = await run(capsys, tmp_path, {"image": image})
+    assert status is ExitStatus.ENGINE
+    assert "processes ignored" in lines["limits"]
+    assert proxy.url in lines["engine"]
+
+
+async def test_without_an_engine_the_rest_is_looked_at(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))  # nobody listens
+        monkeypatch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{free.getsockname()[1]}")
+        status, lines = await run(capsys, tmp_path, {})
+    assert status is ExitStatus.ENGINE
+    assert list(lines) == ["settings", "key", "model", "engine", "workspace"]
+    assert "DOCKER_HOST" in lines["engine"].partition(" → ")[2]

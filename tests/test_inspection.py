@@ -1,0 +1,55 @@
+"""What the doctor finds out about images and folders; the rest is in tests/test_doctor.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+
+from sandbox.inspection import Finding, inspect_folder, inspect_sandbox
+from tests.images import image_of
+from utils.docker_utils import LABEL, Limits, owner
+
+LIMITS = Limits(memory=256 * 1024**2, pids=50)
+
+
+def test_a_folder_is_made_and_nothing_is_left_in_it(tmp_path: Path) -> None:
+    assert inspect_folder(tmp_path / "a" / "b") > 0
+    assert list((tmp_path / "a" / "b").iterdir()) == []
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(OSError, match="file"):
+        inspect_folder(tmp_path / "file")
+
+
+@pytest.fixture
+def nothing_left(engine: docker.APIClient) -> Iterator[None]:
+    ours: dict[str, Any] = {"label": f"{LABEL}.owner={owner()}"}
+    before = {each["Id"] for each in engine.containers(all=True, filters=ours)}
+    yield
+    assert {each["Id"] for each in engine.containers(all=True, filters=ours)} <= before
+
+
+def finding_of(findings: Iterator[Finding], subject: str) -> Finding:
+    return next(finding for finding in list(findings) if finding.subject == subject)
+
+
+@pytest.mark.engine
+@pytest.mark.usefixtures("nothing_left")
+@pytest.mark.parametrize(("gone", "told"), [("python", "no python"), ("timeout", "timeout"), ("sh", "sh and timeout")])
+def test_an_image_without_a_tool_is_told_with_the_remedy(engine: docker.APIClient, image: str, gone: str, told: str) -> None:
+    with image_of(engine, image, without=gone) as broken:
+        finding = finding_of(inspect_sandbox(broken, LIMITS, strict=False), "image")
+    assert finding.error is not None
+    assert told in finding.text
+    assert "SANDBOX_IMAGE" in finding.error.hint
+
+
+@pytest.mark.engine
+@pytest.mark.usefixtures("nothing_left")
+def test_an_image_with_its_own_ideas_is_fine(engine: docker.APIClient, image: str) -> None:
+    with image_of(engine, image, Entrypoint=["false"], User="0:0", Volumes={"/data": {}}, WorkingDir="/nowhere", Cmd=["false"]) as odd:
+        findings = list(inspect_sandbox(odd, LIMITS, strict=False))
+    assert [finding.subject for finding in findings if finding.error] == []
