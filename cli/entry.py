@@ -7,12 +7,14 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import NoReturn
 
 from cli.arguments import SWITCHES, parse_arguments
 from cli.session import Program
 from utils.errors import AppError, ExitStatus
-from utils.settings import SETTINGS, load_settings
+from utils.settings import SETTINGS, load_settings, setting_sources
 from utils.text import sanitize
 
 
@@ -39,14 +41,32 @@ def run_program(program: Program, argv: Sequence[str] | None = None) -> int:
         return int(ExitStatus.NOT_DONE)
 
 
+def leave(status: int) -> NoReturn:
+    """End the process with the status at once.
+
+    Whatever the program held is closed by now; taking the interpreter down with AutoGen and a model's SDK in it lasts a quarter of a
+    second more, in which the person waits for their shell.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(status)
+
+
 def _run_command(program: Program, argv: Sequence[str] | None) -> ExitStatus:
     arguments = parse_arguments(argv)
     flags = {setting.field: getattr(arguments, setting.field, None) for setting in SETTINGS}
     switches = {name: getattr(arguments, name) for name in (s.removeprefix("--").replace("-", "_") for s in SWITCHES)}
     settings = load_settings(flags, os.environ, Path(".env"), **switches)
-    from cli.chat import chat  # imported here, so that --help and --version are quick
+    # Commands are imported here, so that --help and --version are quick.
+    if arguments.command == "doctor":
+        from cli.doctor import doctor
 
-    return asyncio.run(chat(settings, program, arguments.task))
+        sources = setting_sources(flags, os.environ, Path(".env"))
+        return asyncio.run(doctor(settings, program, sources, ask=arguments.ask))
+    from cli.chat import chat
+
+    return asyncio.run(chat(settings, program, arguments.task, [Path(path) for path in arguments.add]))
 
 
 def print_error(error: AppError) -> None:
