@@ -277,7 +277,7 @@ def _question(names: Sequence[str], why: str) -> str:
 def _prepared(block: CodeBlock, lines: PipLines, done: PackagesInstalled | None) -> Prepared:
     if done is None or done.verdict is not Verdict.OK:
         verdict = done.verdict if done else Verdict.FAILED
-        output = "\n".join(part for part in (done.output, done.to_text()) if part) if done else ""
+        output = "\n".join(part for part in (done.to_text(), done.output) if part) if done else ""
         return Prepared(lines.rest, _stand_in(block, verdict, 1 if verdict is Verdict.FAILED else None, output, done, (_NO_PROGRAM,)))
     if not lines.anything_left:
         return Prepared(lines.rest, _stand_in(block, Verdict.OK, 0, done.to_text(), done, ()))

@@ -179,6 +179,7 @@ async def test_a_failed_installation_is_the_result_with_pips_last_words() -> Non
     assert "ERROR: no such version" in seen.message.content
     assert "line 0\n" not in seen.message.content
     assert (seen.message.metadata["verdict"], seen.message.metadata["exit_code"]) == ("failed", "1")
+    assert seen.message.metadata["error"] == "ERROR: no such version"
     event = seen.of(PackagesInstalled)[0]
     assert isinstance(event, PackagesInstalled)
     assert event.output.endswith("ERROR: no such version")

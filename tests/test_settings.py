@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from utils.errors import ExitStatus, UsageError
-from utils.settings import NETWORKS, PROVIDERS, SETTINGS, Settings, load_settings, read_size
+from utils.settings import NETWORKS, PROVIDERS, SETTINGS, Settings, load_settings
 
 MIB = 1024**2
 
@@ -149,31 +149,6 @@ def test_networks(value: str) -> None:
 def test_yes_and_no(text: str, value: bool) -> None:
     assert load({"CONFIRM_RUN": text, "OPENAI_STORE": text}).confirm is value
     assert load({"OPENAI_STORE": text}).store is value
-
-
-@pytest.mark.parametrize(
-    ("text", "size"),
-    [
-        ("16m", 16 * MIB),
-        ("2g", 2048 * MIB),
-        ("2G", 2048 * MIB),
-        ("2GB", 2048 * MIB),
-        ("2GiB", 2048 * MIB),
-        ("0.5g", 512 * MIB),
-        ("512 m", 512 * MIB),
-        ("65536k", 64 * MIB),
-        ("16777216", 16 * MIB),
-        ("16777216b", 16 * MIB),
-    ],
-)
-def test_sizes(text: str, size: int) -> None:
-    assert read_size(text) == size
-
-
-@pytest.mark.parametrize("text", ["", "m", "1", "15.9m", "2t", "1e9", "-2g", "2g2", "9999999g", "2 g b"])
-def test_no_sizes(text: str) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011  # the message is load_settings' affair
-        read_size(text)
 
 
 def test_certificates_are_looked_at_before_the_session_begins(tmp_path: Path) -> None:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from utils.errors import UsageError
+from utils.setting_values import certificates_file, check_index, image_name, one_of, price, processors, read_size, whole_number, yes_or_no
 
 PROVIDERS = ("openai", "azure", "anthropic", "ollama", "openai-compatible")
 STRICT_PIDS = 128
 NETWORKS = ("off", "install", "on")
 PACKAGES = ("known", "any")
-_UNITS = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
-_YES = ("1", "true", "yes", "on")
-_NO = ("0", "false", "no", "off")
 
 
 @dataclass(frozen=True)
@@ -65,84 +61,13 @@ class Setting:
     meaning: str
 
 
-def _whole(lowest: int, highest: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        value = int(text)
-        if not lowest <= value <= highest:
-            raise ValueError
-        return value
-
-    return read
-
-
-def _cpus(text: str) -> float:
-    value = float(text)
-    if not 0.1 <= value <= 1024:
-        raise ValueError
-    return value
-
-
-def _choice(*allowed: str) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        if text.lower() not in allowed:
-            raise ValueError
-        return text.lower()
-
-    return read
-
-
-def _yes_no(text: str) -> bool:
-    if text.lower() not in _YES + _NO:
-        raise ValueError
-    return text.lower() in _YES
-
-
-def read_size(text: str) -> int:
-    """Read a size such as 512m or 2g into bytes; ValueError where it is none or under 16 MiB."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([bkmg]?)(?:i?b)?", text.strip().lower())
-    if match is None:
-        raise ValueError
-    size = int(float(match[1]) * _UNITS[match[2]])
-    if not 16 * 1024**2 <= size <= 1024**5:
-        raise ValueError
-    return size
-
-
-def _price(text: str) -> float | None:
-    if not text:
-        return None
-    value = float(text)
-    if not 0 <= value < 1e6:
-        raise ValueError
-    return value
-
-
-def _image(text: str) -> str:
-    if not re.fullmatch(r"[a-z0-9][\w./:@-]*", text):
-        raise ValueError
-    return text
-
-
-def _certificates(text: str) -> Path | None:
-    if not text:
-        return None
-    file = Path(text).expanduser()
-    try:
-        found = b"-----BEGIN CERTIFICATE-----" in file.read_bytes()
-    except OSError:
-        found = False
-    if not found:
-        raise ValueError
-    return file
-
-
 SETTINGS = (
     Setting(
         "provider",
         "MODEL_PROVIDER",
         "--provider",
         "",
-        _choice("", *PROVIDERS),
+        one_of("", *PROVIDERS),
         f"one of {', '.join(PROVIDERS)}",
         "who serves the model; by default found from whichever key is set",
     ),
@@ -152,7 +77,7 @@ SETTINGS = (
         "OPENAI_STORE",
         None,
         "",
-        lambda text: _yes_no(text) if text else None,
+        lambda text: yes_or_no(text) if text else None,
         "true or false",
         "keep completions in the OpenAI dashboard's logs; by default on for OpenAI itself",
     ),
@@ -161,15 +86,27 @@ SETTINGS = (
         "MODEL_TIMEOUT",
         None,
         "120",
-        _whole(1, 3600),
+        whole_number(1, 3600),
         "whole seconds from 1 to 3600",
         "seconds without a byte from the model",
     ),
     Setting(
-        "image", "SANDBOX_IMAGE", "--image", "python:3.12-slim", _image, "an image's name", "image that Python and shell programs run in"
+        "image",
+        "SANDBOX_IMAGE",
+        "--image",
+        "python:3.12-slim",
+        image_name,
+        "an image's name",
+        "image that Python and shell programs run in",
     ),
     Setting(
-        "timeout", "SANDBOX_TIMEOUT", "--timeout", "60", _whole(1, 86400), "whole seconds from 1 to 86400", "seconds a program may run"
+        "timeout",
+        "SANDBOX_TIMEOUT",
+        "--timeout",
+        "60",
+        whole_number(1, 86400),
+        "whole seconds from 1 to 86400",
+        "seconds a program may run",
     ),
     Setting(
         "memory",
@@ -180,14 +117,14 @@ SETTINGS = (
         "a size from 16m up, such as 512m or 2g",
         "memory of the container; no swap beside it",
     ),
-    Setting("cpus", "SANDBOX_CPUS", None, "2", _cpus, "a number from 0.1 to 1024", "processors; clamped to what the engine has"),
-    Setting("pids", "SANDBOX_PIDS", None, "256", _whole(16, 65536), "a whole number from 16 to 65536", "processes and threads"),
+    Setting("cpus", "SANDBOX_CPUS", None, "2", processors, "a number from 0.1 to 1024", "processors; clamped to what the engine has"),
+    Setting("pids", "SANDBOX_PIDS", None, "256", whole_number(16, 65536), "a whole number from 16 to 65536", "processes and threads"),
     Setting(
         "network",
         "SANDBOX_NETWORK",
         "--network",
         "install",
-        _choice(*NETWORKS),
+        one_of(*NETWORKS),
         f"one of {', '.join(NETWORKS)}",
         "`off`; `install`: only while packages are installed; `on`",
     ),
@@ -196,7 +133,7 @@ SETTINGS = (
         "SANDBOX_PACKAGES",
         None,
         "known",
-        _choice(*PACKAGES),
+        one_of(*PACKAGES),
         f"one of {', '.join(PACKAGES)}",
         "`known`: well-known packages are installed unasked, others after your yes; `any`: all unasked, addresses and paths too",
     ),
@@ -205,7 +142,7 @@ SETTINGS = (
         "SANDBOX_CA_BUNDLE",
         None,
         "",
-        _certificates,
+        certificates_file,
         "a readable file of certificates (PEM)",
         "certificate authorities that pip and programs trust, in place of the image's own",
     ),
@@ -223,7 +160,7 @@ SETTINGS = (
         "SANDBOX_INDEX_CREDENTIALS",
         None,
         "false",
-        _yes_no,
+        yes_or_no,
         "true or false",
         "`PIP_INDEX_URL` holds a name or password on purpose; what packages run while they are built can see it",
     ),
@@ -232,7 +169,7 @@ SETTINGS = (
         "SANDBOX_STRICT",
         "--strict",
         "false",
-        _yes_no,
+        yes_or_no,
         "true or false",
         "read-only system, no network, at most 128 processes, fewer system calls; refuse to start where the engine keeps a limit not",
     ),
@@ -241,11 +178,11 @@ SETTINGS = (
         "MAX_RETRIES",
         "--max-retries",
         "3",
-        _whole(0, 100),
+        whole_number(0, 100),
         "a whole number from 0 to 100",
         "failed runs sent back to the generator before the person is asked; `0` always asks",
     ),
-    Setting("confirm", "CONFIRM_RUN", "--confirm", "false", _yes_no, "true or false", "ask before each run, too"),
+    Setting("confirm", "CONFIRM_RUN", "--confirm", "false", yes_or_no, "true or false", "ask before each run, too"),
     Setting(
         "workspace",
         "WORKSPACE",
@@ -260,11 +197,11 @@ SETTINGS = (
         "MODEL_PRICE_IN",
         None,
         "",
-        _price,
+        price,
         "a price such as 0.40",
         "price of a million tokens sent, to show what a session costs",
     ),
-    Setting("price_out", "MODEL_PRICE_OUT", None, "", _price, "a price such as 1.60", "price of a million tokens received"),
+    Setting("price_out", "MODEL_PRICE_OUT", None, "", price, "a price such as 1.60", "price of a million tokens received"),
 )
 
 
@@ -285,7 +222,7 @@ def load_settings(
             values[setting.field] = setting.read(text.strip())
         except ValueError:
             raise UsageError(f"{name} is {text!r}", f"allowed is {setting.allowed}", kind="setting") from None
-    _check_index(values["index_url"], values["index_credentials"])
+    check_index(values["index_url"], values["index_credentials"])
     if values["strict"]:
         values.update(network="off", pids=min(values["pids"], STRICT_PIDS))
     return Settings(**values, environment=merged)
@@ -297,20 +234,6 @@ def setting_sources(flags: Mapping[str, str | None], environment: Mapping[str, s
     sources.update((name, "environment") for name, value in environment.items() if value.strip())
     sources.update((each.variable, each.flag) for each in SETTINGS if each.flag and flags.get(each.field) is not None)
     return sources
-
-
-def _check_index(url: str, credentials: bool) -> None:
-    # The value itself is never told: it may hold a password.
-    try:
-        parts = urlsplit(url)
-        good = not url or (parts.scheme in ("http", "https") and bool(parts.hostname) and url.isprintable() and " " not in url)
-    except ValueError:
-        good = False
-    if not good:
-        raise UsageError("PIP_INDEX_URL is no address of a package index", "set one such as https://pypi.org/simple", kind="setting")
-    if url and "@" in parts.netloc and not credentials:
-        hint = "if code that packages run while they are built may see it, set SANDBOX_INDEX_CREDENTIALS=true"
-        raise UsageError("PIP_INDEX_URL holds a name or password", hint, kind="setting")
 
 
 def _read_dotenv(dotenv: Path | None) -> dict[str, str]:
