@@ -14,7 +14,9 @@ from docker.errors import APIError
 from sandbox.container import SandboxContainer
 from sandbox.disk_watch import DiskWatch
 from sandbox.exec_stream import Command
-from sandbox.verdicts import Ended
+from sandbox.languages import BY_NAME
+from sandbox.program import Job, run_program
+from sandbox.verdicts import Ended, ProgramRun, Verdict, tell_model
 from utils.docker_utils import ContainerRequest, Limits, unique_name
 
 MIB = 1024**2
@@ -69,3 +71,23 @@ def test_what_a_real_program_writes_is_seen(engine: docker.APIClient, container:
     assert outcome.ended is ended
     assert watch.full is (ended is Ended.CANCEL)
     assert outcome.seconds < 5
+
+
+@pytest.mark.engine
+def test_the_verdict_is_disk_and_the_next_program_runs_once_there_is_room(container: SandboxContainer) -> None:
+    limits = Limits(timeout=20, memory=256 * MIB, pids=50, disk=100 * MIB)
+
+    def run(code: str) -> ProgramRun:
+        before = container.counters()
+        assert before is not None
+        return run_program(container, Job(BY_NAME["python"], code, "p.py"), limits, before, threading.Event(), lambda text: None)[0]
+
+    fill = (
+        "import os, time\nfor n in range(15):\n  open(f'fill{n}', 'wb').write(bytes(10 * 2**20))\nprint('full', flush=True)\ntime.sleep(30)"
+    )
+    done = run(fill)
+    assert (done.verdict, done.output) == (Verdict.DISK, "full\n")
+    assert done.seconds < 10
+    assert "100 MiB" in tell_model(done, limits)
+    cleared = run("import glob, os\nfor name in glob.glob('fill*') + ['big']:\n  if os.path.exists(name): os.remove(name)\nprint('room')")
+    assert (cleared.verdict, cleared.output) == (Verdict.OK, "room\n")

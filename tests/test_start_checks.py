@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import docker
@@ -11,6 +14,7 @@ import pytest
 from sandbox.docker_executor import SandboxExecutor
 from sandbox.start_checks import check_memory, engine_info, looked_after
 from tests.engine_proxy import EngineProxy, without
+from tests.terminal import ROOT, program_environment
 from utils.docker_utils import LABEL, Limits, owner, unique_name
 from utils.errors import EngineError, UsageError
 
@@ -80,3 +84,24 @@ async def test_what_dead_sessions_left_is_removed_and_that_is_said(engine: docke
     engine.create_container(image, ["true"], name=unique_name(), labels=labels)
     assert await concerns_of(engine, image, tmp_path) == ["Removed what sessions that are gone had left behind: 1."]
     assert start != "1"
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("flags", [("--memory", "900000g"), ("--memory", "900000g", "--strict")])
+def test_a_limit_that_no_engine_can_keep_is_one_line_and_leaves_nothing(flags: Sequence[str], tmp_path: Path, image: str) -> None:
+    argv = [sys.executable, str(ROOT / "main.py"), "--demo", *flags]
+    environment = program_environment(SANDBOX_IMAGE=image)
+    done = subprocess.run(argv, cwd=tmp_path, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-2].startswith("error: the memory limit is 900000 GiB, and the engine's machine has ")
+    assert "--memory" in done.stderr.splitlines()[-1]
+    assert not list(tmp_path.glob("workspace/sessions/*"))
+
+
+@pytest.mark.engine
+def test_a_strict_session_plays_the_whole_demo(tmp_path: Path, image: str) -> None:
+    argv = [sys.executable, str(ROOT / "main.py"), "--demo", "--strict"]
+    environment = program_environment(SANDBOX_IMAGE=image)
+    done = subprocess.run(argv, cwd=tmp_path, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "User approves result" in done.stdout
