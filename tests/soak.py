@@ -60,7 +60,8 @@ def look(engine: docker.APIClient) -> Left:
         containers=len(engine.containers(all=True, filters=ours)),
         volumes=len(engine.volumes(filters={"label": LABEL})["Volumes"] or []),
         networks=len(engine.networks(filters={"label": LABEL})),
-        threads=threading.active_count(),
+        # asyncio's own pool grows to its fixed size when it happens to be busy, and is no session's.
+        threads=sum(not thread.name.startswith("asyncio_") for thread in threading.enumerate()),
         files=len(os.listdir("/proc/self/fd")),  # noqa: PTH208  # what iterdir() opens would count
         rss=int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE"),
     )

@@ -90,14 +90,12 @@ def test_only_what_dead_owners_of_this_machine_left_is_removed(engine: docker.AP
     things.made.append(kept["a stranger's with a name like ours"])
     network = engine.create_network(unique_name(), labels={LABEL: "1", f"{LABEL}.owner": dead})["Id"]
     volume = engine.create_volume(unique_name(), labels={LABEL: "1", f"{LABEL}.owner": dead})["Name"]
-    removed = remove_leftovers(engine)
-    assert len(removed) >= 4
+    remove_leftovers(engine)  # or another session's start, at the same time
     assert not things.has(created)
     assert not things.has(running)
     assert {why: things.has(container) for why, container in kept.items()} == dict.fromkeys(kept, True)
     assert engine.networks(ids=[network]) == []
     assert volume not in [each["Name"] for each in engine.volumes()["Volumes"] or []]
-    assert remove_leftovers(engine) == []
 
 
 def test_an_engine_that_does_not_answer_is_no_error() -> None:

@@ -81,8 +81,13 @@ async def test_a_limit_that_is_ignored_is_told_and_strict_refuses(
 async def test_what_dead_sessions_left_is_removed_and_that_is_said(engine: docker.APIClient, image: str, tmp_path: Path) -> None:
     host, user, number, start = owner().rsplit(":", 3)
     labels = {LABEL: "1", f"{LABEL}.owner": f"{host}:{user}:{number}:1"}  # our own number, given again
-    engine.create_container(image, ["true"], name=unique_name(), labels=labels)
-    assert await concerns_of(engine, image, tmp_path) == ["Removed what sessions that are gone had left behind: 1."]
+    told: list[str] = []
+    for _ in range(3):  # another session's start on this machine may be quicker
+        engine.create_container(image, ["true"], name=unique_name(), labels=labels)
+        told += await concerns_of(engine, image, tmp_path)
+        if told:
+            break
+    assert told == ["Removed what sessions that are gone had left behind: 1."]
     assert start != "1"
 
 
