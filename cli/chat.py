@@ -47,7 +47,7 @@ async def chat(settings: Settings, program: Program, first_task: str | None, add
             finally:
                 await _settle(opening)
     if demo is not None and conversation.status() is ExitStatus.DONE and not settings.quiet:
-        screen.say("", Text(_DEMO_OVER, style=QUIET_STYLE))
+        screen.say(*([] if prompt.is_terminal else [""]), Text(_DEMO_OVER, style=QUIET_STYLE))
     return conversation.status()
 
 

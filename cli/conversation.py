@@ -213,6 +213,7 @@ class Conversation:
     async def _caught_up(self) -> Transcript:
         transcript = self._talk.transcript()
         await transcript.caught_up.wait()
+        self._prompt.set_aside()
         return transcript
 
     async def _edited(self, program: CodeBlock) -> CodeBlock:
@@ -226,6 +227,7 @@ class Conversation:
         if word is not None or not words or not self._prompt.is_terminal:
             return word or typed
         choices = " or ".join(words)
+        self._prompt.set_aside()
         self._talk.notice(f"Is that {choices}, or feedback? Type {choices} alone, or press Enter to send it as feedback.")
         again = await self._prompt.read(token=token, suggests=False)
         if again is None:

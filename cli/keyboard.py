@@ -46,7 +46,10 @@ class Keyboard(Protocol):
         """Let a question that waits end with InterruptedAtPrompt; False where none waits."""
 
     def hushed(self) -> AbstractContextManager[None]:
-        """Keep what is typed between two questions out of the screen, and from answering the second: nobody has seen that yet."""
+        """Keep what is typed between two questions out of the screen."""
+
+    def set_aside(self) -> None:
+        """Let nothing that was typed up to now answer the next question: nobody has seen that yet."""
 
 
 class LineKeyboard:
@@ -70,7 +73,6 @@ class LineKeyboard:
         lines = self._started()
         shown.set()
         if self.is_terminal:
-            self._drop(lines)
             self._screen.raw(f"[{suggestion}] {PROMPT}" if suggestion else PROMPT)
         self._interrupted = False
         self._waiting = asyncio.ensure_future(lines.get())
@@ -102,8 +104,10 @@ class LineKeyboard:
             self._started()
         yield
 
-    def _drop(self, lines: asyncio.Queue[str | None]) -> None:
-        while not lines.empty():
+    def set_aside(self) -> None:
+        """Drop the lines that a person has typed up to now, and say so; the lines of a pipe are the answers to what is yet to be asked."""
+        lines = self._lines
+        while self.is_terminal and lines is not None and not lines.empty():
             line = lines.get_nowait()
             if line is None:
                 lines.put_nowait(None)
@@ -142,6 +146,7 @@ class TerminalKeyboard:
         self._prompts: PromptSession[str] | None = None
         self._suggestion = ""
         self._is_hushed = False
+        self._ahead = ""
 
     async def read(self, status: Callable[[], str], suggestion: str, shown: asyncio.Event) -> str | None:
         """Return what is typed; Enter alone takes the suggestion."""
@@ -151,7 +156,7 @@ class TerminalKeyboard:
         from prompt_toolkit.formatted_text import FormattedText
 
         self._suggestion = suggestion
-        ahead = self._typed_ahead(self._prompts.app.input) if self._is_hushed else ""
+        ahead, self._ahead = self._ahead, ""
         if ahead == _END:
             return None
         try:
@@ -191,8 +196,14 @@ class TerminalKeyboard:
             self._is_hushed = False
             termios.tcsetattr(descriptor, termios.TCSANOW, before)
 
+    def set_aside(self) -> None:
+        """Keep what was typed up to now for the next prompt, without the keys that would send it."""
+        if self._is_hushed and self._prompts is not None:
+            typed = self._typed_ahead(self._prompts.app.input)
+            self._ahead = typed if typed == _END else self._ahead + typed
+
     def _typed_ahead(self, keys: Input) -> str:
-        """Return what was typed since the last question, without the keys that would send it; _END where it is Ctrl-D alone."""
+        """Return what was typed since the last question; _END where it is Ctrl-D alone."""
         from prompt_toolkit.input.typeahead import get_typeahead
 
         data = "".join(key.data for key in get_typeahead(keys)).encode(errors="replace")
@@ -276,6 +287,9 @@ class ScriptedKeyboard:
     def hushed(self) -> Iterator[None]:
         """Nobody types here."""
         yield
+
+    def set_aside(self) -> None:
+        """Nobody types here."""
 
 
 def open_keyboard(screen: Screen, history: Path, demo_lines: Sequence[str] | None) -> LineKeyboard | TerminalKeyboard | ScriptedKeyboard:

@@ -73,6 +73,10 @@ class Prompt:
             self._demo.taken()
         return typed
 
+    def set_aside(self) -> None:
+        """Let nothing that was typed up to now answer the question that comes next."""
+        self._keyboard.set_aside()
+
     @contextmanager
     def signals(self) -> Iterator[None]:
         """Take Ctrl-C as "stop this step", and a request to end (SIGTERM, SIGHUP) as "stop and leave"."""
@@ -93,6 +97,7 @@ class Prompt:
             yield
         finally:
             self._cancel_step = outer
+            self.set_aside()
 
     def _on_interrupt_at_prompt(self) -> None:
         if self._pressed or self.leaving or not self.is_terminal:

@@ -54,6 +54,9 @@ class Typist:
     def interrupt(self) -> bool:
         return False
 
+    def set_aside(self) -> None:
+        """Each line answers the question for which it stands in the list."""
+
     def hushed(self) -> AbstractContextManager[None]:
         return nullcontext()
 

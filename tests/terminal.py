@@ -68,6 +68,11 @@ class Terminal:
     def line(self, text: str) -> None:
         self.type(text + ENTER)
 
+    def resize(self, columns: int, rows: int) -> None:
+        """Make the window wider or narrower; the kernel tells the program."""
+        self.history.resize(rows, columns)
+        fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
     def pump(self, seconds: float) -> bool:
         """Read what comes within the time; False at the end of the program's output."""
         ready, _, _ = select.select([self._master], [], [], seconds)

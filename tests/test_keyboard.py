@@ -111,10 +111,10 @@ def plain_terminal() -> Iterator[tuple[LineKeyboard, int, io.StringIO]]:
     os.close(master)
 
 
-async def answer(keyboard: LineKeyboard, master: int, typed: str, suggestion: str = "") -> str | None:
+async def answer(keyboard: Keyboard, master: int, typed: str, suggestion: str = "") -> str | None:
     """Ask, and type once the question stands there."""
     question = asyncio.ensure_future(read(keyboard, suggestion))
-    await asyncio.sleep(0.02)
+    await asyncio.sleep(0.05)
     os.write(master, typed.encode())
     return await question
 
@@ -132,6 +132,7 @@ async def test_in_a_plain_terminal_what_was_typed_before_a_question_does_not_ans
     with plain_terminal() as (keyboard, master, paper), keyboard.hushed():
         os.write(master, b"APPROVE\n\n\n")
         await asyncio.sleep(0.1)
+        keyboard.set_aside()
         assert await answer(keyboard, master, "no\n") == "no"
         assert paper.getvalue() == "(typed before the question, not used: APPROVE)\n› "
 
@@ -247,13 +248,16 @@ async def test_what_is_typed_before_a_question_stands_in_the_prompt_and_is_not_s
 ) -> None:
     async with prompt_on_terminal(tmp_path / "history", monkeypatch) as (keyboard, master):
         with keyboard.hushed():
+            assert await answer(keyboard, master, "first\r") == "first"
             os.write(master, f"\r\rAPPROVE{UP}\x1b[12;1R\r".encode())
+            keyboard.set_aside()
             question = asyncio.ensure_future(read(keyboard))
             await asyncio.sleep(0.2)
             assert not question.done()
             os.write(master, b" not\r\r\rahead")
             assert await question == "APPROVE not"
             # The keys behind the one that sent the line were read with it; they are no answer either.
+            keyboard.set_aside()
             question = asyncio.ensure_future(read(keyboard, "APPROVE"))
             await asyncio.sleep(0.2)
             assert not question.done()
@@ -264,8 +268,19 @@ async def test_what_is_typed_before_a_question_stands_in_the_prompt_and_is_not_s
 async def test_the_end_of_input_before_a_question_is_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with prompt_on_terminal(tmp_path / "history", monkeypatch) as (keyboard, master):
         with keyboard.hushed():
+            assert await answer(keyboard, master, "first\r") == "first"
             os.write(master, CTRL_D.encode())
+            keyboard.set_aside()
             assert await read(keyboard) is None
+
+
+async def test_what_is_typed_once_the_question_is_asked_answers_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with prompt_on_terminal(tmp_path / "history", monkeypatch) as (keyboard, master):
+        with keyboard.hushed():
+            assert await answer(keyboard, master, "first\r") == "first"
+            keyboard.set_aside()
+            os.write(master, b"APPROVE\r")  # before the prompt is drawn
+            assert await read(keyboard) == "APPROVE"
 
 
 async def test_between_two_questions_the_terminal_shows_nothing_of_what_is_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -95,6 +95,11 @@ def steers(text: str) -> list[str]:
 def assert_only_ours(written: str) -> None:
     """Check that nothing but our own sequences, in the sixteen colours of the palette, reaches the terminal."""
     assert steers(OURS.sub("", written)) == []
+    assert_palette(written)
+
+
+def assert_palette(written: str) -> None:
+    """Check that all colours are of the sixteen that a light and a dark terminal show readably alike."""
     for parameters in re.findall(r"\x1b\[([0-9;]*)m", written):
         assert {int(number or 0) for number in parameters.split(";")} <= PALETTE
 
