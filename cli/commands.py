@@ -33,6 +33,7 @@ _NETWORK_FOR_MODEL = {
     "on": "programs may use the network.",
 }
 _ON_OFF = {"": None, "on": True, "off": False}
+_USAGE_COLUMNS = 18
 _GENERAL = (
     "APPROVE accepts the result, STOP ends the task: the word alone, in any case. Anything else is a task, or says what to change.",
     "Enter sends, Alt+Enter starts a new line, Ctrl-R searches what was typed.",
@@ -42,7 +43,10 @@ _GENERAL = (
 
 async def _help(talk: Talk, argument: str) -> str | None:
     """show this help"""
-    talk.screen.say(*_GENERAL, "", *(Text(f"  {usage:<18} {text}") for usage, text in command_table()))
+    talk.screen.say(*_GENERAL, "")
+    for usage, text in command_table():
+        row = f"  {usage:<{_USAGE_COLUMNS}} "
+        talk.screen.say(*([row.rstrip(), " " * (_USAGE_COLUMNS + 3) + text] if len(usage) > _USAGE_COLUMNS else [row + text]))
     return None
 
 

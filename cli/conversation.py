@@ -147,6 +147,7 @@ class Conversation:
         if not self._talk.confirms:
             return programs
         transcript = await self._caught_up()
+        transcript.show_proposed(programs)
         self._screen.say("", Text(f"To run in the container: {self._talk.contract()}", style="yellow"))
         if self._prompt.is_terminal:
             self._screen.say(Text(_GATE, style=QUIET_STYLE))

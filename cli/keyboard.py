@@ -251,7 +251,7 @@ class TerminalKeyboard:
             tempfile_suffix=".md",
             key_bindings=keys,
             color_depth=ColorDepth.DEPTH_4_BIT,
-            style=Style.from_dict({"placeholder": "fg:ansibrightblack", "bottom-toolbar": "noreverse fg:ansibrightblack"}),
+            style=Style.from_dict({"placeholder": "dim", "bottom-toolbar": "noreverse dim"}),
         )
 
 

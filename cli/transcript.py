@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -28,6 +28,7 @@ from cli.program_view import ProgramView
 from cli.programs import Programs
 from cli.screen import BAD_STYLE, GOOD_STYLE, NAME_STYLE, QUIET_STYLE, Screen
 from sandbox.verdicts import TRIED_NETWORK, ProgramRun, Verdict
+from utils.code_blocks import CodeBlock
 from utils.text import sanitize
 from utils.words import APPROVE
 
@@ -50,6 +51,7 @@ class Transcript:
         self._streamed = False
         self._result: TaskResult | None = None
         self._network_offered = False
+        self._changes_shown: list[Text] = []  # at the gate, so that they are not shown again when the program starts
         self._shown_by: dict[type, Callable[[Any], None]] = {
             TaskResult: self._keep_result,
             ModelClientStreamingChunkEvent: self._show_piece,
@@ -97,6 +99,12 @@ class Transcript:
         self._answer.finish()
         self._screen.show()
         self._screen.say(Text(text, style=QUIET_STYLE))
+
+    def show_proposed(self, programs: Sequence[CodeBlock]) -> None:
+        """Show what is new in a program before the person says whether it may run."""
+        if len(programs) == 1:
+            self._programs.started(programs[0].language, programs[0].code)
+            self._show_changes()
 
     def show_ending(self) -> bool:
         """Show how the task ended; return whether the person approved."""
@@ -148,6 +156,9 @@ class Transcript:
         if self._programs.last_run is None:
             return
         changes = self._programs.diff()
+        if changes == self._changes_shown:
+            return
+        self._changes_shown = changes
         if not changes or self._programs.last_run.code == (self._programs.newest.code if self._programs.newest else ""):
             return
         told = "changes to the attempt before:"

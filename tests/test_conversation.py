@@ -99,6 +99,14 @@ async def test_enter_at_the_gate_runs_the_program() -> None:
         assert seen.index("To run in the container") < seen.index("│ one")
 
 
+async def test_the_gate_shows_what_changed_and_once() -> None:
+    answers: list[Script] = [program("a = 1\nprint(a)"), program("a = 2\nprint(a)")]
+    async with rehearsal(answers, typed=["", "again", "", "APPROVE"], confirm="true") as session:
+        seen = await session.converse("count")
+        assert seen.count("changes to the attempt before:") == 1
+        assert seen.index("+a = 2") < seen.rindex("To run in the container")
+
+
 async def test_without_confirm_there_is_no_gate() -> None:
     async with rehearsal([FIRST], typed=["APPROVE"]) as session:
         assert "To run in the container" not in await session.converse("count")

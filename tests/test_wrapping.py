@@ -24,7 +24,7 @@ def rows(text: str, room: int) -> list[str]:
         ("one two  three", 9, ["one two", "three"]),
         ("- a point that goes on", 12, ["- a point", "  that goes", "  on"]),
         ("  12. a point goes on", 14, ["  12. a point", "      goes on"]),
-        ("  /run    do this now", 16, ["  /run    do", "          this", "          now"]),
+        ("  /run    do this now and then", 22, ["  /run    do this now", "          and then"]),
         ("    indented text goes on", 14, ["    indented", "    text goes", "    on"]),
         ("  → do this or that", 12, ["  → do this", "    or that"]),
         ("see http://example.org/long here", 10, ["see", "http://example.org/long", "here"]),
