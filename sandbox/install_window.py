@@ -25,7 +25,7 @@ from sandbox.exec_stream import Command, Outcome
 from sandbox.packages import Package, normalize
 from sandbox.verdicts import Ended, Verdict
 from utils.docker_utils import ENGINE_FAILURES, NETWORK, engine_error
-from utils.errors import ContainerLost
+from utils.errors import ContainerLost, EngineError
 
 INSTALL_SECONDS = 600
 """How long one `pip install` may take."""
@@ -182,8 +182,10 @@ def install_packages(
     """Run pip for each request in order, up to the first that fails, with the network attached meanwhile; blocks.
 
     Raises ContainerLost when the network cannot be detached again: the container is then to be removed. EngineError when it cannot be
-    attached.
+    attached, or is off.
     """
+    if network == "off":
+        raise EngineError("nothing can be installed: the network is off", "set SANDBOX_NETWORK=install", kind="network")
     outcomes: list[Outcome] = []
     installed: list[Package] = []
     try:

@@ -197,6 +197,17 @@ def test_the_index_is_told_to_pip_and_to_nothing_else(engine: docker.APIClient, 
     assert "s3cret-word" not in described
 
 
+@pytest.mark.engine
+def test_a_network_that_is_off_is_never_attached(engine: docker.APIClient, container: SandboxContainer) -> None:
+    with Listener() as listener:
+        url = f"http://{gateway(engine)}:{listener.port}/simple"
+        with pytest.raises(EngineError, match="the network is off"):
+            install(engine, container, "six==0", network="off", url=url)
+        assert listener.visits == []
+        install(engine, container, "six==0", url=url)
+        assert listener.visits
+
+
 def test_a_password_is_hidden_wherever_pip_prints_it() -> None:
     url = "https://jo:s3cret@pypi.example/simple"
     assert hide_password(f"Looking in {url} as s3cret", url) == "Looking in https://****@pypi.example/simple as ****"
