@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import difflib
+import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -28,6 +30,10 @@ ADD = "copy a file or folder of yours to the programs first (repeatable); keys, 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise UsageError instead of leaving the process."""
+        if message.startswith("argument COMMAND: invalid choice"):
+            word = message.split("'")[1]
+            hint = f'commands are {", ".join(COMMANDS)}; a task is given as: python main.py chat "{word} ..."'
+            raise UsageError(f"there is no command {word!r}", hint, kind="usage")
         raise UsageError(message, "see: python main.py --help", kind="usage")
 
 
@@ -71,8 +77,25 @@ def _add_flags(parser: argparse.ArgumentParser, default: str | None) -> None:
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line; raises UsageError, or SystemExit after --help and --version."""
-    arguments = build_parser().parse_args(argv)
+    parser = build_parser()
+    _refuse_unknown_flags(parser, sys.argv[1:] if argv is None else argv)
+    arguments = parser.parse_args(argv)
     arguments.command = arguments.command or "chat"
     arguments.task = getattr(arguments, "task", None)
     arguments.add = [*arguments.add, *getattr(arguments, "add_after", [])]
     return arguments
+
+
+def _refuse_unknown_flags(parser: argparse.ArgumentParser, argv: Sequence[str]) -> None:
+    """Name a mistyped flag; argparse would complain about the word behind it, which it takes for a command."""
+    subparsers = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    parsers = [parser, *(each for action in subparsers for each in action.choices.values())]
+    known = {name for each in parsers for name in each._option_string_actions}
+    for word in argv:
+        if word == "--":
+            return
+        flag = word.partition("=")[0]
+        if flag.startswith("--") and " " not in flag and flag not in known:
+            near = difflib.get_close_matches(flag, known, n=1)
+            hint = f"did you mean {near[0]}? " if near else ""
+            raise UsageError(f"there is no flag {flag}", f"{hint}see: python main.py --help", kind="usage")

@@ -104,13 +104,13 @@ def test_input_has_nobody_to_ask(run: Run) -> None:
 def test_time_runs_out_and_what_was_printed_is_kept(run: Run) -> None:
     done = run("import time\nprint('begun')\ntime.sleep(60)")
     assert (done.verdict, done.output) == (Verdict.TIME, "begun\n")
-    assert 2 <= done.seconds < 3
+    assert 1.9 <= done.seconds < 6
 
 
 def test_a_program_that_ignores_being_asked_to_end_is_killed(run: Run) -> None:
     done = run("import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('no')\ntime.sleep(60)", limits=Limits(timeout=1))
     assert (done.verdict, done.output) == (Verdict.TIME, "no\n")
-    assert 3 <= done.seconds < 4
+    assert 2.9 <= done.seconds < 8
 
 
 def test_a_program_that_kills_its_timer_meets_our_own_deadline(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
