@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 import docker
-from docker.errors import NotFound
+from docker.errors import APIError, NotFound
 
 from sandbox.container import SandboxContainer
 from sandbox.exec_stream import Command, Outcome
@@ -126,9 +126,12 @@ class Installation:
 
 
 def attach_network(client: docker.APIClient, container: SandboxContainer) -> None:
-    """Give the container a way out; whatever runs in it is killed first. Raises one of ENGINE_FAILURES, and ContainerLost."""
+    """Give the container a way out; whatever runs in it is killed first. Raises EngineError, and ContainerLost."""
     _swept_interfaces(container)
-    client.connect_container_to_network(container.id, NETWORK)
+    try:
+        client.connect_container_to_network(container.id, NETWORK)
+    except APIError as error:  # a container of the strict profile was made without a network, and cannot get one
+        raise engine_error(error, "attaching the network") from error
 
 
 def detach_network(client: docker.APIClient, container: SandboxContainer) -> None:

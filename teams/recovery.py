@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -77,6 +78,7 @@ class Recovery:
         return None
 
 
+_EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(Error|Exception|Interrupt|Exit|Warning|Iteration)\b|[A-Za-z_][\w.]*: ")
 _TIME = "stopped after the time limit"
 _FAILURES = {
     code_executor_agent.NO_CODE: "no program in the answer",
@@ -95,4 +97,7 @@ def _describe(metadata: dict[str, str], verdict: str) -> str:
         return _FAILURES[verdict]
     error = metadata.get("error", "")
     code = metadata.get("exit_code", "")
-    return error[:200] if error else f"exit code {code} and no output"
+    if not error:
+        return f"exit code {code} and no output"
+    # A traceback ends with what went wrong; any other last line needs the exit code beside it to be understood.
+    return error[:200] if _EXCEPTION.match(error) else f"exit code {code}; last line: {error[:200]}"

@@ -74,6 +74,22 @@ def test_the_count_starts_again_with_the_person() -> None:
     assert recovery.decide(turn("failed", "E: b")) is not None
 
 
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        ("ZeroDivisionError: division by zero", "ZeroDivisionError: division by zero"),
+        ("KeyboardInterrupt", "KeyboardInterrupt"),
+        ("mypackage.errors.Broken: no", "mypackage.errors.Broken: no"),
+        ("4", "exit code 3; last line: 4"),
+        ("", "exit code 3 and no output"),
+    ],
+)
+def test_a_failure_is_told_so_that_it_can_be_understood(error: str, told: str) -> None:
+    recovery = Recovery(max_retries=1)
+    recovery.decide(turn("failed", error, "3"))
+    assert recovery.tried == [told]
+
+
 def test_zero_always_asks() -> None:
     recovery = Recovery(max_retries=0)
     assert recovery.decide(turn("failed", "E: a")) is None
