@@ -78,7 +78,7 @@ class Recovery:
         return None
 
 
-_EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(Error|Exception|Interrupt|Exit|Warning|Iteration)\b|[A-Za-z_][\w.]*: ")
+_EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(Error|Exception|Interrupt|Exit|Warning|Iteration)\b|[A-Za-z_][\w.]*: |Not installed: ")
 _TIME = "stopped after the time limit"
 _FAILURES = {
     code_executor_agent.NO_CODE: "no program in the answer",
