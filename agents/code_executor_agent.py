@@ -148,7 +148,7 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
             yield BlocksSkipped(source=self.name, blocks=answer.skipped)
         blocks: Sequence[CodeBlock] = () if answer.cut else answer.blocks
         if not blocks:
-            yield self._respond(_why_nothing_ran(answer), verdict=NO_CODE)
+            yield self._respond(_why_nothing_ran(answer), verdict=NO_CODE, error="the answer was cut off" if answer.cut else "")
             return
         proposed = blocks
         if self._gate is not None:

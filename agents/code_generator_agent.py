@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from autogen_agentchat.agents import AssistantAgent
 from autogen_core.model_context import ChatCompletionContext
 from autogen_core.models import ChatCompletionClient
@@ -10,9 +12,10 @@ from agents.conversation_context import ConversationContext
 from sandbox.languages import ALIASES, LANGUAGES
 from utils.code_blocks import read_answer
 from utils.settings import Settings
-from utils.words import STOP, spoken_word
+from utils.words import STOP
 
 NAME = "CodeGeneratorAgent"
+_STOP_LINE = re.compile(rf"(\*\*|__|[*_])?{STOP}[.!]?(?(1)\1)[.!]?")
 
 _SYSTEM_MESSAGE = """\
 You write programs for a person. Your answer goes to CodeExecutorAgent, which runs your code in a container and shows the person what
@@ -75,4 +78,5 @@ def word_of_the_generator(text: str) -> str | None:
     answer = read_answer(text, ALIASES)
     if answer.blocks or answer.skipped or answer.cut:
         return None
-    return STOP if spoken_word(answer.last_line) == STOP else None
+    # Bare, or emphasised: a quoted line ("> STOP"), a heading or an item of a list speaks about the word.
+    return STOP if _STOP_LINE.fullmatch(answer.last_line.strip()) else None

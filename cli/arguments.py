@@ -32,7 +32,7 @@ class _Parser(argparse.ArgumentParser):
         """Raise UsageError instead of leaving the process."""
         if message.startswith("argument COMMAND: invalid choice"):
             word = message.split("'")[1]
-            hint = f'commands are {", ".join(COMMANDS)}; a task is given as: python main.py chat "{word} ..."'
+            hint = f'commands are {", ".join(COMMANDS)}; a task is given as: python main.py chat "{word} ..." (see --help)'
             raise UsageError(f"there is no command {word!r}", hint, kind="usage")
         raise UsageError(message, "see: python main.py --help", kind="usage")
 

@@ -188,10 +188,7 @@ class Transcript:
                 attempt, attempts = message.metadata["attempt"], message.metadata["attempts"]
                 self._screen.say(Text(f"↻ {message.metadata['automatic']} – attempt {attempt} of {attempts}", style="yellow"))
                 self._waiting_since = time.monotonic()
-        elif message.source == code_executor_agent.NAME:
-            if message.metadata.get("verdict") == code_executor_agent.NO_CODE and "cut off" in message.content:
-                self._screen.say(Text("  nothing was run: the answer was cut off", style="yellow"))
-        elif message.source not in ("user",):
+        elif message.source not in (user_proxy_agent.TASK_SOURCE, code_executor_agent.NAME):
             if not self._streamed:
                 self._heading(message.source)
                 self._answer.feed(message.content)

@@ -70,7 +70,7 @@ class Recovery:
 
     def _reason_to_ask(self, failure: str) -> str | None:
         if self.tried and self.tried[-1] == failure:
-            return f"the same twice in a row: {failure}"
+            return "the same failure came twice in a row"
         if failure.startswith(_TIME) and any(earlier.startswith(_TIME) for earlier in self.tried):
             return "it took too long twice"
         if len(self.tried) >= self.max_retries:
@@ -93,9 +93,11 @@ _FAILURES = {
 
 def _describe(metadata: dict[str, str], verdict: str) -> str:
     """Say in one line how the run failed."""
+    error = metadata.get("error", "")
+    if verdict == code_executor_agent.NO_CODE and error:
+        return error
     if verdict in _FAILURES:
         return _FAILURES[verdict]
-    error = metadata.get("error", "")
     code = metadata.get("exit_code", "")
     if not error:
         return f"exit code {code} and no output"

@@ -73,7 +73,7 @@ async def test_it_is_autogens_agent_and_it_streams() -> None:
         ("STOP", "STOP"),
         ("All is well.\n\nSTOP", "STOP"),
         ("All is well.\n\n**STOP**\n", "STOP"),
-        ("Fine.\r\nstop.\r\n", "STOP"),
+        ("Fine.\r\nSTOP.\r\n", "STOP"),
         ("<think>Is it done?</think>\nSTOP", "STOP"),
         ("APPROVE", None),
         ("", None),

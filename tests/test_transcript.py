@@ -127,8 +127,8 @@ async def test_a_mend_is_told_with_its_count_and_not_as_the_persons_word() -> No
 async def test_what_is_not_run_is_named_with_the_reason() -> None:
     skipped = BlocksSkipped(source=EXECUTOR, blocks=(SkippedBlock("js", 3, "js is not run here"),))
     assert await show_all(skipped) == "  not run: the block at line 3: js is not run here\n"
-    cut = said("[sandbox] Nothing was run: the answer was cut off before ...", EXECUTOR, verdict="no code")
-    assert await show_all(cut) == "  nothing was run: the answer was cut off\n"
+    # What the executor says to the model about it is not said to the person a second time.
+    assert await show_all(said("[sandbox] Nothing was run: the answer was cut off before ...", EXECUTOR, verdict="no code")) == ""
 
 
 async def test_messages_of_other_kinds_and_the_task_itself_show_nothing() -> None:

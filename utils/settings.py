@@ -190,7 +190,7 @@ SETTINGS = (
         "./workspace",
         Path,
         "a folder",
-        "everything the program keeps: `sessions/<id>/` with the files that programs made",
+        "everything the program keeps: `sessions/<id>/` with the files that programs made, and what was typed (`prompt-history`)",
     ),
     Setting(
         "price_in",
