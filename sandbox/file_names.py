@@ -11,6 +11,7 @@ from utils.docker_utils import WORKSPACE
 _LONGEST_PART = 200  # bytes; file systems allow 255, some that encrypt names allow 143 characters
 _LONGEST_NAME = 1000  # bytes
 _DEEPEST = 20  # folders
+_REFUSED = (".git", ".hg")  # a planted one would make the person's own `git` or `hg` run commands in this folder
 _DEVICES = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?$")
 _HEADER = re.compile(r"\s*(?:#|//|--)\s*filename:(.*)")
 NOT_IN_WORKSPACE = "Filename is not in the workspace"
@@ -38,8 +39,8 @@ def header_name(code: str) -> str | None:
 def safe_name(name: str) -> str | None:
     """Return the relative name with each part made safe; None when it is to be refused: it climbs out, or is too long or deep."""
     parts = [part for part in name.split("/") if part not in ("", ".")]
-    if not parts or ".." in parts or ".git" in (part.lower() for part in parts) or len(parts) > _DEEPEST:
-        return None  # a planted .git would make the person's own `git` run commands
+    if not parts or ".." in parts or any(part.lower() in _REFUSED for part in parts) or len(parts) > _DEEPEST:
+        return None
     safe = "/".join(_safe_part(part) for part in parts)
     return safe if len(safe.encode()) <= _LONGEST_NAME else None
 
@@ -52,6 +53,8 @@ def _safe_part(part: str) -> str:
         part = part.rstrip(". ") + "_"
     if _DEVICES.match(part):
         part = "_" + part
+    if part.lower() == "head":
+        part += "_"  # git takes any folder with HEAD, objects and refs for a repository, and runs what its config names
     return _shorten(part)
 
 
@@ -69,17 +72,20 @@ class HostNames:
 
     def __init__(self) -> None:
         """Start with no names given."""
-        self._given: dict[str, str] = {}
+        self._given: dict[tuple[str, bool], str] = {}
         self._taken: set[str] = set()
 
-    def name(self, name: str) -> str | None:
-        """Return the host's relative name for the container's; None when the name is refused."""
-        if name not in self._given:
+    def name(self, name: str, *, beside: bool = False) -> str | None:
+        """Return the host's relative name for the container's; None when the name is refused.
+
+        `beside` asks for a second name, for what must not replace the file that bears the first.
+        """
+        if (name, beside) not in self._given:
             safe = safe_name(name)
-            if safe is None:
+            if safe is None or (beside and self.name(name) is None):
                 return None
-            self._given[name] = self._free(safe)
-        return self._given[name]
+            self._given[name, beside] = self._free(safe)
+        return self._given[name, beside]
 
     def _free(self, name: str) -> str:
         # Two names that differ in case or in Unicode form are one file on the file systems of macOS and Windows.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -114,11 +114,20 @@ def _refusal(entry: Entry, count: int, total: int, limits: Limits) -> str:
 
 
 def mirror(
-    container: SandboxContainer, chosen: Mapping[str, Entry], known: Listing, folder: HostFolder, names: HostNames
+    container: SandboxContainer,
+    chosen: Mapping[str, Entry],
+    known: Listing,
+    folder: HostFolder,
+    names: HostNames,
+    kept: Collection[str] = (),
 ) -> tuple[list[ProducedFile], list[LeftOut]]:
-    """Fetch the chosen files and store them in the host's folder; blocks. ContainerLost when the stream breaks: then none is stored."""
-    left_out = [LeftOut(name, "its name is not allowed here") for name in chosen if names.name(name) is None]
-    wanted = [name for name in chosen if names.name(name) is not None]
+    """Fetch the chosen files and store them in the host's folder; blocks. ContainerLost when the stream breaks: then none is stored.
+
+    Those in `kept` arrive under a second name, beside what is stored under their own.
+    """
+    targets = {name: names.name(name, beside=name in kept) for name in chosen}
+    left_out = [LeftOut(name, "its name is not allowed here") for name, target in targets.items() if target is None]
+    wanted = [name for name, target in targets.items() if target is not None]
     if not wanted:
         return [], left_out
     receiver = _Receiver(folder, [(name, chosen[name].size) for name in wanted])
@@ -134,17 +143,17 @@ def mirror(
         )
         if outcome.ended is not Ended.EXIT or not receiver.complete:
             raise ContainerLost("the files of the sandbox could not be copied out", "run the program again")
-        return _store(receiver, known, folder, names, left_out)
+        return _store(receiver, known, folder, targets, left_out)
     finally:
         receiver.discard()
 
 
 def _store(
-    receiver: _Receiver, known: Listing, folder: HostFolder, names: HostNames, left_out: list[LeftOut]
+    receiver: _Receiver, known: Listing, folder: HostFolder, targets: Mapping[str, str | None], left_out: list[LeftOut]
 ) -> tuple[list[ProducedFile], list[LeftOut]]:
     produced = []
     for name, length, pending in receiver.received:
-        target = names.name(name)
+        target = targets[name]
         try:
             if pending is None or target is None:
                 left_out.append(LeftOut(name, "it cannot be read"))

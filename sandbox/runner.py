@@ -53,7 +53,8 @@ class Runner:
         self._empty = False  # nothing of a program runs in the container
         self._prepared: OpenExec | None = None
         self._added: list[Selection] = []
-        self._stored: dict[str, int] = {}  # programs stored since the last listing, with their sizes in bytes
+        self._stored: dict[str, int] = {}  # programs and added files stored since the last listing, with their sizes in bytes
+        self._shown: set[str] = set()  # programs that ran since then: what is stored of them here is what was shown before they ran
 
     def start(self) -> Counters:
         """Start a container, in place of the one before if there is one; EngineError when that fails."""
@@ -191,14 +192,14 @@ class Runner:
                 listing = list_files(container)
                 changed = {name: entry for name, entry in listing.files.items() if self._changed(name, listing)}
                 chosen, left_out = choose(changed, listing.complete, self._request.limits)
-                produced, refused = mirror(container, chosen, self._known, self._folder(), self._names)
+                produced, refused = mirror(container, chosen, self._known, self._folder(), self._names, self._shown)
             except (ContainerLost, OSError) as error:
                 self.left_out = (LeftOut("all files", str(error)),)
                 return []
             self._empty = True
             # What a listing that was cut does not name may still be there, and is not new when it is named again.
             self._known = listing if listing.complete else replace(listing, files={**self._known.files, **listing.files})
-            self._stored = {}
+            self._stored, self._shown = {}, set()
             self.left_out = (*left_out, *refused)
             return produced
 
@@ -214,6 +215,7 @@ class Runner:
         code = job.code.encode("utf-8", "replace")
         name = self._names.name(job.file_name)
         self._stored[job.file_name] = len(code)
+        self._shown.add(job.file_name)
         try:
             if name is not None:
                 self._folder().write(name, code)

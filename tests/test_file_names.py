@@ -1,6 +1,12 @@
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
 import pytest
 
 from sandbox.file_names import HostNames, header_name, safe_name
+from sandbox.host_folder import HostFolder
 
 
 @pytest.mark.parametrize(
@@ -20,6 +26,10 @@ from sandbox.file_names import HostNames, header_name, safe_name
         ("a/../../b", None),
         (".git/config", None),
         ("sub/.GIT/hooks/post-checkout", None),
+        ("a/.Hg/hgrc", None),
+        ("HEAD", "HEAD_"),
+        ("repo/Head/x", "repo/Head_/x"),
+        ("head.txt", "head.txt"),
         ("", None),
         ("/".join("abcdefghijklmnopqrstuvwxyz"), None),
         ("/".join(["x" * 190] * 6), None),
@@ -69,3 +79,42 @@ def test_two_files_never_get_one_name_and_each_keeps_its_own() -> None:
     given = [names.name(name) for name in ("A.txt", "a.txt", "x:y", "x_y", "A.txt")]
     assert given == ["A.txt", "a~2.txt", "x_y", "x_y~2", "A.txt"]
     assert names.name("../x") is None
+
+
+def test_what_must_not_replace_a_file_has_a_second_name_of_its_own() -> None:
+    names = HostNames()
+    given = [names.name("a.py"), names.name("a.py", beside=True), names.name("a~2.py"), names.name("a.py", beside=True)]
+    assert given == ["a.py", "a~2.py", "a~2~2.py", "a~2.py"]
+    assert names.name("../x", beside=True) is None
+
+
+def bare_repository(marker: Path) -> dict[str, str]:
+    """Return the files of a repository without a working copy, whose config names a command to be run by `git status`."""
+    config = f"[core]\n\trepositoryformatversion = 0\n\tbare = false\n\tworktree = .\n\tfsmonitor = touch {marker}; false\n"
+    return {"HEAD": "ref: refs/heads/main\n", "config": config, "objects/info/x": "", "refs/heads/x": ""}
+
+
+@pytest.mark.skipif(not shutil.which("git"), reason="there is no git to try it with")
+@pytest.mark.parametrize("where", ["", "sub/"])
+@pytest.mark.parametrize("head", ["HEAD", "head"])
+def test_a_planted_repository_does_not_make_git_run_its_commands(tmp_path: Path, where: str, head: str) -> None:
+    marker, plain, session = tmp_path / "ran", tmp_path / "plain", tmp_path / "session"
+    names = HostNames()
+    for folder in (plain, session):
+        folder.mkdir()
+    for name, content in bare_repository(marker).items():
+        (plain / where / name).parent.mkdir(parents=True, exist_ok=True)
+        (plain / where / name).write_text(content)
+        target = names.name(where + name.replace("HEAD", head))
+        assert target is not None
+        HostFolder(session).write(target, content.encode())
+
+    def git_status(folder: Path) -> None:
+        environment = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_CEILING_DIRECTORIES": str(tmp_path)}
+        subprocess.run(["git", "status"], cwd=folder, env=environment, capture_output=True, timeout=10, check=False)
+
+    git_status(session)
+    git_status(session / where)
+    assert not marker.exists()
+    git_status(plain / where)
+    assert marker.exists(), "the control: the same files under their own names"

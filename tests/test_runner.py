@@ -56,6 +56,21 @@ def test_new_and_changed_files_are_mirrored_once_and_the_program_itself_is_not_l
     assert (folder / "empty").read_text() == "no more"
 
 
+def test_a_program_that_rewrites_itself_does_not_replace_what_was_shown_of_it(runner: Runner, folder: Path) -> None:
+    shown = "open(__file__, 'a').write('# canary')\nopen('own.txt', 'w').write('1')"
+    python(runner, shown)
+    files = runner.collect()
+    assert names(files) == ["own.txt", "program~2.py"]
+    assert (folder / "program.py").read_text() == shown
+    assert (folder / "program~2.py").read_text() == shown + "# canary" == files[1].path.read_text()
+    # The next program is shown under the first name again, and a program of another name that changes it is a change like any other.
+    python(runner, "print('next')")
+    assert runner.collect() == []
+    assert (folder / "program.py").read_text() == "print('next')"
+    runner.run(Job(BY_NAME["sh"], "echo '# more' >>program.py", "script.sh"), threading.Event(), lambda text: None)
+    assert names(runner.collect()) == ["program.py"]
+
+
 def test_only_regular_files_with_safe_names_arrive(runner: Runner, folder: Path) -> None:
     assert python(runner, ODD_FILES).output == "made\n"
     files = {file.name for file in runner.collect()}
