@@ -18,7 +18,8 @@ OUT, WORDS = 1, 2  # the two streams of an exec: what the program prints, and wh
 _POLL_SECONDS = 0.05  # how often a silent stream looks at the clock and at the stop button
 _SETTLE_SECONDS = 2.0  # how long a killed command's stream, or an ended one's exit code, may take
 _QUIET_SECONDS = 0.1  # after the end: a stream that something left behind keeps open is closed when quiet this long
-_WORDS_KEPT = 8192
+_WORDS_KEPT = 8192  # bytes: the first half of it and the last
+_MOST_WORDS = 65536  # bytes: more than any script of ours says, so that a program has found its stream
 _PIECE = 256 * 1024  # bytes
 _HEADER = struct.Struct(">BxxxL")  # stream, then bytes of payload: the engine's framing for an exec without a terminal
 
@@ -176,7 +177,9 @@ class _Reader:
         self.frames = Frames()
         self.output = bytearray()
         self.received = 0
-        self.words = bytearray()
+        self.words = bytearray()  # from the start mark on
+        self.said = 0  # bytes of words
+        self.end_said = False
         self.dropped = 0
         self.began = time.monotonic()
         self.started: float | None = None
@@ -203,7 +206,7 @@ class _Reader:
 
     def _over(self, exec_id: str) -> int | None:
         # The mark says that it is over, and the engine decides: a program that forged the mark runs on, and is asked about now and then.
-        if not self.command.end_mark or self.command.end_mark not in self.words or time.monotonic() < self.ask_again:
+        if not self.end_said or time.monotonic() < self.ask_again:
             return None
         code = self._exit_code(exec_id, _QUIET_SECONDS)
         self.ask_again = time.monotonic() + 1
@@ -212,7 +215,7 @@ class _Reader:
     def _limit_reached(self, deadline: float) -> Ended | None:
         if self.stop.is_set():
             return Ended.CANCEL
-        if self.received >= self.command.output_limit:
+        if self.received >= self.command.output_limit or self.said > _MOST_WORDS:
             return Ended.OUTPUT
         return Ended.DEADLINE if time.monotonic() > deadline else None
 
@@ -246,7 +249,7 @@ class _Reader:
 
     def _is_cut(self, code: int | None) -> bool:
         # So was one without the end mark, though the command has ended, unless a signal took the script, too.
-        return code is not None and code < 128 and bool(self.command.end_mark) and self.command.end_mark not in self.words
+        return code is not None and code < 128 and bool(self.command.end_mark) and not self.end_said
 
     def _exit_code(self, exec_id: str, patience: float) -> int | None:
         until = time.monotonic() + patience
@@ -261,9 +264,7 @@ class _Reader:
     def _take(self, data: bytes) -> None:
         for stream, piece in self.frames.feed(data):
             if stream == WORDS:
-                self.words += piece[: _WORDS_KEPT - len(self.words)]
-                if self.started is None and self.command.start_mark and self.command.start_mark in self.words:
-                    self.started = time.monotonic()
+                self._listen(piece)
             else:
                 kept = piece[: max(0, self.command.output_limit - self.received)]
                 self.received += len(kept)
@@ -272,6 +273,17 @@ class _Reader:
                     self.output += kept
                 if kept:
                     self.on_output(kept)
+
+    def _listen(self, piece: bytes) -> None:
+        self.said += len(piece)
+        self.words += piece
+        start, end = self.command.start_mark, self.command.end_mark
+        if self.started is None and start and start in self.words:
+            self.started = time.monotonic()
+            del self.words[: self.words.index(start)]  # something that an earlier program left may have written before it
+        self.end_said = self.end_said or (bool(end) and end in self.words)
+        if len(self.words) > _WORDS_KEPT:
+            del self.words[_WORDS_KEPT // 2 : -_WORDS_KEPT // 2]
 
     def outcome(self, ended: Ended, code: int | None) -> Outcome:
         seconds = time.monotonic() - (self.started or self.began)

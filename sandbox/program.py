@@ -31,15 +31,26 @@ find_tool() {     # sets `found` to the tool's path, without starting a process
   return 1
 }
 refuse() { echo "refused $1" >&2; exit 1; }   # says that the program was not started
+deny() { head -c "$size" >/dev/null; echo "denied $1" >&2; exit 1; }   # the same, where trying again would not help
 IFS= read -r mark && IFS= read -r file && read -r size limit keep count && IFS= read -r choices || refuse "no settings"
 set --
 while [ "$#" -lt "$count" ]; do IFS= read -r word || refuse "no settings"; set -- "$@" "$word"; done
 kill -KILL -1 2>/dev/null
-case $file in ./*/*) mkdir -p -- "${file%/*}" || refuse "no folder" ;; esac
+way= IFS=/
+set -f
+for part in ${file%/*}; do
+  way=$way$part
+  if [ -L "$way" ]; then deny "a folder in its name is a link"; fi
+  if [ -e "$way" ] && ! [ -d "$way" ]; then deny "a folder in its name is a file"; fi
+  way=$way/
+done
+set +f
+unset IFS
+case $file in ./*/*) mkdir -p -- "${file%/*}" 2>/dev/null || refuse "no folder" ;; esac
 if [ -L "$file" ] || { [ -e "$file" ] && ! { [ -f "$file" ] && [ -w "$file" ]; }; }; then
-  rm -rf -- "$file" || refuse "its name is taken"
+  rm -rf -- "$file" 2>/dev/null || refuse "its name is taken"
 fi
-head -c "$size" >"$file" || refuse "it cannot be stored"
+{ head -c "$size" >"$file"; } 2>/dev/null || refuse "it cannot be stored"
 IFS= read -r tail && [ "$tail" = "$mark" ] || refuse "it is not whole"   # the mark behind it says that the whole program has arrived
 if ! find_tool timeout; then echo "missing timeout" >&2; exit 127; fi
 timer=$found
@@ -55,7 +66,7 @@ echo "start $mark" >&2
   exec "$timer" -k 2 "$limit" "$found" "$@" </dev/null 2>&1
 )
 code=$?
-if [ "$keep" = no ]; then rm -f -- "$file"; fi
+if [ "$keep" = no ]; then rm -f -- "$file" 2>/dev/null; fi
 echo "end $mark $code" >&2
 exit "$code"
 """
@@ -76,6 +87,10 @@ class NotStarted(Exception):
     """The program was not started, for a reason that the script around it gives."""
 
 
+class Denied(Exception):
+    """The program cannot be stored under its name, and could not when it were tried again."""
+
+
 def prepare(container: SandboxContainer) -> OpenExec:
     """Start what waits for a program, in a sandbox where nothing else runs; raises one of ENGINE_FAILURES."""
     return container.open(_ARGV)
@@ -92,7 +107,8 @@ def run_program(
 ) -> tuple[ProgramRun, Outcome]:
     """Run the program to its end or a limit and judge it by what the counters did since `before`; blocks.
 
-    Raises NotStarted when it could not be stored or started, and EngineError when the image has no interpreter for it.
+    Raises NotStarted when it could not be stored or started, Denied when its name stands in the way of that, and EngineError when the
+    image has no interpreter for it.
     """
     mark = uuid4().hex
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
@@ -130,6 +146,8 @@ def _check_started(job: Job, outcome: Outcome, mark: str) -> None:
         names = " or ".join(words.splitlines()[0].split()[1:])
         hint = f"set {job.language.image_setting} to an image that has it"
         raise EngineError(f"the image has no {names} to run {job.language.name} with", hint, kind="image")
+    if words.startswith("denied "):
+        raise Denied(f"{job.file_name} cannot be stored: {words.splitlines()[0].removeprefix('denied ')}")
     if outcome.sent and not words.startswith("refused ") and not _never_started(outcome):
         # It was handed over whole, and no word of it came back: it may have run. Running it again could do its work twice.
         outcome.ended = Ended.LOST
@@ -152,7 +170,8 @@ def _judge(job: Job, limits: Limits, outcome: Outcome, mark: str, before: Counte
         exit_code=outcome.exit_code,
         seconds=outcome.seconds,
         # The shell says `Killed` and the like about a command that a signal ended; without its last words, a signal ended the shell itself.
-        signalled=bool(by_signal.strip()) or not end,
+        # A program can write there, too, so the words only tell what an exit code means that the engine has told.
+        signalled=(outcome.exit_code or 0) > 128 and (bool(by_signal.strip()) or not end),
         memory_kills=after.memory_kills - before.memory_kills,
         refused_processes=after.refused_processes - before.refused_processes,
         no_routes=after.no_routes - before.no_routes,

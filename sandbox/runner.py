@@ -18,7 +18,7 @@ from sandbox.file_names import HostNames
 from sandbox.file_transfer import LeftOut, Listing, choose, list_files, mirror
 from sandbox.files_in import Selection, put_files
 from sandbox.host_folder import HostFolder
-from sandbox.program import Job, NotStarted, not_run, prepare, run_program
+from sandbox.program import Denied, Job, NotStarted, not_run, prepare, run_program
 from sandbox.verdicts import Ended, ProducedFile, ProgramRun, Verdict
 from utils.docker_utils import ENGINE_FAILURES, ContainerRequest, Limits
 from utils.errors import ContainerLost, EngineError
@@ -110,6 +110,8 @@ class Runner:
                 prepared, self._prepared, self._empty = self._prepared, None, False
                 try:
                     run, outcome = run_program(container, job, self._request.limits, counters, stop, show, prepared)
+                except Denied as error:
+                    return ProgramRun(job.language.name, job.code, job.file_name, Verdict.FAILED, 1, 0.0, str(error), notes=notes)
                 except NotStarted as error:
                     reason = str(error)
                     failures += prepared is None

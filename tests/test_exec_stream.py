@@ -95,6 +95,20 @@ def test_a_forged_end_does_not_end_the_reading() -> None:
     assert time.monotonic() - began >= 0.3
 
 
+def test_the_marks_are_found_however_much_is_said_around_them_and_too_much_is_killed() -> None:
+    engine = ScriptedEngine(exit_code=3)
+    noise = b"y" * 9000
+    engine.theirs.sendall(frame(WORDS, noise) + frame(WORDS, b"start x\n" + noise) + frame(WORDS, b"end x 3\n" + noise))
+    engine.theirs.close()
+    outcome = run_command(engine.client(), "c", COMMAND, lambda: None)
+    assert (outcome.ended, outcome.exit_code) == (Ended.EXIT, 3)
+    assert outcome.words.startswith(b"start x\n")
+    assert len(outcome.words) <= 8192
+    flooded = ScriptedEngine(exit_code=137)
+    flooded.theirs.sendall(frame(WORDS, b"y" * 70_000))
+    assert run_command(flooded.client(), "c", COMMAND, flooded.theirs.close).ended is Ended.OUTPUT
+
+
 def test_a_flood_is_cut_at_the_limit_and_killed() -> None:
     engine = ScriptedEngine(exit_code=137)
     engine.theirs.sendall(frame(OUT, b"x" * 1500))

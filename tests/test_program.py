@@ -11,7 +11,7 @@ import pytest
 from sandbox.container import SandboxContainer
 from sandbox.exec_stream import Outcome
 from sandbox.languages import BY_NAME, Language
-from sandbox.program import Job, NotStarted, not_run, run_program
+from sandbox.program import Denied, Job, NotStarted, not_run, run_program
 from sandbox.verdicts import ProgramRun, Verdict
 from utils.docker_utils import ContainerRequest, Limits, unique_name
 from utils.errors import EngineError
@@ -199,6 +199,38 @@ raise SystemExit(5)
 """
     done = run(forged)
     assert (done.verdict, done.exit_code, done.output) == (Verdict.FAILED, 5, "still here\n")
+
+
+WRAPPER = """
+import os, sys, time
+words = open(f"/proc/{open(f'/proc/{os.getppid()}/stat').read().split()[3]}/fd/2", "w")
+"""
+
+
+@pytest.mark.parametrize("words", ["Killed\\nend x 0\\n", "Killed\\n", "x" * 20_000])
+@pytest.mark.parametrize("code", [0, 1])
+def test_what_a_program_says_on_the_scripts_stream_changes_nothing_about_its_verdict(run: Run, words: str, code: int) -> None:
+    done = run(f"{WRAPPER}words.write('{words}')\nwords.flush()\nprint('wrote')\nraise SystemExit({code})")
+    assert (done.verdict, done.exit_code, done.output) == (Verdict.FAILED if code else Verdict.OK, code, "wrote\n")
+
+
+def test_a_flood_on_the_scripts_stream_is_stopped(run: Run) -> None:
+    before = resident_mib()
+    done = run(f"{WRAPPER}while True: words.write('x' * 10**5)")
+    assert done.verdict is Verdict.OUTPUT
+    assert done.seconds < 1.5
+    assert resident_mib() - before < 64
+
+
+def test_a_program_is_not_stored_through_a_link_or_a_file(run: Run) -> None:
+    assert run("rm -rf up plain; ln -s .. up; touch plain", "sh").verdict is Verdict.OK
+    with pytest.raises(Denied, match="up/canary cannot be stored: a folder in its name is a link"):
+        run("print(1)", name="up/canary")
+    with pytest.raises(Denied, match="a folder in its name is a link"):
+        run("#" * 3_000_000, name="up/a/b/canary")
+    with pytest.raises(Denied, match="a folder in its name is a file"):
+        run("print(1)", name="plain/canary")
+    assert run("print('next')", name="[a]/up/canary").output == "next\n"
 
 
 def test_files_in_the_way_of_the_program_are_replaced(run: Run) -> None:

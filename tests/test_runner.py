@@ -71,6 +71,15 @@ def test_a_program_that_rewrites_itself_does_not_replace_what_was_shown_of_it(ru
     assert names(runner.collect()) == ["program.py"]
 
 
+def test_a_program_that_cannot_be_stored_under_its_name_fails_and_costs_no_container(runner: Runner) -> None:
+    python(runner, "import os\nos.symlink('..', 'up')")
+    number = runner.number
+    done = runner.run(Job(BY_NAME["python"], "print(1)", "up/canary"), threading.Event(), lambda text: None)
+    assert (done.verdict, done.exit_code, done.output) == (Verdict.FAILED, 1, "up/canary cannot be stored: a folder in its name is a link")
+    assert runner.number == number
+    python(runner, "import os\nos.remove('up')")
+
+
 def test_only_regular_files_with_safe_names_arrive(runner: Runner, folder: Path) -> None:
     assert python(runner, ODD_FILES).output == "made\n"
     files = {file.name for file in runner.collect()}
@@ -194,7 +203,7 @@ def test_a_program_that_cannot_be_killed_costs_the_container_and_not_the_session
     stop = threading.Event()
     threading.Timer(0.4, stop.set).start()
 
-    def no_process_can_be_started() -> None:
+    def no_process_can_be_started(*user: str) -> None:
         raise OSError("exec failed")
 
     monkeypatch.setattr(runner._container, "sweep", no_process_can_be_started)
