@@ -40,7 +40,7 @@ while read -r question; do
   echo "end $question"
 done
 """
-# Kills every process of the programs' user but the shell that asks: no tool of the image is needed, and forking does not outrun it.
+# Kills every process of its user but the shell that asks: no tool of the image is needed, and forking does not outrun it.
 _SWEEP = ("/bin/sh", "-c", "kill -KILL -1")
 _ANSWER_SECONDS = 2.0
 
@@ -124,16 +124,16 @@ class SandboxContainer:
         on_output: Callable[[bytes], None] = lambda piece: None,
         opened: OpenExec | None = None,
     ) -> Outcome:
-        """Run a command as the programs' user, killing whatever runs in here when it reaches a limit."""
-        return run_command(self._client, self.id, command, self.sweep, stop, on_output, opened)
+        """Run a command, killing whatever its user runs in here when it reaches a limit."""
+        return run_command(self._client, self.id, command, lambda: self.sweep(command.user), stop, on_output, opened)
 
     def watch_disk(self, limit: int, stop: threading.Event) -> DiskWatch:
         """Make what looks, while a program runs, whether more than the limit (bytes) has been written."""
         return DiskWatch(self._client, self.id, limit, stop)
 
-    def sweep(self) -> None:
-        """Kill everything that programs have left running; raises one of ENGINE_FAILURES when nothing can be started to do it."""
-        sweeper = self._client.exec_create(self.id, list(_SWEEP), user=PROGRAM_USER, stdout=False, stderr=False)
+    def sweep(self, user: str = PROGRAM_USER) -> None:
+        """Kill everything that programs, or another user, have left running; one of ENGINE_FAILURES when nothing can be started for it."""
+        sweeper = self._client.exec_create(self.id, list(_SWEEP), user=user, stdout=False, stderr=False)
         self._client.exec_start(sweeper["Id"], detach=True)
 
     def remove(self) -> None:

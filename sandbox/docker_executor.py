@@ -212,12 +212,12 @@ class SandboxExecutor(DockerCommandLineCodeExecutor):
 
         EngineError means that the network could not be attached, or not detached again: then the container is replaced.
         """
-        runner, network = self._current(), self.limits.network
+        runner, network, disk = self._current(), self.limits.network, self.limits.disk
 
         def work(stop: threading.Event, show: Callable[[str], None]) -> Installation:
             return runner.use(
                 lambda client, container: install_packages(
-                    client, container, requests, network=network, index_url=self._index_url, stop=stop, on_text=show
+                    client, container, requests, network=network, index_url=self._index_url, disk=disk, stop=stop, on_text=show
                 )
             )
 

@@ -101,7 +101,7 @@ class Frames:
 
 @dataclass(frozen=True)
 class Command:
-    """What to run, as the programs' user, and how far to let it go."""
+    """What to run, and how far to let it go."""
 
     argv: Sequence[str]
     stdin: bytes = b""
@@ -110,6 +110,7 @@ class Command:
     end_mark: bytes = b""  # what the script says on its own stream when all is over; a hint only, the engine's word decides
     start_mark: bytes = b""  # what it says when the program starts: the clock runs from there
     keep_output: bool = True  # False: the output only goes to on_output
+    user: str = PROGRAM_USER
 
 
 @dataclass
@@ -134,9 +135,9 @@ class OpenExec:
     connection: Connection
 
 
-def open_exec(client: docker.APIClient, container: str, argv: Sequence[str]) -> OpenExec:
-    """Start a command as the programs' user; raises one of ENGINE_FAILURES."""
-    exec_id = str(client.exec_create(container, list(argv), user=PROGRAM_USER, workdir=WORKSPACE, stdin=True)["Id"])
+def open_exec(client: docker.APIClient, container: str, argv: Sequence[str], user: str = PROGRAM_USER) -> OpenExec:
+    """Start a command, as the programs' user if no other is named; raises one of ENGINE_FAILURES."""
+    exec_id = str(client.exec_create(container, list(argv), user=user, workdir=WORKSPACE, stdin=True)["Id"])
     return OpenExec(exec_id, Connection(client.exec_start(exec_id, socket=True)))
 
 
@@ -155,7 +156,7 @@ def run_command(
     """
     reader = _Reader(client, command, stop or threading.Event(), on_output)
     try:
-        opened = opened or open_exec(client, container, command.argv)
+        opened = opened or open_exec(client, container, command.argv, command.user)
         if command.stdin:
             opened.connection.send(command.stdin)
         reader.sent = True

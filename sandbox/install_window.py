@@ -1,7 +1,8 @@
 """The install window: the network is attached for pip alone, and gone before a program runs again.
 
 Nothing that a program left behind takes part: all of its processes are killed before the network comes, pip is the image's own, and it
-reads no setting, no start-up file and no module from folders that programs can write to.
+runs as a user of its own. It reads no setting, start-up file, module or metadata from a folder that programs can write to: what a planted
+`requires` asks for would be fetched, and built by the program's own code, with the network attached. What pip installs, programs can read.
 
 The network is the engine's default one. On a network of its own, a container gets the engine's name server for good: it stays behind when
 the network is detached, makes every later lookup wait 10 s (measured, Engine 20.10), and may answer from the host.
@@ -24,7 +25,7 @@ from sandbox.container import SandboxContainer
 from sandbox.exec_stream import Command, Outcome
 from sandbox.packages import Package, normalize
 from sandbox.verdicts import Ended, Verdict
-from utils.docker_utils import ENGINE_FAILURES, NETWORK, engine_error
+from utils.docker_utils import ENGINE_FAILURES, NETWORK, PIP_USER, PROGRAM_USER, WORKSPACE, engine_error
 from utils.errors import ContainerLost, EngineError
 
 INSTALL_SECONDS = 600
@@ -39,21 +40,36 @@ while IFS=" :" read -r name rest; do
 done </proc/net/dev
 """
 _READ = 'PATH=${PATH#*:}; if [ -f "$1" ] && [ -r "$1" ]; then exec head -c "$2" -- "$1"; else exit 1; fi'
+_CLEAR = 'PATH=${PATH#*:}; rm -rf -- "$PYTHONUSERBASE/.pip"'
 _PRESENT = 'for name; do if [ -e "$name" ] || [ -e "$name.py" ]; then printf "%s\\n" "$name"; fi; done'
 
-# pip runs isolated (-I), away from the working folder and with a new home: no sitecustomize.py, *.pth, pip.py, pip.conf or .netrc that a
-# program has planted is read. The address of the index comes by standard input: it may hold a password, and arguments can be listed.
+# pip runs isolated (-I), as a user of its own, away from the working folder and with a new home. What it is to install from a folder of the
+# program's is copied: a build writes into its sources, which belong to the program.
+# The address of the index comes by standard input: it may hold a password, and arguments can be listed.
 _SCRIPT = r"""
 PATH=${PATH#*:}
 kill -KILL -1 2>/dev/null
-mark=$1 limit=$2 runner=$3
-shift 3
+umask 022
+mark=$1 limit=$2 workspace=$3 runner=$4
+shift 4
 IFS= read -r PIP_INDEX_URL || exit 1
 IFS= read -r PIP_TRUSTED_HOST || exit 1
 if [ -n "$PIP_INDEX_URL" ]; then export PIP_INDEX_URL; else unset PIP_INDEX_URL; fi
 if [ -n "$PIP_TRUSTED_HOST" ]; then export PIP_TRUSTED_HOST; else unset PIP_TRUSTED_HOST; fi
-export PYTHONUSERBASE="$HOME/.local" PYTHONNOUSERSITE=1
-HOME=$(mktemp -d) && export HOME XDG_CONFIG_HOME="$HOME" && cd "$HOME" || exit 1
+export PYTHONNOUSERSITE=1 HOME="$PYTHONUSERBASE/.pip"
+export XDG_CONFIG_HOME="$HOME" TMPDIR="$HOME"
+rm -rf -- "$HOME" && mkdir -m 700 -- "$HOME" && cd "$HOME" || exit 1
+count=$#
+while [ "$count" -gt 0 ]; do
+  each=$1 count=$((count - 1))
+  shift
+  case $each in "$workspace"/*)
+    if [ -d "$each" ]; then
+      mkdir "folder-$count" && cp -R "$each/." "folder-$count" && each=$HOME/folder-$count || exit 1
+    fi ;;
+  esac
+  set -- "$@" "$each"
+done
 found=
 for each in python3 python; do
   if command -v "$each" >/dev/null; then found=$each; break; fi
@@ -69,7 +85,7 @@ cd / && rm -rf -- "$HOME"
 echo "end $mark" >&2
 exit "$code"
 """
-# pip sees what is installed for the user, so that it keeps or replaces it; but nothing there can be imported.
+# pip sees what it has installed before, so that it keeps or replaces it; but nothing there can be imported.
 _RUNNER = r"""
 import glob, importlib.util, json, os, runpy, site, sys
 
@@ -141,6 +157,7 @@ def detach_network(client: docker.APIClient, container: SandboxContainer) -> Non
     """
     try:
         _swept_interfaces(container)
+        _swept_interfaces(container, PIP_USER)  # what the building of a package has left behind
         for name in client.inspect_container(container.id)["NetworkSettings"]["Networks"]:
             client.disconnect_container_from_network(container.id, name, force=True)
         left = _swept_interfaces(container) - {"lo"}
@@ -152,8 +169,8 @@ def detach_network(client: docker.APIClient, container: SandboxContainer) -> Non
         raise ContainerLost(f"the network could not be detached: {', '.join(sorted(left))} is still there", "start again")
 
 
-def _swept_interfaces(container: SandboxContainer) -> set[str]:
-    outcome = container.run(Command(["/bin/sh", "-c", _INTERFACES], output_limit=4096, seconds=10))
+def _swept_interfaces(container: SandboxContainer, user: str = PROGRAM_USER) -> set[str]:
+    outcome = container.run(Command(["/bin/sh", "-c", _INTERFACES], output_limit=4096, seconds=10, user=user))
     names = set(outcome.output.decode("ascii", "replace").split())
     if outcome.ended is not Ended.EXIT or "lo" not in names:
         raise ContainerLost("the sandbox could not be emptied", "start again")
@@ -162,8 +179,12 @@ def _swept_interfaces(container: SandboxContainer) -> set[str]:
 
 @contextmanager
 def _window(client: docker.APIClient, container: SandboxContainer, network: str) -> Iterator[None]:
-    if network == "on":
-        yield  # attached for the session
+    if network == "on":  # attached for the session
+        _swept_interfaces(container)
+        try:
+            yield
+        finally:
+            _swept_interfaces(container, PIP_USER)
         return
     try:
         attach_network(client, container)
@@ -179,10 +200,13 @@ def install_packages(
     *,
     network: str,
     index_url: str,
+    disk: int,
     stop: threading.Event,
     on_text: Callable[[str], None],
 ) -> Installation:
     """Run pip for each request in order, up to the first that fails, with the network attached meanwhile; blocks.
+
+    It is stopped when all files of the container take more than `disk` bytes.
 
     Raises ContainerLost when the network cannot be detached again: the container is then to be removed. EngineError when it cannot be
     attached, or is off.
@@ -192,9 +216,9 @@ def install_packages(
     outcomes: list[Outcome] = []
     installed: list[Package] = []
     try:
-        with _window(client, container, network):
+        with container.watch_disk(disk, stop) as watch, _window(client, container, network):
             for request in requests:
-                outcome, packages = _run_pip(container, request, index_url, stop, on_text)
+                outcome, packages = _run_pip(container, request, index_url, watch.stop, on_text)
                 outcomes.append(outcome)
                 installed += packages
                 if outcome.ended is not Ended.EXIT or outcome.exit_code != 0:
@@ -202,6 +226,8 @@ def install_packages(
     except ENGINE_FAILURES as error:
         raise engine_error(error, "attaching the network") from error
     last = outcomes[-1]
+    if watch.full and last.ended is Ended.CANCEL:
+        last.ended = Ended.DISK
     return Installation(
         _judge(last),
         last.exit_code,
@@ -215,18 +241,22 @@ def _run_pip(
     container: SandboxContainer, request: PipRequest, index_url: str, stop: threading.Event, on_text: Callable[[str], None]
 ) -> tuple[Outcome, list[Package]]:
     mark = uuid4().hex
-    wanted = [word for each in request.requirements for word in (each.split(" ", 1) if each.startswith("-e ") else (each,))]
+    # What is to be edited in place is installed as it is: pip's copy of it does not stay.
+    wanted = [each.removeprefix("-e ") for each in request.requirements]
     arguments = [*_PIP, *request.options, *wanted]
     outcome = container.run(
         Command(
-            ["/bin/sh", "-c", _SCRIPT, "sh", mark, str(INSTALL_SECONDS), _RUNNER, *arguments],
+            ["/bin/sh", "-c", _SCRIPT, "sh", mark, str(INSTALL_SECONDS), WORKSPACE, _RUNNER, *arguments],
             stdin=f"{index_url}\n{_trusted_host(index_url)}\n".encode(),
             seconds=INSTALL_SECONDS + 10,
             end_mark=f"end {mark}\n".encode(),
+            user=PIP_USER,
         ),
         stop,
         lambda piece: on_text(hide_password(piece.decode("utf-8", "replace"), index_url)),
     )
+    if outcome.ended is not Ended.EXIT:
+        container.run(Command(["/bin/sh", "-c", _CLEAR], seconds=30, user=PIP_USER))
     return outcome, _listed(outcome.words.decode("utf-8", "replace"), mark)
 
 
@@ -248,7 +278,7 @@ def _listed(words: str, mark: str) -> list[Package]:
 def _judge(outcome: Outcome) -> Verdict:
     if outcome.ended is Ended.EXIT:
         return {0: Verdict.OK, None: Verdict.LOST}.get(outcome.exit_code, Verdict.FAILED)
-    stopped = {Ended.CANCEL: Verdict.CANCELLED, Ended.LOST: Verdict.LOST, Ended.DEADLINE: Verdict.TIME}
+    stopped = {Ended.CANCEL: Verdict.CANCELLED, Ended.LOST: Verdict.LOST, Ended.DEADLINE: Verdict.TIME, Ended.DISK: Verdict.DISK}
     return stopped.get(outcome.ended, Verdict.FAILED)
 
 

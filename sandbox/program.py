@@ -21,7 +21,7 @@ _OUR_DEADLINE = 5  # seconds behind the program's own limit, for a program that 
 # text of the script, so that it can be started before there is a program: it waits, and starting an exec is what takes time.
 # Its standard error is a stream of its own for us; the program's two streams share one pipe, so that their order is true.
 _SCRIPT = r"""
-PATH=${PATH#*:}   # without the folder where programs install tools: the tools used here are the image's
+packages=${PATH%%:*} PATH=${PATH#*:}   # without the folder of what pip installs: the tools used here are the image's
 find_tool() {     # sets `found` to the tool's path, without starting a process
   IFS=:
   for folder in $PATH; do
@@ -62,7 +62,7 @@ if [ -z "$found" ]; then echo "missing $choices" >&2; exit 127; fi
 echo "start $mark" >&2
 (
   { echo 1000 >/proc/self/oom_score_adj; } 2>/dev/null   # short of memory, the kernel takes the program first
-  PATH=$HOME/.local/bin:$PATH
+  PATH=$packages:$PATH
   exec "$timer" -k 2 "$limit" "$found" "$@" </dev/null 2>&1
 )
 code=$?

@@ -46,6 +46,8 @@ class Listener:
     def __init__(self, silent: bool = False) -> None:
         self._silent = silent
         self.visits: list[str] = []
+        self.asked: list[str] = []
+        """The first line that each visitor sent."""
         self._socket = socket.create_server(("0.0.0.0", 0))
         self.port = int(self._socket.getsockname()[1])
         self._thread = threading.Thread(target=self._listen, daemon=True)
@@ -59,7 +61,7 @@ class Listener:
             self.visits.append(address[0])
             with connection, suppress(OSError):
                 connection.settimeout(1)
-                connection.recv(65536)
+                self.asked.append(connection.recv(65536).decode("latin-1").partition("\r\n")[0])
                 connection.sendall(b"HTTP/1.0 404 Not Found\r\nContent-Length: 0\r\n\r\n")
 
     def __enter__(self) -> Listener:

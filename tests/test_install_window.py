@@ -29,7 +29,7 @@ from sandbox.install_window import (
 )
 from sandbox.verdicts import TRIED_NETWORK, ProgramRun, Verdict
 from tests.network import Listener, certificates, gateway, why_no_index
-from utils.docker_utils import CERTIFICATES, ContainerRequest, Limits, unique_name
+from utils.docker_utils import CERTIFICATES, PACKAGES, PIP_USER, PROGRAM_USER, ContainerRequest, Limits, unique_name
 from utils.errors import ContainerLost, EngineError
 
 LIMITS = Limits(timeout=20, memory=1024**3, network="install")
@@ -48,8 +48,8 @@ def index() -> None:
         pytest.skip(reason)
 
 
-def sh(container: SandboxContainer, script: str) -> str:
-    return container.run(Command(["/bin/sh", "-c", script], seconds=20)).output.decode()
+def sh(container: SandboxContainer, script: str, user: str = PROGRAM_USER) -> str:
+    return container.run(Command(["/bin/sh", "-c", script], seconds=20, user=user)).output.decode()
 
 
 def python(container: SandboxContainer, code: str) -> str:
@@ -57,7 +57,12 @@ def python(container: SandboxContainer, code: str) -> str:
 
 
 def install(
-    engine: docker.APIClient, container: SandboxContainer, *requirements: str, network: str = "install", url: str = ""
+    engine: docker.APIClient,
+    container: SandboxContainer,
+    *requirements: str,
+    network: str = "install",
+    url: str = "",
+    disk: int = LIMITS.disk,
 ) -> Installation:
     return install_packages(
         engine,
@@ -65,6 +70,7 @@ def install(
         [PipRequest(requirements)],
         network=network,
         index_url=url,
+        disk=disk,
         stop=threading.Event(),
         on_text=lambda text: None,
     )
@@ -135,14 +141,15 @@ if os.fork() == 0:
 
 
 _SEEN = "import os; os.close(os.open('/tmp/SEEN', os.O_CREAT))"
-_SITE = "d=$(python3 -m site --user-site); mkdir -p $d/pip"
+_OWN = "export PYTHONUSERBASE=$HOME/.local"  # where pip and Python would look, had the sandbox not named another place
+_SITE = f"{_OWN}; d=$(python3 -m site --user-site); mkdir -p $d/pip"
 _PLANTS = {
     "a start-up file of Python": f'{_SITE}; echo "{_SEEN}" >$d/usercustomize.py',
     "a path file": f'{_SITE}; echo "{_SEEN}" >$d/x.pth',
     "another pip": f'{_SITE}; echo "{_SEEN}" >$d/pip/__init__.py; echo "print(1)" >$d/pip/__main__.py',
     "a module beside it": f'mkdir -p pip; echo "{_SEEN}" >pip/__init__.py; cp pip/__init__.py json.py; cp json.py pip/__main__.py',
-    "another Python": "mkdir -p ~/.local/bin; cd ~/.local/bin; printf '#!/bin/sh\\n: >/tmp/SEEN\\n' >python3; chmod +x python3;"
-    " cp python3 timeout; cp python3 mktemp",
+    "another Python": f"{_OWN}; PATH=$HOME/.local/bin:$PATH; mkdir -p ~/.local/bin; cd ~/.local/bin;"
+    " printf '#!/bin/sh\\n: >/tmp/SEEN\\n' >python3; chmod +x python3; cp python3 timeout; cp python3 mktemp",
 }
 
 
@@ -155,9 +162,94 @@ def test_nothing_that_a_program_planted_runs_in_the_window(engine: docker.APICli
         assert "SEEN" in sh(container, "ls /tmp")
         sh(container, "rm -f /tmp/SEEN")
         install(engine, container, "./nothing-of-this-name")
-        assert "SEEN" not in sh(container, "PATH=${PATH#*:}; ls /tmp")
+        assert "SEEN" not in sh(container, "ls /tmp")
     finally:
-        sh(container, "PATH=${PATH#*:}; rm -rf /tmp/SEEN ~/.local /workspace/*")
+        sh(container, "rm -rf /tmp/SEEN ~/.local /workspace/*")
+
+
+_BACKEND = """mkdir -p evil; cd evil
+printf '[build-system]\\nrequires = []\\nbuild-backend = "back"\\nbackend-path = ["."]\\n' >pyproject.toml
+echo 'import socket; socket.create_connection(("HOST", PORT), 2).sendall(b"backend")' >back.py"""
+_METADATA = """d=$(python3 -m site --user-site)/requests-99.0.dist-info; mkdir -p $d && cd $d && echo pip >INSTALLER
+printf 'Metadata-Version: 2.1\\nName: requests\\nVersion: 99.0\\nRequires-Dist: WANTED\\n' >METADATA"""
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(
+    ("wanted", "word"), [("evil @ file:///workspace/evil", "backend"), ("invented-name", "invented-name")], ids=["backend", "name"]
+)
+def test_metadata_that_a_program_planted_lets_pip_fetch_and_build_nothing(
+    engine: docker.APIClient, container: SandboxContainer, wanted: str, word: str
+) -> None:
+    host, plant = gateway(engine), _METADATA.replace("WANTED", wanted)
+    with Listener() as listener:
+        url = f"http://{host}:{listener.port}/simple"
+        try:
+            sh(container, _BACKEND.replace("HOST", host).replace("PORT", str(listener.port)))
+            sh(container, f"{_OWN}; {plant}")
+            assert "denied" in sh(container, f"exec 2>&1; {plant}")
+            install(engine, container, "requests", url=url)
+            assert listener.asked  # for requests itself: what was planted is not seen as installed
+            assert not [line for line in listener.asked if word in line]
+            # The positive control: the same metadata where pip sees it.
+            sh(container, plant, PIP_USER)
+            done = install(engine, container, "requests", url=url)
+            assert [line for line in listener.asked if word in line], done.output
+        finally:
+            sh(container, "rm -rf ~/.local /workspace/*")
+            sh(container, f"rm -rf {PACKAGES}/*", PIP_USER)
+
+
+@pytest.mark.engine
+def test_what_a_build_leaves_behind_does_not_live_on(engine: docker.APIClient, container: SandboxContainer) -> None:
+    for network in ("install", "on"):
+        sh(container, "sleep 60 >/dev/null 2>&1 &", PIP_USER)
+        assert sh(container, "pidof sleep; true").strip()
+        install(engine, container, "./nothing-of-this-name", network=network)
+        assert not sh(container, "pidof sleep; true").strip()
+
+
+@pytest.mark.engine
+def test_a_folder_of_the_programs_is_installed_from_a_copy(engine: docker.APIClient, container: SandboxContainer) -> None:
+    sh(container, 'mkdir own; cd own; echo \'from setuptools import setup; setup(name="own", py_modules=["own_module"])\' >setup.py')
+    try:
+        sh(container, 'cd own; printf \'[build-system]\\nrequires=[]\\nbuild-backend="back"\\nbackend-path=["."]\\n\' >pyproject.toml')
+        sh(container, 'echo \'import os; print(os.getcwd(), os.getuid()); open("x", "w"); raise SystemExit(3)\' >own/back.py')
+        done = install(engine, container, "-e /workspace/own")
+        assert f"{PACKAGES}/.pip/folder-" in done.output, done.output
+        assert "1001" in done.output
+        assert sh(container, "ls own") == "back.py\npyproject.toml\nsetup.py\n"
+        assert sh(container, f"ls -A {PACKAGES}") == ""
+    finally:
+        sh(container, "rm -rf /workspace/*")
+
+
+@pytest.mark.engine
+def test_an_installation_that_fills_the_disk_is_stopped(engine: docker.APIClient, container: SandboxContainer) -> None:
+    fill = 'import time; f = open("big", "wb")\nfor _ in range(40): f.write(bytes(4 * 2**20)); f.flush(); time.sleep(0.1)'
+    sh(container, 'mkdir own; printf \'[build-system]\\nrequires=[]\\nbuild-backend="back"\\nbackend-path=["."]\\n\' >own/pyproject.toml')
+    try:
+        sh(container, f"cat >own/back.py <<'EOT'\n{fill}\nEOT")
+        assert install(engine, container, "/workspace/own", disk=20 * 1024**2).verdict is Verdict.DISK
+        assert sh(container, f"ls -A {PACKAGES}") == ""  # what it wrote is gone, and programs can run again
+        assert install(engine, container, "/workspace/own").verdict is Verdict.FAILED  # the control: it ends by itself
+    finally:
+        sh(container, "rm -rf /workspace/*")
+
+
+@pytest.mark.engine
+async def test_no_program_decides_what_the_next_one_prints(image: str, tmp_path: Path) -> None:
+    plant = f"""{_SITE}
+echo 'print("planted")' >$d/usercustomize.py; cp $d/usercustomize.py $d/sitecustomize.py; echo 'import usercustomize' >$d/x.pth
+printf '#!/bin/sh\\necho planted\\n' >~/.local/bin/python3 2>/dev/null
+for f in usercustomize.py sitecustomize.py x.pth; do cp $d/$f $OLD 2>&1; done; mkdir -p {PACKAGES}/bin {PACKAGES}/lib 2>&1"""
+    async with SandboxExecutor(image, work_dir=tmp_path, limits=LIMITS) as executor:
+        block = CodeBlock(code=f"OLD=$(python3 -m site --user-site)\n{plant}", language="sh")
+        assert "denied" in (await executor.run_block(block, CancellationToken())).output
+        assert (await run(executor, "print('mine')")).output == "mine\n"
+        control = "PYTHONUSERBASE=~/.local python3 -c 'print(1)'"
+        done = await executor.run_block(CodeBlock(code=control, language="sh"), CancellationToken())
+        assert "planted" in done.output  # the positive control
 
 
 @pytest.mark.engine
@@ -353,6 +445,9 @@ print(hashlib.sha256(open("plot.png", "rb").read()).hexdigest())
         assert {"matplotlib", "numpy", "pillow"} <= {package.name for package in done.installed}
         drawn = await run(executor, code)
         assert drawn.verdict is Verdict.OK, drawn.output
+        tool = await executor.run_block(CodeBlock(code="fonttools --help | head -n 1; which f2py", language="sh"), CancellationToken())
+        assert "fonttools" in tool.output
+        assert f"{PACKAGES}/bin/f2py" in tool.output
         files = await executor.collect_files()
         picture = next(file for file in files if file.name == "plot.png")
         data = picture.path.read_bytes()

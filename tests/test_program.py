@@ -253,7 +253,8 @@ done
 chmod +x ~/.local/bin/*"""
     assert run(plant, "sh").verdict is Verdict.OK
     assert run("print('mine')").output == "mine\n"
-    assert run("timeout", "sh").output == "planted\n"  # the control: programs themselves find what they installed
+    assert run("~/.local/bin/timeout", "sh").output == "planted\n"  # the control: they run where a program names them
+    assert "planted" not in run("timeout", "sh").output  # a program finds none by its name, either
     run("/bin/rm -rf ~/.local/bin", "sh")
 
 

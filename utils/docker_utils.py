@@ -26,6 +26,8 @@ LABEL = "multi-agent-codegen"
 WORKSPACE = "/workspace"
 HOME = "/home/sandbox"
 PROGRAM_USER = "1000:1000"  # programs; no name in the image's passwd is needed
+PIP_USER = "1001:1001"  # pip: what it installs, programs can read and not change
+PACKAGES = "/opt/sandbox-packages"  # what pip installs, laid out as Python's folder for a user (PYTHONUSERBASE)
 MONITOR_USER = "65534:65534"  # the container's main process, which programs can neither signal nor read
 NETWORK = "bridge"  # the engine's own default network
 CERTIFICATES = "/etc/sandbox-certificates.pem"  # the person's certificate authorities, in the container; programs cannot change it
@@ -239,11 +241,13 @@ def _environment(image: Mapping[str, Any], cpus: float) -> dict[str, str]:
     given = (image.get("Config") or {}).get("Env") or []
     path = next((line[5:] for line in given if line.startswith("PATH=")), _DEFAULT_PATH)
     return {
-        "PATH": f"{HOME}/.local/bin:{path}",
+        "PATH": f"{PACKAGES}/bin:{path}",
         "HOME": HOME,
         "USER": "sandbox",
         "LOGNAME": "sandbox",
         "LANG": "C.UTF-8",
+        # In place of ~/.local, where a program could leave start-up files and modules for the programs after it.
+        "PYTHONUSERBASE": PACKAGES,
         "PYTHONUNBUFFERED": "1",
         "PYTHONIOENCODING": "utf-8:replace",
         "PYTHONDONTWRITEBYTECODE": "1",
@@ -260,9 +264,9 @@ def _environment(image: Mapping[str, Any], cpus: float) -> dict[str, str]:
 def _contents(certificates: bytes) -> bytes:
     # A plain tar: an engine unpacks a compressed one with the container's own tools, as the host's root (CVE-2026-41567).
     buffer = io.BytesIO()
-    uid, gid = (int(part) for part in PROGRAM_USER.split(":"))
     with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for name in (WORKSPACE, HOME):
+        for name, user in ((WORKSPACE, PROGRAM_USER), (HOME, PROGRAM_USER), (PACKAGES, PIP_USER)):
+            uid, gid = (int(part) for part in user.split(":"))
             member = tarfile.TarInfo(name.lstrip("/"))
             member.type, member.mode, member.uid, member.gid, member.mtime = tarfile.DIRTYPE, 0o755, uid, gid, int(time.time())
             archive.addfile(member)
