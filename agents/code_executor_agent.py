@@ -15,10 +15,11 @@ from autogen_core import code_executor as autogen_code
 
 from agents import code_generator_agent, package_steps
 from agents.package_steps import AskYes, PackagesInstalled, PackageSteps, Prepared
+from agents.run_report import changed_by_hand, grouped, tell_runs, why_nothing_ran
 from sandbox.docker_executor import SandboxExecutor
 from sandbox.file_transfer import LeftOut
 from sandbox.languages import ALIASES
-from sandbox.verdicts import ProducedFile, ProgramRun, Verdict, tell_model, tell_person
+from sandbox.verdicts import ProducedFile, ProgramRun, Verdict, keep_short, tell_person
 from utils.code_blocks import Answer, CodeBlock, SkippedBlock, read_answer
 from utils.errors import AppError
 
@@ -26,7 +27,8 @@ NAME = "CodeExecutorAgent"
 NO_CODE = "no code"
 REFUSED = "refused"
 
-NOTHING_TO_RUN = "[sandbox] Nothing was run: the answer holds no program."
+MOST_BLOCKS = 50  # programs of one answer that are run
+MOST_OUTPUT = 65536  # characters of a program's output that are sent as they come: AutoGen keeps every event of a task
 _PIECE_MILLISECONDS = 40
 
 
@@ -57,9 +59,10 @@ class ProgramStarted(BaseAgentEvent):
 
 
 class ProgramOutput(BaseAgentEvent):
-    """A piece of what the program printed, as it came."""
+    """A piece of what the program printed, as it came; the last one may say how much more it printed than is sent."""
 
     content: str
+    more: int = 0  # characters
     type: Literal["ProgramOutput"] = "ProgramOutput"
 
     def to_text(self) -> str:
@@ -148,7 +151,7 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
             yield BlocksSkipped(source=self.name, blocks=answer.skipped)
         blocks: Sequence[CodeBlock] = () if answer.cut else answer.blocks
         if not blocks:
-            yield self._respond(_why_nothing_ran(answer), verdict=NO_CODE, error="the answer was cut off" if answer.cut else "")
+            yield self._respond(why_nothing_ran(answer), verdict=NO_CODE, error="the answer was cut off" if answer.cut else "")
             return
         proposed = blocks
         if self._gate is not None:
@@ -160,8 +163,8 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
             blocks = passed
         runs: dict[int, ProgramRun] = {}
         notes = [
-            *_changed_by_hand(proposed, blocks),
-            *(f"The block at line {each.line} was not run: {each.reason}." for each in answer.skipped),
+            *changed_by_hand(proposed, blocks),
+            *grouped("The block at line {} was not run", [(str(each.line), each.reason) for each in answer.skipped]),
         ]
         async for event in self.run_programs(blocks, cancellation_token):
             if isinstance(event, ProgramFinished):
@@ -178,24 +181,22 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
         # After a cancelled turn the messages hold the cancelled program, too: only the newest answer is what is meant to run.
         for message in reversed(messages):
             if message.source == code_generator_agent.NAME and isinstance(message, TextMessage):
-                return read_answer(message.content, ALIASES)
+                return _bounded(read_answer(message.content, ALIASES))
         return read_answer("", ALIASES)
 
     async def run_programs(self, blocks: Sequence[CodeBlock], token: CancellationToken) -> AsyncGenerator[BaseAgentEvent, None]:
         """Run the programs up to the first that fails, and yield how it goes; the files that they made come last."""
-        names = set()
         for number, block in enumerate(blocks, 1):
             verdict = Verdict.OK
             async for event in self._run_program(block, number, len(blocks), token):
                 if isinstance(event, ProgramFinished):
-                    names.add(event.run.file_name)
                     verdict = event.run.verdict
                 yield event
             if verdict is not Verdict.OK:
                 break
         if token.is_cancelled():
             return
-        files = [file for file in await self._executor.collect_files() if file.name not in names]
+        files = await self._executor.collect_files()
         if files or self._executor.left_out:
             yield FilesProduced(source=self.name, files=tuple(files), left_out=self._executor.left_out)
 
@@ -232,11 +233,18 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
                     again = self._packages.repaired
 
     async def _run_once(self, block: CodeBlock, code: str, number: int, token: CancellationToken) -> AsyncGenerator[BaseAgentEvent, None]:
+        room, more = MOST_OUTPUT, 0
         async for item in self._run_live(CodeBlock(block.language, code, block.line), token):
             if isinstance(item, str):
-                yield ProgramOutput(source=self.name, content=item)
-            else:
-                yield self._finished(replace(item, code=block.code), number)
+                piece = item[:room]
+                room -= len(piece)
+                more += len(item) - len(piece)
+                if piece:
+                    yield ProgramOutput(source=self.name, content=piece)
+                continue
+            if more:
+                yield ProgramOutput(source=self.name, content="", more=more)
+            yield self._finished(keep_short(replace(item, code=block.code)), number)
 
     def _finished(self, run: ProgramRun, number: int) -> ProgramFinished:
         return ProgramFinished(source=self.name, run=run, summary=tell_person(run, self._executor.limits), number=number)
@@ -265,13 +273,7 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
         last = runs[-1]
         # The output stands last, to the end of the message: nothing that a program prints can be taken for what we say after it.
         parts = [f"[sandbox] {note}" for note in notes]
-        parts += [
-            f"[sandbox] Block {number} of {total} was not run, because the one before it failed."
-            for number in range(len(runs) + 1, total + 1)
-        ]
-        for number, run in enumerate(runs, 1):
-            heading = f"Block {number} of {total} ({run.language}):\n" if total > 1 else ""
-            parts.append(heading + tell_model(run, self._executor.limits))
+        parts += tell_runs(runs, total, self._executor.limits)
         last_line = next((line for line in reversed(last.output.splitlines()) if line.strip()), "")
         return self._respond(
             "\n\n".join(parts),
@@ -286,24 +288,13 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
 
 def _notes(event: BaseAgentEvent) -> list[str]:
     if isinstance(event, FilesProduced):
-        return [f"{each.name} was not given to the person: {each.reason}." for each in event.left_out]
+        return grouped("{} was not given to the person", [(each.name, each.reason) for each in event.left_out])
     return package_steps.notes(event) if isinstance(event, PackagesInstalled) else []
 
 
-def _changed_by_hand(proposed: Sequence[CodeBlock], run: Sequence[CodeBlock]) -> list[str]:
-    """Return what the model has to know where the person changed its programs before they ran."""
-    codes = {block.code for block in proposed}
-    changed = [f"```{block.language}\n{block.code.rstrip()}\n```" for block in run if block.code not in codes]
-    return ["\n".join(["The person changed the program before it ran. This is what ran:", *changed])] if changed else []
-
-
-def _why_nothing_ran(answer: Answer) -> str:
-    if answer.cut:
-        return "[sandbox] Nothing was run: the answer was cut off before its last code block was closed. Send the whole program again."
-    if answer.skipped:
-        reasons = "\n".join(f"- the block at line {block.line}: {block.reason}" for block in answer.skipped)
-        return f"{NOTHING_TO_RUN}\n{reasons}"
-    return NOTHING_TO_RUN
+def _bounded(answer: Answer) -> Answer:
+    beyond = [SkippedBlock(b.language, b.line, f"more than {MOST_BLOCKS} programs in one answer") for b in answer.blocks[MOST_BLOCKS:]]
+    return replace(answer, blocks=answer.blocks[:MOST_BLOCKS], skipped=(*answer.skipped, *beyond)) if beyond else answer
 
 
 def create_code_executor(

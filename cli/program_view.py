@@ -41,6 +41,10 @@ class ProgramView:
         """Show a piece of output."""
         self._add(self._sanitizer.feed(piece))
 
+    def leave_out(self, count: int) -> None:
+        """Count characters that are not shown."""
+        self._left_out += count
+
     def finish(self) -> None:
         """Show what is left of the output, and how much was left out."""
         if not self._running:

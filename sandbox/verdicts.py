@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
@@ -78,6 +78,7 @@ class ProgramRun:
     output: str  # standard output and standard error in the order they were written
     dropped: int = 0  # bytes of output that were read and not kept; a stopped program may have printed more
     notes: tuple[str, ...] = ()  # further facts
+    lines: int | None = None  # how many lines with something on them were printed, where the middle of `output` has been cut out
 
 
 class _Words(NamedTuple):
@@ -164,14 +165,24 @@ def tell_person(run: ProgramRun, limits: Limits) -> str:
     return " ".join((said, *(f"Note: {note}." for note in run.notes)))
 
 
-def tell_model(run: ProgramRun, limits: Limits) -> str:
-    """Say what became of the program, then its output, which is last so that nothing in it can pass for what we say."""
+def keep_short(run: ProgramRun) -> ProgramRun:
+    """Return the run with no more of its output than the model is told: what is kept of every run must not add up to much."""
+    if len(run.output) <= MODEL_CHARACTERS:
+        return run
+    return replace(run, output=shorten(run.output, MODEL_CHARACTERS), lines=sum(bool(line.strip()) for line in run.output.splitlines()))
+
+
+def tell_model(run: ProgramRun, limits: Limits, room: int = MODEL_CHARACTERS) -> str:
+    """Say what became of the program, then its output, which is last so that nothing in it can pass for what we say.
+
+    Of the output at most `room` characters are told.
+    """
     lines = [f"{run.file_name}: {_fill(MESSAGES[run.verdict].model, run, limits)}", *run.notes, *_hints(run)]
     if not run.output:
         lines.append("The program printed nothing.")
         return "\n".join(f"[sandbox] {line}" for line in lines)
     lines.append("What the program printed follows, to the end of this message:")
-    return "\n".join(f"[sandbox] {line}" for line in lines) + "\n" + shorten(run.output, MODEL_CHARACTERS)
+    return "\n".join(f"[sandbox] {line}" for line in lines) + "\n" + shorten(run.output, room)
 
 
 def _hints(run: ProgramRun) -> list[str]:

@@ -74,6 +74,17 @@ def test_programs_follow_each_other() -> None:
     assert shown(stream.getvalue())[-2:] == ["│ … 1 characters more are not shown", "│ second"]
 
 
+def test_what_is_not_even_sent_is_counted_as_left_out() -> None:
+    assert output_of(["x" * (MOST_CHARACTERS + 5) + "\n"])[-1] == "│ … 6 characters more are not shown"
+    screen, paper = pipe()
+    view = ProgramView(screen)
+    view.start(60)
+    view.feed("head\n")
+    view.leave_out(12_345)
+    view.finish()
+    assert paper.getvalue() == "│ head\n│ … 12,345 characters more are not shown\n"
+
+
 def test_what_never_started_shows_nothing() -> None:
     screen, stream = terminal()
     view = ProgramView(screen)

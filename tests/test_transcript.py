@@ -22,7 +22,7 @@ from agents.code_generator_agent import NAME as GENERATOR
 from agents.user_proxy_agent import NAME as PERSON
 from cli.programs import Programs
 from cli.transcript import Transcript, closing_lines
-from sandbox.verdicts import ProducedFile, ProgramRun, Verdict
+from sandbox.verdicts import ProducedFile, ProgramRun, Verdict, keep_short
 from tests.fakes import ran
 from tests.views import HOSTILE, assert_only_ours, assert_plain, pipe, shown, terminal
 from utils.code_blocks import SkippedBlock
@@ -163,6 +163,8 @@ def test_the_closing_lines_are_true() -> None:
         "✔ Output: factorial(5) = 120 (last of 2 lines)",
         "✔ User approves result",
     ]
+    long = keep_short(ran("first\n\n" + "x\n" * 100_000 + "last\n"))
+    assert closing(long)[2] == "✔ Output: last (last of 100002 lines)"
     assert closing(ran("only\n"))[2] == "✔ Output: only"
     assert closing(ran(""))[2] == "✔ Output: (none)"
     assert closing(ran("no\n", Verdict.TIME, 124))[1] == "✘ Code executed in Docker, and failed (time)"

@@ -1,0 +1,74 @@
+"""What the model is told about the runs of its programs: few words and bounded output, however many programs and files there are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sandbox.verdicts import MODEL_CHARACTERS, ProgramRun, tell_model
+from utils.code_blocks import Answer, CodeBlock
+from utils.docker_utils import Limits
+
+NOTHING_TO_RUN = "[sandbox] Nothing was run: the answer holds no program."
+_MOST_NAMES = 20  # of files or blocks that are named to the model
+_LONGEST_NAME = 100  # characters
+
+
+def grouped(told: str, items: Sequence[tuple[str, str]]) -> list[str]:
+    """Say for each reason which names it is about, and of the others beyond _MOST_NAMES how many there are."""
+    by_reason: dict[str, list[str]] = {}
+    for name, reason in items:
+        by_reason.setdefault(reason, []).append(name)
+    said = []
+    room = _MOST_NAMES
+    for reason, names in list(by_reason.items())[:_MOST_NAMES]:
+        named = [_on_one_line(name) for name in names[:room]]
+        room -= len(named)
+        more = len(names) - len(named)
+        said += [f"{told.format(name)}: {reason}." for name in named]
+        said += [f"The same for {more} more: {reason}."] if more else []
+    others = sum(map(len, list(by_reason.values())[_MOST_NAMES:]))
+    return [*said, f"The same for {others} more, for other reasons."] if others else said
+
+
+def _on_one_line(name: str) -> str:
+    # Programs choose the names of files: none may look like further words of ours.
+    shown = "".join(c if c.isprintable() else "?" for c in name)
+    return shown if len(shown) <= _LONGEST_NAME else shown[: _LONGEST_NAME - 1] + "…"
+
+
+def _shares(wanted: Sequence[int], room: int) -> list[int]:
+    """Share the room out: each gets what it wants, or else as much as every other that wants more than there is for it."""
+    shares = [0] * len(wanted)
+    for left, at in zip(range(len(wanted), 0, -1), sorted(range(len(wanted)), key=wanted.__getitem__), strict=True):
+        shares[at] = min(wanted[at], room // left)
+        room -= shares[at]
+    return shares
+
+
+def tell_runs(runs: Sequence[ProgramRun], total: int, limits: Limits) -> list[str]:
+    """Say what became of each of an answer's programs; together, no more of their output is told than of one."""
+    parts = [
+        f"[sandbox] Block {number} of {total} was not run, because the one before it failed." for number in range(len(runs) + 1, total + 1)
+    ]
+    rooms = _shares([len(run.output) for run in runs], MODEL_CHARACTERS)
+    for number, (run, room) in enumerate(zip(runs, rooms, strict=True), 1):
+        heading = f"Block {number} of {total} ({run.language}):\n" if total > 1 else ""
+        parts.append(heading + tell_model(run, limits, room))
+    return parts
+
+
+def changed_by_hand(proposed: Sequence[CodeBlock], run: Sequence[CodeBlock]) -> list[str]:
+    """Return what the model has to know where the person changed its programs before they ran."""
+    codes = {block.code for block in proposed}
+    changed = [f"```{block.language}\n{block.code.rstrip()}\n```" for block in run if block.code not in codes]
+    return ["\n".join(["The person changed the program before it ran. This is what ran:", *changed])] if changed else []
+
+
+def why_nothing_ran(answer: Answer) -> str:
+    """Say why no program of the answer was run."""
+    if answer.cut:
+        return "[sandbox] Nothing was run: the answer was cut off before its last code block was closed. Send the whole program again."
+    if answer.skipped:
+        reasons = grouped("the block at line {}", [(str(block.line), block.reason) for block in answer.skipped])
+        return "\n- ".join([NOTHING_TO_RUN, *reasons])
+    return NOTHING_TO_RUN
