@@ -90,6 +90,9 @@ async def _edit(talk: Talk, argument: str) -> str | None:
         talk.notice("An editor needs a terminal.")
         return None
     code = await edit_program(program, talk.notice)
+    talk.prompt.set_aside()
+    if code is None:
+        return None
     if code == program.code:
         talk.notice("The program is unchanged.")
         return None

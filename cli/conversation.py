@@ -14,6 +14,7 @@ from rich.text import Text
 from cli.commands import run_command
 from cli.editor import edit_program
 from cli.packages_view import question_lines
+from cli.programs import changes
 from cli.prompt import Prompt
 from cli.screen import QUIET_STYLE, Screen
 from cli.session import Session, Token
@@ -115,6 +116,9 @@ class Conversation:
             self._talk.notice(concern)
 
     def _after_stop(self) -> None:
+        if self._prompt.leaving:
+            self._talk.notice("Stopped.")
+            return
         self._talk.notice("Stopped. What was said is kept: say what to do instead, or /retry.")
         if not self._prompt.is_terminal:
             self._prompt.interrupted = self._prompt.leaving = True
@@ -128,11 +132,15 @@ class Conversation:
             said, self._said_at_gate = self._said_at_gate, None
             transcript.question_answered()
             return said if spoken_word(said) else self._talk.with_notes(said)
+        why = self._talk.why_asked()
         if self._prompt.is_terminal:
-            self._screen.say("", *self._talk.why_asked(), Text(_QUESTION, style=QUIET_STYLE))
+            self._screen.say("", *why, Text(_QUESTION, style=QUIET_STYLE))
+        elif why:
+            self._screen.say("", *why)
         while not self._prompt.leaving:
-            typed = await self._read_text(token=cancellation_token)
-            answer = None if typed is None else await self._meant(typed, cancellation_token)
+            typed = await self._answer(cancellation_token)
+            meant = await run_command(self._talk, typed) if typed and typed.strip() else None
+            answer = None if meant is None else await self._meant(meant, cancellation_token)
             if answer is None:
                 continue
             if answer == RETRY:
@@ -166,13 +174,16 @@ class Conversation:
     async def _at_gate(self, programs: Sequence[CodeBlock], token: Token) -> Sequence[CodeBlock] | str:
         """Return the programs that may run, STOP, or why they may not."""
         while not self._prompt.leaving:
-            typed = await self._prompt.read(token=token, suggests=False)
+            typed = await self._answer(token, suggests=False)
             if typed is None:
                 continue
             if not typed.strip():
                 return programs
             if typed.strip().lower() == "e" and self._prompt.is_terminal:
-                return [await self._edited(program) for program in programs]
+                programs = [await self._edited(program) for program in programs]
+                self._talk.at_gate = programs
+                self._screen.say(Text(_GATE, style=QUIET_STYLE))
+                continue
             answer = await run_command(self._talk, typed)
             answer = None if answer is None else await self._meant(answer, token)
             word = spoken_word(answer) if answer else None
@@ -182,19 +193,22 @@ class Conversation:
                 return word or answer.strip()
         return STOP
 
-    async def ask_yes(self, question: str, cancellation_token: Token) -> bool:
+    async def ask_yes(self, question: str, cancellation_token: Token) -> bool | None:
         """Ask a question that only the person's yes answers, once all that was said is on the screen; a pipe cannot be asked."""
         if not self._prompt.is_terminal:
-            return False
+            return None
         transcript = await self._caught_up()
         self._screen.say("", *question_lines(question))
         typed = None
         while typed is None and not self._prompt.leaving:
-            typed = await self._prompt.read(token=cancellation_token, suggests=False)
+            typed = await self._answer(cancellation_token, suggests=False)
             # A command, such as /code, may be needed to answer.
             typed = await run_command(self._talk, typed) if typed is not None else None
         transcript.question_answered(waits_for_model=False)
-        return (typed or "").strip().lower() in ("y", "yes")
+        if self._prompt.leaving:
+            # A "no" would let the program run without its packages, fail, and go back to the model: one more request that nobody reads.
+            cancellation_token.cancel()
+        return (typed or "").strip().lower() in ("y", "yes") and not self._prompt.leaving
 
     def notify(self, text: str) -> None:
         """Tell what is being waited for: in the status row of a terminal, else as a line on standard error."""
@@ -218,7 +232,12 @@ class Conversation:
         return transcript
 
     async def _edited(self, program: CodeBlock) -> CodeBlock:
+        """Return the program as the person left it, and show what that changed; an editor that fails changes nothing."""
         code = await edit_program(program, self._talk.notice)
+        if code is None:
+            return program
+        told = changes(program.code, code)
+        self._screen.print(Text("your changes:" if told else "The program is unchanged.", style=QUIET_STYLE), *told)
         return replace(program, code=code)
 
     async def _meant(self, typed: str, token: Token | None) -> str | None:
@@ -228,16 +247,20 @@ class Conversation:
         if word is not None or not words or not self._prompt.is_terminal:
             return word or typed
         choices = " or ".join(words)
-        self._prompt.set_aside()
         self._talk.notice(f"Is that {choices}, or feedback? Type {choices} alone, or press Enter to send it as feedback.")
-        again = await self._prompt.read(token=token, suggests=False)
+        again = await self._answer(token, suggests=False)
         if again is None:
             return None
         return spoken_word(again) or (again if again.strip() else typed)
 
-    async def _read_text(self, *, until: asyncio.Future[Session] | None = None, token: Token | None = None) -> str | None:
+    async def _answer(self, token: Token | None, *, suggests: bool = True) -> str | None:
+        """Read the answer to a question that is on the screen by now: nothing that was typed before it, or before a notice, is one."""
+        self._prompt.set_aside()
+        return await self._prompt.read(token=token, suggests=suggests)
+
+    async def _read_text(self, *, until: asyncio.Future[Session] | None = None) -> str | None:
         """Return a line that is no slash command, or what a command stands for; None where there is nothing to go on with."""
-        typed = await self._prompt.read(until=until, token=token)
+        typed = await self._prompt.read(until=until)
         if typed is None or not typed.strip():
             return None
         return await run_command(self._talk, typed)

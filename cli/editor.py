@@ -20,17 +20,17 @@ _SUFFIXES = {"python": ".py", "sh": ".sh"}
 _EDITORS = ("nano", "vi")
 
 
-async def edit_program(program: CodeBlock, notice: Callable[[str], None]) -> str:
-    """Return the program as the person left it in the editor; unchanged, with a notice, where no editor can be run."""
+async def edit_program(program: CodeBlock, notice: Callable[[str], None]) -> str | None:
+    """Return the program as the person left it in the editor, or None, with a notice, where the editor could not be run or failed."""
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or next(filter(shutil.which, _EDITORS), "")
     try:
         command = shlex.split(editor)  # "code --wait" is a command and its argument
     except ValueError:
         notice(f"EDITOR cannot be read: a quotation mark is missing in {editor}")
-        return program.code
+        return None
     if not command:
         notice("No editor was found: set EDITOR.")
-        return program.code
+        return None
     with tempfile.TemporaryDirectory(prefix="edit-") as folder:
         path = Path(folder) / f"program{_SUFFIXES.get(program.language, '.txt')}"
         path.write_text(program.code, encoding="utf-8", newline="\n")
@@ -40,10 +40,10 @@ async def edit_program(program: CodeBlock, notice: Callable[[str], None]) -> str
                 status = await process.wait()
         except OSError as error:
             notice(f"The editor {editor} cannot be run ({error.strerror}): set EDITOR.")
-            return program.code
+            return None
         if status != 0 or not path.is_file():
             notice(f"The editor ended with status {status}; the program is unchanged.")
-            return program.code
+            return None
         return path.read_text(encoding="utf-8", errors="replace")
 
 

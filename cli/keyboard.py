@@ -29,6 +29,12 @@ _KEYS = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|O.|.)?")  # keys that are no c
 class InterruptedAtPrompt(Exception):
     """The person pressed Ctrl-C at the prompt."""
 
+    def __init__(self, *, typed: bool = False, cleared: bool = False) -> None:
+        """Take whether anything was typed since the prompt came, and whether a half-typed line was cleared by it."""
+        super().__init__()
+        self.typed = typed
+        self.cleared = cleared
+
 
 class Keyboard(Protocol):
     """Where the person's lines come from."""
@@ -53,17 +59,17 @@ class Keyboard(Protocol):
 
 
 class LineKeyboard:
-    """Lines from a pipe, or from a terminal that gets no control codes.
+    """Lines from a pipe.
 
     One daemon thread reads the stream: nothing has to be joined at exit, a cancelled question eats no line, and the event loop never
     waits for a line.
     """
 
-    def __init__(self, stream: TextIO, screen: Screen) -> None:
-        """Take the stream to read, and the screen for the prompt if the stream is a terminal."""
-        self.is_terminal = stream.isatty()
+    is_terminal = False
+
+    def __init__(self, stream: TextIO) -> None:
+        """Take the stream to read."""
         self._stream = stream
-        self._screen = screen
         self._lines: asyncio.Queue[str | None] | None = None
         self._waiting: asyncio.Future[str | None] | None = None
         self._interrupted = False
@@ -72,8 +78,6 @@ class LineKeyboard:
         """Return the next line without its end, or None at the end of input."""
         lines = self._started()
         shown.set()
-        if self.is_terminal:
-            self._screen.raw(f"[{suggestion}] {PROMPT}" if suggestion else PROMPT)
         self._interrupted = False
         self._waiting = asyncio.ensure_future(lines.get())
         try:
@@ -99,21 +103,11 @@ class LineKeyboard:
 
     @contextmanager
     def hushed(self) -> Iterator[None]:
-        """Read from now on, so that what is typed before a question is known for it; the terminal itself shows it."""
-        if self.is_terminal:
-            self._started()
+        """A pipe shows nothing."""
         yield
 
     def set_aside(self) -> None:
-        """Drop the lines that a person has typed up to now, and say so; the lines of a pipe are the answers to what is yet to be asked."""
-        lines = self._lines
-        while self.is_terminal and lines is not None and not lines.empty():
-            line = lines.get_nowait()
-            if line is None:
-                lines.put_nowait(None)
-                return
-            if line.strip():
-                self._screen.print(f"(typed before the question, not used: {line.rstrip()})")
+        """The lines of a pipe are the answers to what is yet to be asked."""
 
     def _started(self) -> asyncio.Queue[str | None]:
         if self._lines is None:
@@ -147,18 +141,21 @@ class TerminalKeyboard:
         self._suggestion = ""
         self._is_hushed = False
         self._ahead = ""
+        self._typed = False  # anything since the prompt came
 
     async def read(self, status: Callable[[], str], suggestion: str, shown: asyncio.Event) -> str | None:
         """Return what is typed; Enter alone takes the suggestion."""
         if self._prompts is None:
             self._prompts = self._make_prompts()
             self._prompts.app.after_render += lambda _: shown.set()
+            self._prompts.default_buffer.on_text_changed += lambda _: setattr(self, "_typed", True)
         from prompt_toolkit.formatted_text import FormattedText
 
         self._suggestion = suggestion
         ahead, self._ahead = self._ahead, ""
         if ahead == _END:
             return None
+        self._typed = False
         try:
             text = await self._prompts.prompt_async(
                 PROMPT,
@@ -171,7 +168,8 @@ class TerminalKeyboard:
         except EOFError:
             return None
         except KeyboardInterrupt:
-            raise InterruptedAtPrompt from None
+            cleared = bool(self._prompts.default_buffer.text)
+            raise InterruptedAtPrompt(typed=self._typed or cleared, cleared=cleared) from None
         return text.rstrip()
 
     def interrupt(self) -> bool:
@@ -292,10 +290,12 @@ class ScriptedKeyboard:
         """Nobody types here."""
 
 
-def open_keyboard(screen: Screen, history: Path, demo_lines: Sequence[str] | None) -> LineKeyboard | TerminalKeyboard | ScriptedKeyboard:
+def open_keyboard(screen: Screen, history: Path, demo_lines: Sequence[str] | None) -> Keyboard:
     """Choose where lines come from: a prompt in a terminal, else the demo's own script, else standard input line by line."""
-    if demo_lines is not None and not sys.stdin.isatty():
-        return ScriptedKeyboard(demo_lines, screen)
-    if sys.stdin.isatty() and screen.control_codes and os.environ.get("TERM", "dumb") != "dumb":
+    from cli.plain_terminal import PlainTerminalKeyboard
+
+    if not sys.stdin.isatty():
+        return LineKeyboard(sys.stdin) if demo_lines is None else ScriptedKeyboard(demo_lines, screen)
+    if screen.control_codes and os.environ.get("TERM", "dumb") != "dumb":
         return TerminalKeyboard(history)
-    return LineKeyboard(sys.stdin, screen)
+    return PlainTerminalKeyboard(sys.stdin, screen)

@@ -45,10 +45,17 @@ class Programs:
         """Return the changes from the program before to the newest, as coloured lines of a unified diff; empty where there are none."""
         if self.newest is None or self.before is None or self.newest.language != self.before.language:
             return []
-        if not _statements(self.before.code) & _statements(self.newest.code):
-            return [Text("every line is new", style=QUIET_STYLE)]
-        lines = difflib.unified_diff(self.before.code.splitlines(), self.newest.code.splitlines(), lineterm="", n=2)
-        return [Text(sanitize(line), style=_STYLES.get(line[:1], QUIET_STYLE)) for line in list(lines)[2:]]
+        return changes(self.before.code, self.newest.code)
+
+
+def changes(before: str, after: str) -> list[Text]:
+    """Return the changes from one program to another, as coloured lines of a unified diff; empty where there are none."""
+    if before == after:
+        return []
+    if not _statements(before) & _statements(after):
+        return [Text("every line is new", style=QUIET_STYLE)]
+    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=2)
+    return [Text(sanitize(line), style=_STYLES.get(line[:1], QUIET_STYLE)) for line in list(lines)[2:]]
 
 
 def _statements(code: str) -> set[str]:

@@ -61,8 +61,10 @@ class Prompt:
         try:
             await _first_of(reading, until)
             typed = await reading
-        except InterruptedAtPrompt:
-            self._on_interrupt_at_prompt()
+        except InterruptedAtPrompt as interrupt:
+            self._pressed &= not interrupt.typed
+            if self.leaving or not interrupt.cleared:
+                self._on_interrupt_at_prompt()
             return None
         finally:
             reading.cancel()

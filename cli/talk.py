@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from cli.packages_view import NETWORK_OFFER
 from cli.programs import Programs
 from cli.prompt import Prompt
 from cli.screen import BAD_STYLE, QUIET_STYLE, Screen
@@ -58,7 +60,7 @@ class Talk:
     def limits(self) -> str:
         """Say what one program may use."""
         settings = self.settings
-        memory = f"{settings.memory / 1024**3:.3g} GB" if settings.memory >= 1024**3 else f"{settings.memory / 1024**2:.0f} MB"
+        memory = f"{settings.memory / 1024**3:.3g} GiB" if settings.memory >= 1024**3 else f"{settings.memory / 1024**2:.0f} MiB"
         return f"{memory} · {settings.timeout} s · network {settings.network}"
 
     def status_line(self) -> str:
@@ -85,8 +87,17 @@ class Talk:
         recovery = self.session.team.recovery if self.session else None
         if recovery is None or not recovery.asked_because:
             return []
-        tried = [Text(f"  {number}. {sanitize(failure)}", style=QUIET_STYLE) for number, failure in enumerate(recovery.tried, 1)]
-        return [Text(f"You are asked because {sanitize(recovery.asked_because)}. Tried:", style="yellow"), *tried]
+        times = Counter(recovery.tried)
+        failures = [f"{failure} ({count} times)" if count > 1 else failure for failure, count in times.items()]
+        tried = [Text(f"  {number}. {sanitize(failure)}", style=QUIET_STYLE) for number, failure in enumerate(failures, 1)]
+        offer = [Text(NETWORK_OFFER, style="yellow")] if self._lacked_network() else []
+        return [Text(f"You are asked because {sanitize(recovery.asked_because).rstrip('.')}. Tried:", style="yellow"), *tried, *offer]
+
+    def _lacked_network(self) -> bool:
+        from sandbox.verdicts import TRIED_NETWORK
+
+        last_run = self.programs.last_run
+        return last_run is not None and TRIED_NETWORK in last_run.notes and self.settings.network != "on"
 
     def notice(self, text: str) -> None:
         """Say something that is not part of the conversation."""

@@ -6,7 +6,7 @@ import asyncio
 import io
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from autogen_core import CancellationToken
@@ -39,10 +39,14 @@ class Typist:
         self.statuses: list[str] = []
         self.suggestions: list[str] = []
         self._lines = list(lines)
-        self._waiting: asyncio.Future[str] | None = None
+        self._put_aside = False
+        self.put_aside_before: list[bool] = []
+        """For each line that was read, whether what had been typed before was put aside first."""
 
     async def read(self, status: Callable[[], str], suggestion: str, shown: asyncio.Event) -> str | None:
         shown.set()
+        self.put_aside_before.append(self._put_aside)
+        self._put_aside = False
         self.statuses.append(status())
         self.suggestions.append(suggestion)
         await asyncio.sleep(0)
@@ -55,7 +59,8 @@ class Typist:
         return False
 
     def set_aside(self) -> None:
-        """Each line answers the question for which it stands in the list."""
+        """Take note; each line answers the question for which it stands in the list."""
+        self._put_aside = True
 
     def hushed(self) -> AbstractContextManager[None]:
         return nullcontext()
@@ -74,9 +79,10 @@ def opens(
         if failure is not None:
             raise failure
         executor = ListedRuns(*runs, files=files)
+        executor.limits = replace(executor.limits, network=settings.network)
         async with client_of(endpoint) as model:
             recovery = Recovery(settings.max_retries)
-            code_executor = create_code_executor(executor, interaction.confirm)
+            code_executor = create_code_executor(executor, interaction.confirm, interaction.ask_yes)
             participants = [create_code_generator(model, settings), code_executor, create_user_proxy(interaction.ask, recovery.decide)]
 
             async def switch_model(name: str) -> str:

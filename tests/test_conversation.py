@@ -16,6 +16,7 @@ from tests.talks import CTRL_C, rehearsal
 from utils.errors import AppError, ExitStatus, ModelError
 
 FIRST, SECOND = program("print(1)"), program("print(2)")
+WITH_PACKAGE = program("pip install acme-tools\nacme-tools", "sh")
 ONE, TWO = "print(1)\n", "print(2)\n"
 
 
@@ -95,7 +96,7 @@ async def test_enter_at_the_gate_runs_the_program() -> None:
     async with rehearsal([FIRST], ran("one\n"), typed=["", "APPROVE"], confirm="true", image="img:1", network="off") as session:
         seen = await session.converse("count")
         assert session.ran == [ONE]
-        assert "To run in the container: img:1 · 2 GB · 60 s · network off\n" in seen
+        assert "To run in the container: img:1 · 2 GiB · 60 s · network off\n" in seen
         assert seen.index("To run in the container") < seen.index("│ one")
 
 
@@ -143,10 +144,30 @@ async def test_approve_at_the_gate_approves_nothing_and_is_asked_again(word: str
 async def test_e_at_the_gate_edits_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("VISUAL", raising=False)
     monkeypatch.setenv("EDITOR", "sh -c 'echo \"print(3)\" > $0'")
-    async with rehearsal([FIRST, SECOND], typed=["E", "go on", "", "STOP"], confirm="true") as session:
-        await session.converse("count")
+    async with rehearsal([FIRST, SECOND], typed=["E", "", "go on", "", "STOP"], confirm="true") as session:
+        seen = await session.converse("count")
+        assert seen.index("your changes:") < seen.rindex("Enter runs it, e edits it first")
         assert session.ran[0] == "print(3)\n"
         assert "print(3)" in session.asked[1][-2]
+
+
+@pytest.mark.parametrize("editor", ["false", "no-such-editor", "'unclosed", "true"])
+async def test_after_an_editor_that_fails_or_changes_nothing_the_gate_asks_again(editor: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.setenv("EDITOR", editor)
+    async with rehearsal([FIRST], typed=["e", "STOP"], confirm="true") as session:
+        seen = await session.converse("count")
+        assert session.ran == []
+        assert seen.count("Enter runs it, e edits it first") == 2
+        assert seen.endswith("\nStopped.\n")
+
+
+async def test_nothing_typed_before_a_question_or_a_notice_answers_it() -> None:
+    typed = ["APPROVE", "", "", "APPROVE please", "", "STOP"]
+    async with rehearsal([FIRST, SECOND], typed=typed, confirm="true") as session:
+        await session.converse("count")
+        # Before each line that was read, what had been typed by then was put aside.
+        assert session.keyboard.put_aside_before == [True] * len(typed)
 
 
 async def test_slash_commands_work_at_the_gate() -> None:
@@ -185,7 +206,25 @@ async def test_the_person_is_told_why_they_are_asked_and_what_was_tried() -> Non
     async with rehearsal([FIRST, SECOND], failed, failed, typed=["STOP"], max_retries="3") as session:
         seen = await session.converse("count")
         assert "↻ ValueError: \\x1b[31mno – attempt 2 of 4" in seen
-        assert "You are asked because the same twice in a row: ValueError: \\x1b[31mno. Tried:\n  1. ValueError" in seen
+        assert "You are asked because the same failure came twice in a row. Tried:\n" in seen
+        assert "Tried:\n  1. ValueError: \\x1b[31mno (2 times)\nAPPROVE accepts" in seen
+
+
+async def test_a_pipe_is_told_why_it_is_asked_and_a_failure_that_wants_the_network_gets_the_offer_beside_the_question() -> None:
+    failed = replace(ran("OSError: unreachable\n", Verdict.FAILED, 1), notes=(TRIED_NETWORK,))
+    async with rehearsal([FIRST, SECOND], failed, failed, typed=["STOP"], is_terminal=False, max_retries="1") as session:
+        seen = await session.converse("count")
+        why = seen[seen.index("You are asked because") :]
+        assert "\n  1. OSError: unreachable (2 times)\n" in why
+        assert "/network on" in why
+        assert "APPROVE accepts" not in seen
+
+
+async def test_where_the_network_is_on_it_is_not_offered() -> None:
+    failed = replace(ran("OSError: unreachable\n", Verdict.FAILED, 1), notes=(TRIED_NETWORK,))
+    async with rehearsal([FIRST, SECOND], failed, failed, typed=["STOP"], max_retries="1", network="on") as session:
+        seen = await session.converse("count")
+        assert "/network on" not in seen[seen.index("You are asked because") :]
 
 
 @pytest.mark.parametrize("failure", [wrong_key("not-a-real-key"), QUOTA])
@@ -295,6 +334,23 @@ async def test_a_question_is_not_answered_by_an_interrupt_a_command_or_the_end_o
     async with rehearsal([], typed=[]) as talks:
         talks.talk.transcript().caught_up.set()
         assert await talks.conversation.ask_yes("Install acme-tools?", CancellationToken()) is False
+
+
+@pytest.mark.parametrize("typed", [[], [CTRL_C, CTRL_C]])
+async def test_leaving_at_a_question_about_packages_asks_the_model_nothing_more(typed: list[str]) -> None:
+    async with rehearsal([WITH_PACKAGE, SECOND], typed=typed, max_retries="3") as session:
+        seen = await session.converse("count")
+        assert "acme" in seen
+        assert seen.count("y installs; anything else does not.") == 1
+        assert len(session.asked) == 1
+        assert session.talk.prompt.leaving
+
+
+async def test_a_no_to_a_question_about_packages_goes_back_to_the_model() -> None:
+    typed = ["n", "STOP"]
+    async with rehearsal([WITH_PACKAGE, SECOND], typed=typed, max_retries="3") as session:
+        await session.converse("count")
+        assert len(session.asked) == 2
 
 
 async def test_a_pipe_is_not_asked() -> None:

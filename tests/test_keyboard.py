@@ -9,7 +9,6 @@ import pty
 import select
 import sys
 import termios
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -22,6 +21,7 @@ from prompt_toolkit.input.vt100 import Vt100Input
 from prompt_toolkit.output import DummyOutput
 
 from cli.keyboard import InterruptedAtPrompt, Keyboard, LineKeyboard, ScriptedKeyboard, TerminalKeyboard, open_keyboard
+from cli.plain_terminal import PlainTerminalKeyboard
 from tests.views import pipe, terminal
 
 UP, DOWN, ALT_ENTER, CTRL_C, CTRL_D, CTRL_R = "\x1b[A", "\x1b[B", "\x1b\r", "\x03", "\x04", "\x12"
@@ -48,27 +48,26 @@ def piped(text: bytes, *, closed: bool = True) -> Iterator[tuple[TextIO, int]]:
 
 async def test_a_pipe_gives_its_lines_and_then_its_end_for_ever() -> None:
     with piped(b"one\r\n\n  two\nlast") as (stream, _):
-        keyboard = LineKeyboard(stream, pipe()[0])
+        keyboard = LineKeyboard(stream)
         assert [await read(keyboard) for _ in range(6)] == ["one", "", "  two", "last", None, None]
         assert not keyboard.is_terminal
 
 
-async def test_a_pipe_gets_no_prompt() -> None:
-    screen, paper = pipe()
+async def test_a_pipe_gets_no_prompt(capsys: pytest.CaptureFixture[str]) -> None:
     with piped(b"one\n") as (stream, _):
-        await read(LineKeyboard(stream, screen))
-    assert paper.getvalue() == ""
+        await read(LineKeyboard(stream))
+    assert capsys.readouterr().out == ""
 
 
 async def test_bytes_that_are_no_text_end_nothing() -> None:
     with piped(b"\xff\xfe one\nAPPROVE\n") as (stream, _):
-        keyboard = LineKeyboard(stream, pipe()[0])
+        keyboard = LineKeyboard(stream)
         assert [await read(keyboard), await read(keyboard)] == ["\ufffd\ufffd one", "APPROVE"]
 
 
 async def test_a_question_that_is_cancelled_eats_no_line() -> None:
     with piped(b"", closed=False) as (stream, writing):
-        keyboard = LineKeyboard(stream, pipe()[0])
+        keyboard = LineKeyboard(stream)
         question = asyncio.ensure_future(read(keyboard))
         await asyncio.sleep(0.05)
         question.cancel()
@@ -79,7 +78,7 @@ async def test_a_question_that_is_cancelled_eats_no_line() -> None:
 
 async def test_an_interrupt_ends_a_question_that_waits_and_eats_no_line() -> None:
     with piped(b"", closed=False) as (stream, writing):
-        keyboard = LineKeyboard(stream, pipe()[0])
+        keyboard = LineKeyboard(stream)
         assert not keyboard.interrupt()
         question = asyncio.ensure_future(read(keyboard))
         await asyncio.sleep(0.05)
@@ -92,23 +91,9 @@ async def test_an_interrupt_ends_a_question_that_waits_and_eats_no_line() -> Non
 
 async def test_a_stream_that_is_closed_is_the_end_of_input() -> None:
     stream = os.fdopen(os.open(os.devnull, os.O_RDONLY), encoding="utf-8")
-    keyboard = LineKeyboard(stream, pipe()[0])
+    keyboard = LineKeyboard(stream)
     stream.close()
     assert await read(keyboard) is None
-
-
-# A terminal without control codes
-
-
-@contextmanager
-def plain_terminal() -> Iterator[tuple[LineKeyboard, int, io.StringIO]]:
-    master, slave = pty.openpty()
-    screen, paper = pipe()
-    with os.fdopen(slave, encoding="utf-8") as stream:
-        yield LineKeyboard(stream, screen), master, paper
-        os.write(master, CTRL_D.encode())  # so that nobody reads any more when the stream is closed
-        time.sleep(0.05)
-    os.close(master)
 
 
 async def answer(keyboard: Keyboard, master: int, typed: str, suggestion: str = "") -> str | None:
@@ -117,24 +102,6 @@ async def answer(keyboard: Keyboard, master: int, typed: str, suggestion: str = 
     await asyncio.sleep(0.05)
     os.write(master, typed.encode())
     return await question
-
-
-async def test_a_plain_terminal_gets_a_plain_prompt_and_takes_the_suggestion() -> None:
-    with plain_terminal() as (keyboard, master, paper):
-        assert keyboard.is_terminal
-        assert await answer(keyboard, master, "\n", "APPROVE") == "APPROVE"
-        assert await answer(keyboard, master, "other\n", "APPROVE") == "other"
-        assert paper.getvalue() == "[APPROVE] › " * 2
-        assert await answer(keyboard, master, CTRL_D) is None
-
-
-async def test_in_a_plain_terminal_what_was_typed_before_a_question_does_not_answer_it() -> None:
-    with plain_terminal() as (keyboard, master, paper), keyboard.hushed():
-        os.write(master, b"APPROVE\n\n\n")
-        await asyncio.sleep(0.1)
-        keyboard.set_aside()
-        assert await answer(keyboard, master, "no\n") == "no"
-        assert paper.getvalue() == "(typed before the question, not used: APPROVE)\n› "
 
 
 # The prompt
@@ -193,9 +160,11 @@ async def test_enter_alone_takes_the_suggestion_and_text_does_not(tmp_path: Path
 
 async def test_ctrl_c_at_the_prompt(tmp_path: Path) -> None:
     async with prompt(tmp_path / "history") as (keyboard, pressed):
-        pressed.send_text("half a line" + CTRL_C)
-        with pytest.raises(InterruptedAtPrompt):
-            await read(keyboard)
+        for keys, typed, cleared in (("half a line", True, True), ("x\x7f", True, False), ("", False, False)):
+            pressed.send_text(keys + CTRL_C)
+            with pytest.raises(InterruptedAtPrompt) as interrupt:
+                await read(keyboard)
+            assert (interrupt.value.typed, interrupt.value.cleared) == (typed, cleared)
         pressed.send_text("next\r")
         assert await read(keyboard) == "next"
 
@@ -312,8 +281,8 @@ async def test_the_script_types_its_lines_and_shows_them() -> None:
     [
         (True, True, False, TerminalKeyboard),
         (True, True, True, TerminalKeyboard),
-        (True, False, False, LineKeyboard),
-        (True, False, True, LineKeyboard),
+        (True, False, False, PlainTerminalKeyboard),
+        (True, False, True, PlainTerminalKeyboard),
         (False, True, False, LineKeyboard),
         (False, False, True, ScriptedKeyboard),
     ],

@@ -223,3 +223,60 @@ def test_a_container_that_is_gone_is_replaced(tmp_path: Path, engine: docker.API
         terminal.type(CTRL_D)
         assert terminal.wait_for_exit() == 0
         assert containers_of(engine, terminal.process.pid) == []
+
+
+def test_keys_sent_in_one_go_pass_no_gate(tmp_path: Path) -> None:
+    with ModelEndpoint([Answer(FACTORIAL)]) as endpoint, session(endpoint, tmp_path, "--confirm") as terminal:
+        terminal.wait_for_prompt()
+        terminal.line(TASK)
+        terminal.wait_for("Enter runs it")
+        terminal.wait_for_prompt()
+        terminal.type("APPROVE\r\r")
+        terminal.wait_for("APPROVE is for the result")
+        terminal.wait_for_prompt()
+        terminal.type(CTRL_C)
+        terminal.wait_for("Press Ctrl-C again")
+        terminal.wait_for_prompt()
+        assert "│ factorial" not in terminal.text()
+        terminal.line("")
+        terminal.wait_for("│ factorial(5) = 120")
+
+
+@pytest.mark.parametrize("environment", [{}, {"NO_COLOR": "1"}])
+def test_what_is_typed_beside_an_editor_approves_nothing(tmp_path: Path, environment: dict[str, str]) -> None:
+    editor = "sh -c 'touch began; until [ -e go ]; do sleep 0.05; done'"
+    with ModelEndpoint([Answer(FACTORIAL)]) as endpoint, session(endpoint, tmp_path, EDITOR=editor, VISUAL="", **environment) as terminal:
+        terminal.wait_for_prompt()
+        terminal.line(TASK)
+        terminal.wait_for("APPROVE accepts")
+        terminal.wait_for_prompt()
+        terminal.line("/edit")
+        wait_until((tmp_path / "began").exists, 10)
+        terminal.type("APPROVE\r")
+        terminal.pump(0.2)
+        (tmp_path / "go").touch()
+        terminal.wait_for("The program is unchanged.")
+        terminal.pump(0.3)
+        terminal.type(CTRL_C)
+        terminal.wait_for_prompt()
+        assert "User approves" not in terminal.text()
+        terminal.line("STOP")
+        terminal.wait_for("Stopped.")
+
+
+@pytest.mark.parametrize("keys", [CTRL_D, CTRL_C * 2, ""], ids=["ctrl-d", "ctrl-c twice", "sigterm"])
+def test_leaving_at_a_question_about_packages_asks_the_model_nothing_more(tmp_path: Path, keys: str) -> None:
+    wants = program("pip install acme-tools-of-nobody\nacme", "sh")
+    with ModelEndpoint([wants, wants, wants]) as endpoint, session(endpoint, tmp_path, SANDBOX_NETWORK="install") as terminal:
+        terminal.wait_for_prompt()
+        terminal.line("use the tools")
+        terminal.wait_for("y installs")
+        terminal.wait_for_prompt()
+        if not keys:
+            terminal.process.send_signal(signal.SIGTERM)
+        for key in keys:
+            terminal.wait_for_prompt()
+            terminal.type(key)
+            terminal.wait_for("Press Ctrl-C again" if key == CTRL_C and keys.count(key) > 1 else "›")
+        terminal.wait_for_exit()
+        assert len(endpoint.requests) == 1

@@ -11,6 +11,7 @@ import pytest
 from autogen_core import CancellationToken
 
 from cli.demo_lines import DemoLines
+from cli.keyboard import InterruptedAtPrompt
 from cli.prompt import Prompt
 from tests.talks import CTRL_C, Typist
 from tests.views import pipe
@@ -43,6 +44,28 @@ async def test_ctrl_c_twice_in_a_row_leaves_and_a_line_between_begins_anew() -> 
     assert not prompt.leaving
     await prompt.read()
     assert (prompt.leaving, prompt.interrupted) == (True, True)
+
+
+class Presses(Typist):
+    """A person who presses Ctrl-C, each time with (typed, cleared)."""
+
+    def __init__(self, *presses: tuple[bool, bool]) -> None:
+        super().__init__()
+        self._presses = list(presses)
+
+    async def read(self, status: Callable[[], str], suggestion: str, shown: asyncio.Event) -> str | None:
+        typed, cleared = self._presses.pop(0)
+        raise InterruptedAtPrompt(typed=typed, cleared=cleared)
+
+
+async def test_ctrl_c_that_clears_a_line_does_not_count_and_typing_begins_anew() -> None:
+    cleared, typed, plain = (True, True), (True, False), (False, False)
+    prompt = prompt_of(Presses(plain, cleared, plain, typed, plain))
+    left = []
+    for _ in range(5):
+        await prompt.read()
+        left.append(prompt.leaving)
+    assert left == [False, False, False, False, True]
 
 
 async def test_ctrl_c_in_a_pipe_leaves_at_once() -> None:

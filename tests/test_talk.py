@@ -23,7 +23,7 @@ def talk_of(columns: int = 80, usage: tuple[int, int] = (0, 0), **environment: s
 
 
 @pytest.mark.parametrize(
-    ("memory", "said"), [("2g", "2 GB"), ("512m", "512 MB"), ("1536m", "1.5 GB"), ("16m", "16 MB"), ("1000m", "1000 MB")]
+    ("memory", "said"), [("2g", "2 GiB"), ("512m", "512 MiB"), ("1536m", "1.5 GiB"), ("16m", "16 MiB"), ("1000m", "1000 MiB")]
 )
 def test_the_contract_names_what_programs_may_do(memory: str, said: str) -> None:
     talk = talk_of(SANDBOX_MEMORY=memory, SANDBOX_TIMEOUT="7", SANDBOX_NETWORK="off")
@@ -41,9 +41,9 @@ def test_tokens_are_told_and_cost_only_where_prices_are_set() -> None:
 @pytest.mark.parametrize(
     ("columns", "row"),
     [
-        (200, "test-model · 12,345 + 678 tokens · img:1 · 2 GB · 60 s · network install"),
-        (70, "test-model · 12,345 + 678 tokens · 2 GB · 60 s · network install"),
-        (60, "12,345 + 678 tokens · 2 GB · 60 s · network install"),
+        (200, "test-model · 12,345 + 678 tokens · img:1 · 2 GiB · 60 s · network install"),
+        (70, "test-model · 12,345 + 678 tokens · 2 GiB · 60 s · network install"),
+        (60, "12,345 + 678 tokens · 2 GiB · 60 s · network install"),
     ],
 )
 def test_the_row_below_the_prompt_fits_the_window(columns: int, row: str) -> None:
