@@ -274,7 +274,7 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
         # The output stands last, to the end of the message: nothing that a program prints can be taken for what we say after it.
         parts = [f"[sandbox] {note}" for note in notes]
         parts += tell_runs(runs, total, self._executor.limits)
-        last_line = next((line for line in reversed(last.output.splitlines()) if line.strip()), "")
+        last_line = last.reason or next((line for line in reversed(last.output.splitlines()) if line.strip()), "")
         return self._respond(
             "\n\n".join(parts),
             verdict=last.verdict.value,

@@ -11,7 +11,7 @@ from autogen_agentchat.messages import BaseAgentEvent
 from autogen_core import CancellationToken
 
 from sandbox.docker_executor import SandboxExecutor
-from sandbox.install_window import INSTALL_SECONDS, Installation, PipRequest
+from sandbox.install_window import INSTALL_SECONDS, STRICT, Installation, PipRequest
 from sandbox.packages import Package, imports_of, is_known, missing_module, name_of, package_of
 from sandbox.pip_lines import PipCommand, PipLines, address_of, find_pip_lines, read_requirements
 from sandbox.verdicts import ProgramRun, Verdict
@@ -24,14 +24,20 @@ MOST_REPAIRS = 4
 
 ASKED_FOR = "the answer asks for it"
 _NETWORK_OFF = "the network is off (SANDBOX_NETWORK=off)"
-_STRICT = "the strict profile has no network"
 _NOT_BY_NAME = "only packages of the index are installed, by their names (SANDBOX_PACKAGES=any allows addresses and paths)"
-_NOT_ALLOWED = "it is not on the list of well-known packages, and the person did not allow it"
-_NO_PROGRAM = "not run, because its packages are not there"
+_NOT_KNOWN = "it is not on the list of well-known packages, and"
+_NOT_ALLOWED = f"{_NOT_KNOWN} the person did not allow it"
+_NOBODY = f"{_NOT_KNOWN} nobody can be asked here; SANDBOX_PACKAGES=any installs it"
+_UNTRUSTED = "pip does not trust the certificate of the index: set SANDBOX_CA_BUNDLE to a file with the authorities of your network."
+_STOPPED = {
+    Verdict.TIME: f"it took longer than {INSTALL_SECONDS} s",
+    Verdict.DISK: "the files of the sandbox took more than it may hold",
+    Verdict.LOST: "the contact with the container was lost",
+}
 _MOST_TEXT = 4000
 
-AskYes = Callable[[str, CancellationToken], Awaitable[bool]]
-"""Ask the person a question that only yes answers; False where nobody can be asked."""
+AskYes = Callable[[str, CancellationToken], Awaitable["bool | None"]]
+"""Ask the person a question that only yes answers; None where nobody can be asked."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +81,7 @@ class PackagesInstalled(BaseAgentEvent):
     verdict: Verdict
     output: str  # the last lines of what pip printed, where it failed
     seconds: float
+    remedy: str = ""  # what the person can do about it
     type: Literal["PackagesInstalled"] = "PackagesInstalled"
 
     def to_text(self) -> str:
@@ -85,9 +92,10 @@ class PackagesInstalled(BaseAgentEvent):
         elif self.verdict is Verdict.OK:
             lines.append("Nothing had to be installed: it is there already.")
         if self.verdict not in (Verdict.OK, Verdict.FAILED):
-            lines.append(f"The installation did not come to its end ({self.verdict.value}).")
+            lines.append(f"The installation did not come to its end ({_STOPPED.get(self.verdict, self.verdict.value)}).")
         elif self.verdict is Verdict.FAILED and not self.refused:
             lines.append("pip failed.")
+        lines += [self.remedy] if self.remedy else []
         return "\n".join(lines)
 
 
@@ -187,7 +195,7 @@ class PackageSteps:
         """
         self.repaired = False
         module = missing_module(run.output) if run.verdict is Verdict.FAILED else None
-        if module is None or module in self._modules or len(self._modules) >= MOST_REPAIRS or self._closed():
+        if module is None or module in self._modules or len(self._modules) >= MOST_REPAIRS:
             return
         try:
             packages = await self._packages_for(module, run.code)
@@ -218,7 +226,7 @@ class PackageSteps:
 
     def _closed(self) -> str:
         if self._executor.strict:
-            return _STRICT
+            return STRICT
         return _NETWORK_OFF if self._executor.limits.network == "off" else ""
 
     async def _fulfil(self, wish: _Wish, why: str, token: CancellationToken) -> AsyncGenerator[BaseAgentEvent, None]:
@@ -227,12 +235,14 @@ class PackageSteps:
         if closed:
             wish.refused = [Refusal(str(request), closed) for request in wish.requests] or wish.refused
         if wish.to_ask and not wish.refused:
+            answer = None
             if self._ask_yes is not None:
                 yield QuestionAhead(source=self._source, packages=tuple(wish.to_ask))
-            if self._ask_yes is not None and await self._ask_yes(_question(wish.to_ask, why), token):
+                answer = await self._ask_yes(_question(wish.to_ask, why), token)
+            if answer:
                 self._allowed.update(wish.to_ask)
             else:
-                wish.refused = [Refusal(name, _NOT_ALLOWED) for name in wish.to_ask]
+                wish.refused = [Refusal(name, _NOBODY if answer is None else _NOT_ALLOWED) for name in wish.to_ask]
         if wish.refused or not wish.requests:
             yield self._told(why, None, wish.refused)
             return
@@ -254,6 +264,7 @@ class PackageSteps:
             verdict=done.verdict if done else Verdict.FAILED,
             output=done.last_lines if done and done.verdict is not Verdict.OK else "",
             seconds=done.seconds if done else 0.0,
+            remedy=_UNTRUSTED if done and done.verdict is Verdict.FAILED and "CERTIFICATE_VERIFY_FAILED" in done.output else "",
         )
 
 
@@ -275,17 +286,19 @@ def _question(names: Sequence[str], why: str) -> str:
 
 
 def _prepared(block: CodeBlock, lines: PipLines, done: PackagesInstalled | None) -> Prepared:
-    if done is None or done.verdict is not Verdict.OK:
-        verdict = done.verdict if done else Verdict.FAILED
-        output = "\n".join(part for part in (done.to_text(), done.output) if part) if done else ""
-        return Prepared(lines.rest, _stand_in(block, verdict, 1 if verdict is Verdict.FAILED else None, output, done, (_NO_PROGRAM,)))
-    if not lines.anything_left:
-        return Prepared(lines.rest, _stand_in(block, Verdict.OK, 0, done.to_text(), done, ()))
-    return Prepared(lines.rest)
-
-
-def _stand_in(
-    block: CodeBlock, verdict: Verdict, code: int | None, output: str, done: PackagesInstalled | None, notes: tuple[str, ...]
-) -> ProgramRun:
     seconds = done.seconds if done else 0.0
-    return ProgramRun(block.language, block.code, "pip", verdict, code, seconds, f"{output[-_MOST_TEXT:]}\n", 0, notes)
+    said = done.to_text() if done else ""
+    if done is not None and done.verdict is Verdict.OK:
+        if lines.anything_left:
+            return Prepared(lines.rest)
+        return Prepared(lines.rest, ProgramRun(block.language, block.code, "pip", Verdict.OK, 0, seconds, f"{said}\n"))
+    output = "\n".join(part for part in (said, done.output if done else "") if part)[-_MOST_TEXT:]
+    # What somebody stopped, or what nobody knows the end of, is told as that.
+    verdict = done.verdict if done and done.verdict in (Verdict.CANCELLED, Verdict.LOST) else Verdict.NOT_RUN
+    reason = f"{_wanted(lines.commands)} could not be installed" if verdict is Verdict.NOT_RUN else ""
+    return Prepared(lines.rest, ProgramRun(block.language, block.code, "", verdict, None, seconds, f"{output}\n", reason=reason))
+
+
+def _wanted(commands: Sequence[PipCommand]) -> str:
+    words = [word for each in commands for word in ([*each.requirements, *each.files] or [each.text])]
+    return shorten(", ".join(words), 200)

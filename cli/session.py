@@ -82,8 +82,8 @@ class Interaction(Protocol):
     async def confirm(self, programs: Sequence[CodeBlock], cancellation_token: Token) -> Sequence[CodeBlock] | str:
         """Return the programs that may run, or the reason why they may not."""
 
-    async def ask_yes(self, question: str, cancellation_token: Token) -> bool:
-        """Ask a question that only the person's yes answers; False where nobody sits there who can be asked."""
+    async def ask_yes(self, question: str, cancellation_token: Token) -> bool | None:
+        """Ask a question that only the person's yes answers; None where nobody sits there who can be asked."""
 
     def notify(self, text: str) -> None:
         """Tell the person what is being waited for; a later notice replaces it."""

@@ -24,7 +24,7 @@ from sandbox.file_names import header_name
 from sandbox.file_transfer import LeftOut
 from sandbox.files_in import Selection, select
 from sandbox.host_folder import HostFolder
-from sandbox.install_window import Installation, PipRequest, attach_network, detach_network, install_packages, names_present, read_text
+from sandbox.install_window import Installation, PipRequest, install_packages, names_present, network_switch, read_text
 from sandbox.languages import ALIASES, BY_NAME, find_language
 from sandbox.limit_check import Fact, check_limits
 from sandbox.program import Job
@@ -87,6 +87,8 @@ class SandboxExecutor(DockerCommandLineCodeExecutor):
         self._stops: set[threading.Event] = set()
         self.concerns: list[str] = []
         """What the person has to be told about this sandbox, once each: whoever tells it takes it out."""
+        self.kept_out: tuple[Path, ...] = ()
+        """Folders of our own that are not copied in with a folder that holds them."""
         self._functions_in = 0  # the number of the container that has the functions
 
     @property
@@ -166,7 +168,7 @@ class SandboxExecutor(DockerCommandLineCodeExecutor):
         try:
             job = self._job(block)
         except ValueError as error:
-            return ProgramRun(block.language, block.code, "", Verdict.FAILED, 1, 0.0, str(error))
+            return ProgramRun(block.language, block.code, "", Verdict.NOT_RUN, None, 0.0, "", reason=str(error))
         return await self._run_job(job, cancellation_token, on_output)
 
     async def collect_files(self) -> list[ProducedFile]:
@@ -186,7 +188,7 @@ class SandboxExecutor(DockerCommandLineCodeExecutor):
         UsageError where one is not there or cannot be read, EngineError where they cannot be stored.
         """
         runner = self._current()
-        selection = await self._in_thread(lambda: select(paths))
+        selection = await self._in_thread(lambda: select(paths, self.kept_out))
         await self._in_thread(lambda: runner.add(selection))
         if self._threads is not None:
             self._threads.submit(runner.prepare)
@@ -226,7 +228,7 @@ class SandboxExecutor(DockerCommandLineCodeExecutor):
     async def set_network(self, network: str) -> None:
         """Attach the network for the session ("on"), or detach it ("install", "off"); what runs is killed. EngineError when that fails."""
         runner = self._current()
-        change = attach_network if network == "on" else detach_network
+        change = network_switch(network, strict=self.strict)
         if (network == "on") != (self.limits.network == "on"):
             await self._in_thread(lambda: runner.use(change))
         self.limits = replace(self.limits, network=network)
@@ -337,6 +339,6 @@ def _as_text(run: ProgramRun, limits: Limits) -> str:
         return "Code execution was cancelled."
     if run.verdict is Verdict.TIME:
         return f"{run.output}\nTimeout: {tell_person(run, limits)}"
-    if run.verdict in (Verdict.OK, Verdict.FAILED):
-        return run.output
+    if run.verdict in (Verdict.OK, Verdict.FAILED, Verdict.NOT_RUN):
+        return run.output + run.reason
     return f"{run.output}\n{tell_person(run, limits)}"

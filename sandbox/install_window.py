@@ -31,6 +31,7 @@ from utils.errors import ContainerLost, EngineError
 INSTALL_SECONDS = 600
 """How long one `pip install` may take."""
 
+STRICT = "the strict profile has no network"
 _READ_LIMIT = 64 * 1024
 _LINES_SHOWN = 15
 _INTERFACES = r"""
@@ -167,6 +168,13 @@ def detach_network(client: docker.APIClient, container: SandboxContainer) -> Non
         raise ContainerLost(engine_error(error, "detaching the network").message, "start again") from error
     if left:
         raise ContainerLost(f"the network could not be detached: {', '.join(sorted(left))} is still there", "start again")
+
+
+def network_switch(network: str, *, strict: bool) -> Callable[[docker.APIClient, SandboxContainer], None]:
+    """Return what switches a container's network to "on", "install" or "off"; EngineError where the profile has none to switch."""
+    if strict and network != "off":
+        raise EngineError(STRICT, "start without --strict", kind="network")
+    return attach_network if network == "on" else detach_network
 
 
 def _swept_interfaces(container: SandboxContainer, user: str = PROGRAM_USER) -> set[str]:

@@ -111,7 +111,7 @@ class Runner:
                 try:
                     run, outcome = run_program(container, job, self._request.limits, counters, stop, show, prepared)
                 except Denied as error:
-                    return ProgramRun(job.language.name, job.code, job.file_name, Verdict.FAILED, 1, 0.0, str(error), notes=notes)
+                    return replace(not_run(job, Verdict.NOT_RUN, *notes), reason=str(error))
                 except NotStarted as error:
                     reason = str(error)
                     failures += prepared is None

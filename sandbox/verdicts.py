@@ -29,6 +29,7 @@ class Verdict(str, Enum):
     KILLED = "killed"
     CANCELLED = "cancelled"
     LOST = "lost"
+    NOT_RUN = "not run"
 
 
 class Ended(Enum):
@@ -78,6 +79,7 @@ class ProgramRun:
     output: str  # standard output and standard error in the order they were written
     dropped: int = 0  # bytes of output that were read and not kept; a stopped program may have printed more
     notes: tuple[str, ...] = ()  # further facts
+    reason: str = ""  # why it was not run; its output is then what became of its packages
     lines: int | None = None  # how many lines with something on them were printed, where the middle of `output` has been cut out
 
 
@@ -115,6 +117,7 @@ MESSAGES: Mapping[Verdict, _Words] = {
         "Lost contact with the container: the result is unknown.",
         "the contact with the container was lost. The result is unknown; do not count it as success.",
     ),
+    Verdict.NOT_RUN: _Words("Not run: {reason}.", "was not run: {reason}."),
 }
 
 TRIED_NETWORK = "it tried the network, which is off while programs run"
@@ -177,11 +180,12 @@ def tell_model(run: ProgramRun, limits: Limits, room: int = MODEL_CHARACTERS) ->
 
     Of the output at most `room` characters are told.
     """
-    lines = [f"{run.file_name}: {_fill(MESSAGES[run.verdict].model, run, limits)}", *run.notes, *_hints(run)]
+    lines = [f"{run.file_name or 'The program'}: {_fill(MESSAGES[run.verdict].model, run, limits)}", *run.notes, *_hints(run)]
+    ran = run.verdict is not Verdict.NOT_RUN
     if not run.output:
-        lines.append("The program printed nothing.")
+        lines += ["The program printed nothing."] if ran else []
         return "\n".join(f"[sandbox] {line}" for line in lines)
-    lines.append("What the program printed follows, to the end of this message:")
+    lines.append(f"What {'the program printed' if ran else 'became of its packages'} follows, to the end of this message:")
     return "\n".join(f"[sandbox] {line}" for line in lines) + "\n" + shorten(run.output, room)
 
 
@@ -206,6 +210,7 @@ def size(number: int) -> str:
 def _fill(words: str, run: ProgramRun, limits: Limits) -> str:
     code = run.exit_code
     return words.format(
+        reason=run.reason,
         code="unknown" if code is None else code,
         signal=code - 128 if code is not None and code > 128 else "KILL",
         seconds=f"{run.seconds:.2f} s" if run.seconds < 10 else f"{run.seconds:.1f} s",

@@ -96,6 +96,8 @@ def _describe(metadata: dict[str, str], verdict: str) -> str:
     error = metadata.get("error", "")
     if verdict == code_executor_agent.NO_CODE and error:
         return error
+    if verdict == Verdict.NOT_RUN.value:
+        return f"was not run: {error[:200]}"
     if verdict in _FAILURES:
         return _FAILURES[verdict]
     code = metadata.get("exit_code", "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from autogen_agentchat.base import ChatAgent, TaskResult
 from autogen_agentchat.messages import BaseAgentEvent, BaseChatMessage, UserInputRequestedEvent
@@ -76,9 +76,7 @@ class ListedRuns(SandboxExecutor):
             run = ran("still running\n", Verdict.CANCELLED, None)
         elif on_output and run.output:
             on_output(run.output)
-        return ProgramRun(
-            block.language, block.code, run.file_name, run.verdict, run.exit_code, run.seconds, run.output, run.dropped, run.notes
-        )
+        return replace(run, language=block.language, code=block.code)
 
     async def collect_files(self) -> list[ProducedFile]:
         self.collected += 1

@@ -355,7 +355,7 @@ async def test_a_no_to_a_question_about_packages_goes_back_to_the_model() -> Non
 
 async def test_a_pipe_is_not_asked() -> None:
     async with rehearsal([], typed=["y"], is_terminal=False) as talks:
-        assert await talks.conversation.ask_yes("Install acme-tools?", CancellationToken()) is False
+        assert await talks.conversation.ask_yes("Install acme-tools?", CancellationToken()) is None
         assert talks.paper.getvalue() == ""
 
 

@@ -429,6 +429,11 @@ async def test_without_an_engine_that_attaches_networks_nothing_is_installed(ima
     async with SandboxExecutor(image, work_dir=tmp_path, limits=LIMITS, strict=True) as executor:
         with pytest.raises(EngineError):
             await executor.install([PipRequest(("six",))], CancellationToken())
+        for network in ("on", "install"):
+            with pytest.raises(EngineError, match="the strict profile has no network") as raised:
+                await executor.set_network(network)
+            assert raised.value.hint == "start without --strict"
+        assert (executor.limits.network, (await run(executor, "print(1)")).output) == (LIMITS.network, "1\n")
 
 
 @pytest.mark.engine

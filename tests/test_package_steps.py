@@ -75,14 +75,17 @@ class Turn(NamedTuple):
         return [refusal.what for event in self.events if isinstance(event, PackagesInstalled) for refusal in event.refused]
 
 
-class Asked:
-    """A person who gives the same answer to each question."""
+_NOBODY = "nobody can be asked here; SANDBOX_PACKAGES=any installs it"
 
-    def __init__(self, answer: bool) -> None:
+
+class Asked:
+    """A person who gives the same answer to each question, or nobody."""
+
+    def __init__(self, answer: bool | None) -> None:
         self.questions: list[str] = []
         self._answer = answer
 
-    async def __call__(self, question: str, token: CancellationToken) -> bool:
+    async def __call__(self, question: str, token: CancellationToken) -> bool | None:
         self.questions.append(question)
         return self._answer
 
@@ -158,7 +161,8 @@ async def test_what_is_refused_is_not_installed_and_the_block_does_not_run(line:
     seen = await turn(executor, program(f"pip install toolz\n{line}\necho here", "sh") + program("print(1)"), Asked(True))
     assert (executor.calls, executor.blocks) == ([], [])
     assert len(seen.refusals) == 1
-    assert seen.message.metadata["verdict"] == "failed"
+    assert (seen.message.metadata["verdict"], seen.message.metadata["exit_code"]) == ("not run", "")
+    assert "could not be installed" in seen.message.metadata["error"]
     assert "Not installed" in seen.message.content
     assert "Block 2 of 2 was not run" in seen.message.content
 
@@ -178,17 +182,36 @@ async def test_a_failed_installation_is_the_result_with_pips_last_words() -> Non
     assert executor.blocks == []
     assert "ERROR: no such version" in seen.message.content
     assert "line 0\n" not in seen.message.content
-    assert (seen.message.metadata["verdict"], seen.message.metadata["exit_code"]) == ("failed", "1")
-    assert seen.message.metadata["error"] == "ERROR: no such version"
+    assert seen.message.metadata == {"verdict": "not run", "exit_code": "", "error": "six==99 could not be installed"}
+    ended = seen.of(ProgramFinished)[0]
+    assert isinstance(ended, ProgramFinished)
+    assert ended.summary == "Not run: six==99 could not be installed."
     event = seen.of(PackagesInstalled)[0]
     assert isinstance(event, PackagesInstalled)
     assert event.output.endswith("ERROR: no such version")
 
 
+async def test_an_index_that_is_not_trusted_is_told_with_what_helps() -> None:
+    words = "WARNING: Retrying: SSLError(1, '[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed')\n"
+    seen = await turn(
+        ListedInstalls(outcome=Installation(Verdict.FAILED, 1, (), f"{words}ERROR: no\n", 2.0)), program("pip install six", "sh")
+    )
+    assert "set SANDBOX_CA_BUNDLE" in seen.of(PackagesInstalled)[0].to_text()
+    seen = await turn(ListedInstalls(outcome=Installation(Verdict.FAILED, 1, (), "ERROR: no\n", 2.0)), program("pip install six", "sh"))
+    assert "SANDBOX_CA_BUNDLE" not in seen.of(PackagesInstalled)[0].to_text()
+
+
+@pytest.mark.parametrize(("verdict", "why"), [(Verdict.DISK, "more than it may hold"), (Verdict.TIME, "longer than 600 s")])
+async def test_an_installation_that_reached_a_limit_says_which(verdict: Verdict, why: str) -> None:
+    seen = await turn(ListedInstalls(outcome=Installation(verdict, None, (), "", 1.0)), program("pip install six", "sh"))
+    assert seen.message.metadata["verdict"] == "not run"
+    assert why in seen.message.content
+
+
 async def test_a_network_that_cannot_be_had_is_told() -> None:
     seen = await turn(ListedInstalls(outcome=EngineError("attaching the network failed: no")), program("pip install six", "sh"))
     assert "attaching the network failed" in seen.message.content
-    assert seen.message.metadata["verdict"] == "failed"
+    assert seen.message.metadata["verdict"] == "not run"
 
 
 async def test_a_stopped_installation_is_cancelled() -> None:
@@ -202,8 +225,10 @@ async def test_nothing_is_installed_where_there_is_no_network(network: str, stri
     executor.strict = strict
     seen = await turn(executor, program("pip install six", "sh"), Asked(True))
     assert (executor.calls, len(seen.refusals)) == ([], 1)
-    await turn(executor, program("import six"), Asked(True))
-    assert executor.calls == []
+    assert seen.message.metadata["verdict"] == "not run"
+    seen = await turn(executor, program("import six"), Asked(True))
+    assert (executor.calls, seen.refusals) == ([], ["pip install six"])
+    assert ("the strict profile has no network" if strict else "the network is off (SANDBOX_NETWORK=off)") in seen.message.content
 
 
 # --- names that are not well known -----------------------------------------------------------------------------------------------
@@ -224,11 +249,11 @@ async def test_an_unknown_name_is_installed_only_after_the_persons_yes() -> None
 
 
 async def test_without_the_yes_it_is_refused() -> None:
-    for ask in (Asked(False), None):
+    for ask, because in ((Asked(False), "the person did not allow it"), (None, _NOBODY), (Asked(None), _NOBODY)):
         executor = ListedInstalls()
         seen = await turn(executor, program("pip install six acme-tools", "sh"), ask)
         assert (executor.calls, seen.refusals) == ([], ["acme-tools"])
-        assert "not on the list of well-known packages" in seen.message.content
+        assert f"it is not on the list of well-known packages, and {because}." in seen.message.content
         assert bool(seen.of(QuestionAhead)) is (ask is not None)
 
 

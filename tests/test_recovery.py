@@ -90,6 +90,13 @@ def test_a_failure_is_told_so_that_it_can_be_understood(error: str, told: str) -
     assert recovery.tried == [told]
 
 
+def test_a_program_that_was_not_run_is_told_with_the_reason() -> None:
+    recovery = Recovery(max_retries=3)
+    message = recovery.decide(turn("not run", "pyyaml could not be installed", ""))
+    assert message is not None
+    assert message.metadata["automatic"] == "was not run: pyyaml could not be installed"
+
+
 def test_zero_always_asks() -> None:
     recovery = Recovery(max_retries=0)
     assert recovery.decide(turn("failed", "E: a")) is None

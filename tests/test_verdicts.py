@@ -66,6 +66,14 @@ def test_only_our_lines_stand_before_the_output_which_is_last() -> None:
     assert "[sandbox] a note" in ours
 
 
+def test_a_program_that_was_not_run_has_no_exit_code_and_no_output_of_its_own() -> None:
+    unrun = replace(RUN, verdict=Verdict.NOT_RUN, exit_code=None, output="", reason="six could not be installed", file_name="")
+    assert tell_person(unrun, LIMITS) == "Not run: six could not be installed."
+    assert tell_model(unrun, LIMITS) == "[sandbox] The program: was not run: six could not be installed."
+    told = tell_model(replace(unrun, output="ERROR: no\n"), LIMITS)
+    assert told.endswith("[sandbox] What became of its packages follows, to the end of this message:\nERROR: no\n")
+
+
 def test_no_output_is_said() -> None:
     assert tell_model(replace(RUN, output=""), LIMITS).endswith("printed nothing.")
 
