@@ -66,20 +66,20 @@ class BrokenAnswer(Exception):
 
 
 def explain_model_error(error: BaseException, choice: ModelChoice, timeout: float = 0) -> ModelError:
-    """Say in one sentence why the model gave no answer, with the remedy; the key is never in it.
+    """Say in one sentence why the model gave no answer, with the remedy; neither the key nor a password is ever in it.
 
     `timeout` is in seconds; the kinds are those of _WORDS.
     """
     if isinstance(error, ModelError):
         return error
     kind = _kind(error)
-    said = _clean(error.detail if isinstance(error, BrokenAnswer) else _said(error), choice.key)
+    said = _clean(error.detail if isinstance(error, BrokenAnswer) else _said(error), choice.key, choice.password)
     # A wrong key is told without the server's words: some servers repeat the key, or a part of it.
     detail = f": {said}" if said and kind != "wrong-key" else "."
     facts = {
         "who": choice.who,
         "model": choice.model,
-        "url": choice.url,
+        "url": choice.address,
         "key_name": choice.key_name,
         "status": _status(error) or "none",
         "timeout": f"{timeout:g}",
@@ -162,10 +162,12 @@ def _said(error: BaseException) -> str:
     return str(inner or getattr(error, "error", None) or error)
 
 
-def _clean(text: str, key: str) -> str:
+def _clean(text: str, *secrets: str) -> str:
     if text.lstrip().startswith("<"):
         return ""
-    text = text.replace(key, "***") if len(key) > 3 else text
+    for secret in secrets:
+        text = text.replace(secret, "***") if len(secret) > 3 else text
+    text = re.sub(r"(?<=://)[^\s/@]*@", "", text)  # a name and password in an address
     text = re.sub(r"\b(sk|key|gsk|xai)-[\w*-]{6,}", "***", text)
     # The server's words go to a terminal: one line, without control characters.
     text = " ".join("".join(c if c.isprintable() else " " for c in text).split())

@@ -35,14 +35,26 @@ class ModelChoice:
 
     provider: str
     model: str
-    url: str
+    url: str = field(repr=False)  # it may hold a password
     key: str = field(default="", repr=False)
     store: bool = False  # keep completions in the provider's dashboard
 
     @property
     def who(self) -> str:
         """The service's name in a sentence."""
-        return PROVIDERS[self.provider].name if self.provider != "openai-compatible" else f"The model service at {self.url}"
+        return PROVIDERS[self.provider].name if self.provider != "openai-compatible" else f"The model service at {self.address}"
+
+    @property
+    def address(self) -> str:
+        """The URL as it may be shown: without a name and password in it."""
+        scheme, mark, rest = self.url.rpartition("://")
+        host, slash, path = rest.partition("/")
+        return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}"
+
+    @property
+    def password(self) -> str:
+        """The password in the URL; "" where there is none."""
+        return self.url.rpartition("://")[2].partition("/")[0].rpartition("@")[0].partition(":")[2]
 
     @property
     def key_name(self) -> str:
@@ -78,9 +90,21 @@ def choose_model(settings: Settings) -> ModelChoice:
             hint = f"Set {variable} in the environment or in .env, or look around without a model: --demo."
             raise ModelError(f"The provider {name} needs {variable}.", hint, kind="no-key")
     if name != "ollama" and not url.startswith(("http://", "https://")):  # Ollama's own client takes a bare host, too
-        raise UsageError(f"{provider.url_name} is {url!r}", "allowed is a URL that begins with http:// or https://", kind="setting")
+        shown = url.rpartition("@")[2]  # what stands before it may be a password
+        raise UsageError(f"{provider.url_name} is {shown!r}", "allowed is a URL that begins with http:// or https://", kind="setting")
+    if not _has_host(url):
+        hint = "in a name or password in it, write / ? # @ : as %2F %3F %23 %40 %3A"
+        raise UsageError(f"{provider.url_name} is no URL of a service", hint, kind="setting")
     itself = name == "openai" and is_openai_itself(url)
     return ModelChoice(name, model, url.rstrip("/"), key, itself if settings.store is None else settings.store)
+
+
+def _has_host(url: str) -> bool:
+    try:
+        parts = urlsplit(url if "://" in url else f"//{url}")
+        return bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return False
 
 
 def find_provider(settings: Settings) -> str:

@@ -27,12 +27,14 @@ _SECONDS = 60
 
 # In any case and at any depth. A name that is said outright with --add is refused just the same: a program could send it anywhere.
 _SECRETS = re.compile(
-    r"\.env(\..*)?|.*\.env|.*\.(pem|key|p12|pfx|jks|keystore|kdbx|ppk|ovpn|gpg|asc)|id_(rsa|dsa|ecdsa|ed25519)(\..*)?"
+    r"\.env([._-].*)?|\.envrc|\.dev\.vars(\..*)?|.*\.env|.*\.(pem|key|p12|pfx|jks|keystore|kdbx|ppk|ovpn|gpg|asc)|id_(rsa|dsa|ecdsa|ed25519)(\..*)?"
     r"|\.(netrc|_netrc|npmrc|pypirc|pgpass|my\.cnf|git-credentials|dockercfg|dockerconfigjson|htpasswd|vault-token)|_netrc"
-    r"|credentials(\..*)?|secrets?(\..*)?|service[-_]account.*\.json|.*\.tfstate(\..*)?|application_default_credentials\.json",
+    r"|\..*_history|\.s3cfg|\.boto|\.?vault[-_]pass.*|pip\.(conf|ini)|.*kubeconfig(\..*)?|rclone\.conf|client_secret.*\.json"
+    r"|credentials.*|secrets?(\..*)?|secrets.*\.(ya?ml|json)|service[-_]account.*\.json|.*\.tfstate(\..*)?|application_default_credentials\.json",
     re.IGNORECASE,
 )
-_PRIVATE = re.compile(r"\.(ssh|aws|azure|docker|gnupg|kube|password-store|terraform\.d|oci|git|hg|svn)|gcloud", re.IGNORECASE)  # folders
+# The same for folders.
+_PRIVATE = re.compile(r"\.(ssh|aws|azure|docker|gnupg|kube|pip|password-store|terraform\.d|oci|git|hg|svn)|gcloud", re.IGNORECASE)
 _CACHES = re.compile(r"__pycache__|\.venv|venv|node_modules|\.(mypy|ruff|pytest)_cache|\.tox|\.DS_Store|.*\.pyc")
 
 # For each file a line with its size and one with its name, then exactly that many bytes. A link of that name is replaced, not followed.
@@ -59,12 +61,13 @@ class Selection:
         return sum(length for _, _, length in self.files)
 
 
-def select(paths: Sequence[Path]) -> Selection:
+def select(paths: Sequence[Path], kept_out: Sequence[Path] = ()) -> Selection:
     """Choose what is copied for each file or folder that the person named; UsageError where one is not there or cannot be read.
 
-    A folder is copied under its own name, the current folder (".") without one.
+    A folder is copied under its own name, the current folder (".") without one; the folders in `kept_out` are not copied with it.
     """
     selection = Selection()
+    ours = {os.path.realpath(folder) for folder in kept_out}
     for path in paths:
         try:
             real = path.expanduser().resolve(strict=True)  # a link that the person names is meant
@@ -72,7 +75,7 @@ def select(paths: Sequence[Path]) -> Selection:
             if private:
                 selection.left_out.append(LeftOut(str(path), f"it is in {private}"))
             elif real.is_dir():
-                _take_folder(real, selection)
+                _take_folder(real, selection, ours)
             else:
                 _see_that_it_can_be_read(real)
                 _take(path.name, real, selection, _reason(path.name))
@@ -87,9 +90,9 @@ def _see_that_it_can_be_read(file: Path) -> None:
         pass
 
 
-def _take_folder(folder: Path, selection: Selection) -> None:
+def _take_folder(folder: Path, selection: Selection, ours: set[str]) -> None:
     prefix = "" if folder == Path.cwd() else f"{folder.name}/"
-    for name, entry in _walk(folder, "", _ignored(folder), selection):
+    for name, entry in _walk(folder, "", _Rules(_ignored(folder), ours), selection):
         if len(selection.files) >= MOST_FILES:
             selection.left_out.append(LeftOut(f"{prefix}...", f"more than {MOST_FILES} files"))
             return
@@ -109,7 +112,21 @@ def _ignored(folder: Path) -> GitIgnoreSpec:
     return GitIgnoreSpec.from_lines(file.read_text("utf-8", "replace").splitlines() if file.is_file() else [])
 
 
-def _walk(folder: Path, prefix: str, ignored: GitIgnoreSpec, selection: Selection) -> Iterator[tuple[str, os.DirEntry[str]]]:
+@dataclass(frozen=True)
+class _Rules:
+    ignored: GitIgnoreSpec
+    ours: set[str]
+
+    def reason(self, name: str, entry: os.DirEntry[str], is_folder: bool) -> str:
+        if is_folder and entry.path in self.ours:
+            return "the results of this program's sessions are there"
+        reason = _reason(entry.name)
+        if not reason and self.ignored.match_file(f"{name}/" if is_folder else name):
+            return f"listed in {IGNORE_FILE}"
+        return reason
+
+
+def _walk(folder: Path, prefix: str, rules: _Rules, selection: Selection) -> Iterator[tuple[str, os.DirEntry[str]]]:
     """Yield every file below, in order; a folder that is left out is told once and not looked into."""
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
@@ -119,13 +136,11 @@ def _walk(folder: Path, prefix: str, ignored: GitIgnoreSpec, selection: Selectio
     for entry in entries:
         name = f"{prefix}{entry.name}"
         is_folder = entry.is_dir(follow_symlinks=False)
-        reason = _reason(entry.name)
-        if not reason and ignored.match_file(f"{name}/" if is_folder else name):
-            reason = f"listed in {IGNORE_FILE}"
+        reason = rules.reason(name, entry, is_folder)
         if reason:
             selection.left_out.append(LeftOut(f"{name}/" if is_folder else name, reason))
         elif is_folder:
-            yield from _walk(Path(entry.path), f"{name}/", ignored, selection)
+            yield from _walk(Path(entry.path), f"{name}/", rules, selection)
         else:
             yield name, entry
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable
@@ -18,6 +19,8 @@ from sandbox.start_checks import check_memory, engine_info, looked_after
 from utils.docker_utils import Limits
 from utils.errors import UsageError
 from utils.settings import Settings
+
+_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]*-----END CERTIFICATE-----")
 
 
 @asynccontextmanager
@@ -47,16 +50,23 @@ async def open_sandbox(settings: Settings, notify: Callable[[str], None]) -> Asy
 
 def make_executor(settings: Settings, engine: docker.APIClient, folder: Path) -> SandboxExecutor:
     """Make, but do not start, the executor that the settings ask for; files arrive in the folder, whose name is the session's."""
-    return SandboxExecutor(
+    executor = SandboxExecutor(
         settings.image,
         work_dir=folder,
         limits=limits_of(settings),
         client=engine,
         session=folder.name,
         strict=settings.strict,
-        certificates=settings.ca_bundle.read_bytes() if settings.ca_bundle else b"",
+        certificates=_certificates(settings.ca_bundle) if settings.ca_bundle else b"",
         index_url=settings.index_url,
     )
+    executor.kept_out = (settings.workspace, settings.workspace / "sessions")
+    return executor
+
+
+def _certificates(bundle: Path) -> bytes:
+    # Nothing else that stands in the file: some bundles hold a private key, too, and programs can read what is copied.
+    return b"".join(found + b"\n" for found in _CERTIFICATE.findall(bundle.read_bytes()))
 
 
 def other_engines(found: FoundEngine) -> list[str]:

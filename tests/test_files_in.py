@@ -23,9 +23,11 @@ from utils.errors import EngineError, ExitStatus, UsageError
 SECRETS = (
     *(".env", ".env.local", "prod.env", "id_rsa", "id_ed25519", "id_ed25519.pub", "server.pem", "server.key", "cert.p12", ".netrc"),
     *(".npmrc", ".pypirc", "credentials.json", "secrets.yaml", "terraform.tfstate", ".git-credentials", "service-account-1.json"),
-    "wallet.kdbx",
+    *("wallet.kdbx", ".envrc", ".env-prod", ".env_local", ".dev.vars", ".bash_history", ".zsh_history", ".s3cfg", ".boto", ".vault_pass"),
+    *(".vault_pass.txt", "pip.conf", "kubeconfig", "kubeconfig.yaml", "rclone.conf", "client_secret_1.json", "secrets-prod.yml"),
+    *("secrets_dev.json", "credentials", "credentials-prod", "credentials.db"),
 )
-FOLDERS = (".ssh", ".aws", ".docker", ".gnupg", ".git", "__pycache__", ".venv", "node_modules", ".kube")
+FOLDERS = (".ssh", ".aws", ".docker", ".gnupg", ".git", "__pycache__", ".venv", "node_modules", ".kube", ".pip")
 
 
 @pytest.fixture
@@ -91,6 +93,17 @@ def test_links_that_lead_out_are_not_followed_and_those_that_stay_inside_are(pro
     assert names(selection) == ["project/data.csv", "project/in.csv", "project/sub/tool.py"]
     for name in ("out.txt", "passwd", "up"):
         assert reasons(selection)[f"project/{name}"] == "a link that is not followed"
+
+
+def test_a_folder_of_ours_is_not_copied_with_one_that_holds_it_and_what_is_named_outright_is(project: Path) -> None:
+    (project / "work/sessions/one").mkdir(parents=True)
+    (project / "work/sessions/one/result.csv").write_text("x")
+    ours = [project / "work", project / "work/sessions"]
+    assert names(select([project], ours)) == ["project/data.csv", "project/sub/tool.py"]
+    assert "sessions" in reasons(select([project], ours))["work/"]
+    assert names(select([project / "work"], ours)) == []
+    assert names(select([project / "work/sessions/one"], ours)) == ["one/result.csv"]
+    assert "project/work/sessions/one/result.csv" in names(select([project])), "the control"
 
 
 def test_what_the_ignore_file_lists_stays_here_by_gits_rules(project: Path) -> None:

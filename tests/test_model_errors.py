@@ -117,6 +117,17 @@ def test_keys_in_a_servers_words_are_left_out(secret: str) -> None:
     assert "the key *** is odd" in message
 
 
+@pytest.mark.parametrize("status", [404, 418, 500])
+def test_a_password_in_the_address_is_never_shown(status: int) -> None:
+    choice = ModelChoice("openai-compatible", "x", "http://user:hunter2@gate.test:8000/v1")
+    error = explain_model_error(StatusError(status, "hunter2 is wrong for http://user:hunter2@gate.test and http://u:p@other.test"), choice)
+    assert "hunter2" not in error.message + error.hint + choice.who + repr(choice)
+    assert "u:p" not in error.message
+    assert choice.who == "The model service at http://gate.test:8000/v1"
+    refused = explain_model_error(ConnectionRefusedError("refused"), choice)
+    assert refused.message.startswith("http://gate.test:8000/v1 cannot be reached")
+
+
 NOW = datetime(2025, 1, 1, 12, 0, 0, tzinfo=timezone.utc)
 
 

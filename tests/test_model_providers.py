@@ -51,6 +51,19 @@ def test_an_address_that_is_no_url_is_named(variable: str, others: dict[str, str
     assert "http://" in error.value.hint
 
 
+@pytest.mark.parametrize("url", ["user:hunter2@host/v1", "ftp://user:hunter2@host", "http://user:hunter2/x@host/v1", "http://u:hunter2#@h"])
+def test_a_password_in_a_wrong_address_is_not_told(url: str) -> None:
+    with pytest.raises(UsageError) as error:
+        choose_model(load_settings({}, {"OPENAI_BASE_URL": url}))
+    assert "OPENAI_BASE_URL is " in error.value.message
+    assert "hunter2" not in error.value.message + error.value.hint
+
+
+def test_an_address_with_a_password_is_used_whole_and_shown_without_it() -> None:
+    choice = choose_model(load_settings({}, {"OPENAI_BASE_URL": "http://user:hunter2@host:1/v1"}))
+    assert (choice.url, choice.address, choice.password) == ("http://user:hunter2@host:1/v1", "http://host:1/v1", "hunter2")
+
+
 @pytest.mark.parametrize("provider", PROVIDERS)
 async def test_each_provider_answers_in_pieces_and_with_token_counts(provider: str) -> None:
     with ModelEndpoint([Answer(PROGRAM, usage=(31, 9))]) as endpoint:

@@ -12,7 +12,7 @@ from autogen_core import CancellationToken
 from autogen_core.code_executor import CodeBlock
 
 from cli.session import explain_failure
-from sandbox.session import limits_of, make_session_folder, open_sandbox
+from sandbox.session import limits_of, make_executor, make_session_folder, open_sandbox
 from sandbox.verdicts import Verdict
 from utils.docker_utils import LABEL, owner
 from utils.errors import EngineError, ModelError, UsageError
@@ -51,6 +51,18 @@ def test_a_workspace_that_cannot_be_written_is_told_with_its_setting(tmp_path: P
     with pytest.raises(UsageError, match="WORKSPACE is .*file.*Not a directory") as caught:
         make_session_folder(tmp_path / "file")
     assert caught.value.hint
+
+
+def test_of_a_bundle_only_the_certificates_are_copied(tmp_path: Path) -> None:
+    first, second = (f"-----BEGIN CERTIFICATE-----\nMIIB{name}+/=\n-----END CERTIFICATE-----\n" for name in ("a", "b"))
+    key = "-----BEGIN PRIVATE KEY-----\ncanary\n-----END PRIVATE KEY-----\n"
+    cut = "-----BEGIN CERTIFICATE-----\nMIIB\n"
+    bundle = tmp_path / "bundle.crt"
+    bundle.write_text(f"canary = 1\n{first}{key}{cut}{key}{second}canary\n")
+    settings = load_settings({"workspace": str(tmp_path)}, {"SANDBOX_CA_BUNDLE": str(bundle)})
+    executor = make_executor(settings, docker.APIClient(version="1.44"), tmp_path)
+    assert executor._certificates.decode() == first + second
+    assert executor.kept_out == (tmp_path, tmp_path / "sessions")
 
 
 @pytest.mark.engine
