@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -15,12 +16,14 @@ from rich.style import Style
 from rich.text import Text
 
 from cli.screen import QUIET_STYLE, Screen
-from cli.wrapping import break_at, hanging_indent
+from cli.wrapping import BreakSearch, hanging_indent
 from utils.text import StreamSanitizer
 
 # Wherever it stands, in a list or a quotation: what is code is decided by utils/code_blocks.py, here it only gets its colours.
 _FENCE = re.compile(r"[\s>]*(?:(?:[-*+]|\d+[.)])\s+)?(`{3,}(?=[^`]*$)|~{3,})\s*([^\s`]*)")
 _MOST_KNOWN = 200  # lines
+_LONGEST_COLORED = 2000  # characters of a line; colours take time, and such a line is data
+_REDRAW_SECONDS = 0.04
 # The sixteen colours of the terminal's own palette: readable in a light and in a dark one alike.
 _COLORS: tuple[tuple[Any, Style], ...] = (
     (Comment, Style(dim=True, italic=True)),
@@ -46,6 +49,8 @@ class AnswerView:
         self._fence = ""
         self._colors = Highlighter("")
         self._thinking = False
+        self._search = BreakSearch(0)
+        self._drawn = 0.0  # when the row that comes and goes was drawn last
         self.began = False
 
     def feed(self, piece: str) -> None:
@@ -61,12 +66,19 @@ class AnswerView:
         for line in complete:
             printed += self._rows(line)
             printed.append(self._line(self._pending))
-            self._pending, self._indent = "", None
+            self._start_row("")
+            self._indent = None
         printed += self._rows(pending)
         if printed:
             self._screen.show()
             self._screen.print(*printed)
-        self._screen.show(Text(self._pending, style=QUIET_STYLE if self._thinking else ""))
+        if printed or time.monotonic() - self._drawn >= _REDRAW_SECONDS:
+            self._draw()
+
+    def tick(self) -> None:
+        """Draw the row that is being written, where its newest piece came too soon after the one before to be drawn."""
+        if self.began and self._screen.control_codes:
+            self._draw()
 
     def finish(self) -> None:
         """Show what is left of the answer and clear the row below."""
@@ -80,21 +92,34 @@ class AnswerView:
             self._screen.show()
             if rest:
                 self._screen.print(self._line(rest))
+        self._start_row("")
         self._fence, self._indent, self._thinking = "", None, False
         self._sanitizer = StreamSanitizer()
 
     def _rows(self, text: str) -> list[Text]:
         """Return the rows of a line of prose that are full; the rest is left in `_pending`."""
-        rows = []
-        room = self._screen.width - 1
+        rows: list[Text] = []
         self._pending = text
-        while not self._fence and not _FENCE.match(self._pending) and (end := break_at(self._pending, room)) < len(self._pending):
+        if self._fence:
+            return rows
+        room = self._screen.width - 1
+        if room != self._search.room:
+            self._search = BreakSearch(room)
+        while not _FENCE.match(self._pending) and (end := self._search.end(self._pending)) < len(self._pending):
             if self._indent is None:
                 self._indent = hanging_indent(self._pending)
                 self._indent *= self._indent < room // 2
             rows.append(self._prose(self._pending[:end].rstrip()))
-            self._pending = " " * self._indent + self._pending[end:]
+            self._start_row(" " * self._indent + self._pending[end:])
         return rows
+
+    def _start_row(self, text: str) -> None:
+        self._pending, self._search = text, BreakSearch(self._search.room)
+
+    def _draw(self) -> None:
+        self._drawn = time.monotonic()
+        # A line of code is as long as it likes; what is drawn of it is one row.
+        self._screen.show(Text(self._pending[: self._screen.width * 4], style=QUIET_STYLE if self._thinking else ""))
 
     def _line(self, line: str) -> Text:
         match = _FENCE.match(line)
@@ -127,7 +152,8 @@ class Highlighter:
 
     def line(self, line: str) -> Text:
         """Return the next line in colours."""
-        if self._lexer is None:
+        if self._lexer is None or len(line) > _LONGEST_COLORED:
+            self._known = []
             return Text(line)
         self._known = [*self._known[-_MOST_KNOWN:], line]
         start = sum(len(known) + 1 for known in self._known[:-1])

@@ -61,7 +61,7 @@ def _add_flags(parser: argparse.ArgumentParser, default: str | None) -> None:
     for setting in SETTINGS:
         if setting.flag is None:
             continue
-        text = setting.meaning.replace("%", "%%")
+        text = setting.meaning.replace("%", "%%").replace("`", "")  # Markdown is for the README
         if setting.default in ("true", "false"):
             parser.add_argument(setting.flag, dest=setting.field, action="store_const", const="true", default=default, help=text)
         else:

@@ -75,8 +75,8 @@ async def _run(talk: Talk, argument: str) -> str | None:
 
 async def _code(talk: Talk, argument: str) -> str | None:
     """show the newest program"""
-    program = _newest(talk)
-    if program is not None:
+    newest = None if talk.at_gate or talk.asked_about else _newest(talk)
+    for program in talk.at_gate or talk.asked_about or ([newest] if newest else []):
         talk.screen.print(*highlight_program(program.code.rstrip("\n"), program.language))
     return None
 
@@ -286,8 +286,8 @@ async def run_command(talk: Talk, typed: str) -> str | None:
 
 
 def _newest(talk: Talk) -> CodeBlock | None:
-    if talk.at_gate:
-        return talk.at_gate[-1]
+    if talk.at_gate or talk.asked_about:
+        return (talk.at_gate or talk.asked_about)[-1]
     if talk.programs.newest is None:
         talk.notice("There is no program yet.")
     return talk.programs.newest
@@ -296,6 +296,9 @@ def _newest(talk: Talk) -> CodeBlock | None:
 def _newest_to_run(talk: Talk) -> CodeBlock | None:
     if talk.at_gate:
         talk.notice("The program waits for you: Enter runs it, e edits it first.")
+        return None
+    if talk.asked_about:
+        talk.notice("The program waits for your answer about its packages.")
         return None
     return _newest(talk)
 

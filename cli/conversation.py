@@ -200,10 +200,14 @@ class Conversation:
         transcript = await self._caught_up()
         self._screen.say("", *question_lines(question))
         typed = None
-        while typed is None and not self._prompt.leaving:
-            typed = await self._answer(cancellation_token, suggests=False)
-            # A command, such as /code, may be needed to answer.
-            typed = await run_command(self._talk, typed) if typed is not None else None
+        self._talk.asked_about = transcript.proposed
+        try:
+            while typed is None and not self._prompt.leaving:
+                typed = await self._answer(cancellation_token, suggests=False)
+                # A command, such as /code, may be needed to answer.
+                typed = await run_command(self._talk, typed) if typed is not None else None
+        finally:
+            self._talk.asked_about = ()
         transcript.question_answered(waits_for_model=False)
         if self._prompt.leaving:
             # A "no" would let the program run without its packages, fail, and go back to the model: one more request that nobody reads.
@@ -268,5 +272,8 @@ class Conversation:
     def _tell(self, error: AppError) -> None:
         """Show an error and go on where a person sits there; else end with it."""
         if not self._prompt.is_terminal:
+            if error.hint.startswith(RETRY) or f", then {RETRY}" in error.hint:
+                # Nobody sits there who could type a command.
+                error.hint = error.hint.replace(f", then {RETRY}", ", then run it again").replace(RETRY, "run it again")
             raise error
         self._talk.tell_error(error)

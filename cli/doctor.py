@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from cli.files_view import size_text
-from cli.screen import BAD_STYLE, GOOD_STYLE, open_screen
+from cli.screen import BAD_STYLE, GOOD_STYLE, QUIET_STYLE, open_screen
 from cli.session import Program
 from utils.errors import AppError, ExitStatus, UsageError
 from utils.settings import SETTINGS, Settings
@@ -31,7 +31,7 @@ async def doctor(settings: Settings, program: Program, sources: Mapping[str, str
     status = ExitStatus.DONE
     async for finding in _findings(settings, program, sources, ask):
         error = finding.error
-        mark = ("✔", GOOD_STYLE) if error is None else ("✘", BAD_STYLE)
+        mark = ("✘", BAD_STYLE) if error is not None else ("✔", GOOD_STYLE) if finding.fine else ("–", QUIET_STYLE)
         remedy = f" → {error.hint}" if error is not None and error.hint else ""
         screen.print(Text.assemble(mark, f" {finding.subject:<10} {sanitize(finding.text + remedy)}"))
         if error is not None and status is ExitStatus.DONE:
@@ -44,7 +44,8 @@ async def _findings(settings: Settings, program: Program, sources: Mapping[str, 
     from sandbox.session import limits_of
 
     yield Finding("settings", _settings(settings, sources))
-    yield Finding("key", _keys(settings, sources))
+    keys = _keys(settings, sources)
+    yield Finding("key", keys or "none is set", fine=bool(keys))
     try:
         model = program.check_model(settings)
         told = "not asked; `doctor --ask` asks it for one word"
@@ -74,7 +75,7 @@ def _keys(settings: Settings, sources: Mapping[str, str]) -> str:
 
     names = dict.fromkeys(name for p in PROVIDERS.values() for name in (p.key_name, p.url_name) if name)
     found = [f"{name} is set ({sources[name]})" for name in names if settings.environment.get(name) and name in sources]
-    return ", ".join(found) or "none is set"
+    return ", ".join(found)
 
 
 def _workspace(settings: Settings) -> Finding:

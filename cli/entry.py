@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from cli.arguments import SWITCHES, parse_arguments
 from cli.session import Program
-from utils.errors import AppError, ExitStatus
+from utils.errors import AppError, ExitStatus, UsageError
 from utils.settings import SETTINGS, load_settings, setting_sources
 from utils.text import sanitize
 
@@ -26,7 +26,7 @@ def run_program(program: Program, argv: Sequence[str] | None = None) -> int:
     except AppError as error:
         print_error(error)
         if wants_traceback:
-            traceback.print_exc()
+            _print_traceback()
         return int(error.status)
     except KeyboardInterrupt:
         return int(ExitStatus.INTERRUPTED)
@@ -37,7 +37,7 @@ def run_program(program: Program, argv: Sequence[str] | None = None) -> int:
     except Exception as error:  # the boundary: anything else is our own fault, and is told as such
         print_error(AppError(f"internal error: {type(error).__name__}: {error}", "run it again with --traceback and report what it prints"))
         if wants_traceback:
-            traceback.print_exc()
+            _print_traceback()
         return int(ExitStatus.NOT_DONE)
 
 
@@ -66,7 +66,20 @@ def _run_command(program: Program, argv: Sequence[str] | None) -> ExitStatus:
         return asyncio.run(doctor(settings, program, sources, ask=arguments.ask))
     from cli.chat import chat
 
+    _check_added(arguments.add)
     return asyncio.run(chat(settings, program, arguments.task, [Path(path) for path in arguments.add]))
+
+
+def _check_added(paths: Sequence[str]) -> None:
+    """See that what is to be added is there, before anything is started for it. Raises UsageError."""
+    for path in paths:
+        if not os.path.lexists(os.path.expanduser(path)):  # noqa: PTH111  # pathlib raises for a name that is too long
+            raise UsageError(f"--add {path}: there is no such file or folder", "check the path", kind="usage")
+
+
+def _print_traceback() -> None:
+    # Arguments and variables of the environment are quoted in it.
+    sys.stderr.write(sanitize(traceback.format_exc()))
 
 
 def print_error(error: AppError) -> None:

@@ -16,18 +16,37 @@ from cli.screen import QUIET_STYLE
 from utils.text import sanitize
 
 if TYPE_CHECKING:  # sandbox/ imports the engine's client, and the prompt does not wait for it
+    from sandbox.file_transfer import LeftOut
     from sandbox.verdicts import ProducedFile
 
+MOST_LINES = 20
+"""How many files are told of after a run, of those that were made and of those that were left out for one reason."""
 
-def file_lines(files: Iterable[ProducedFile]) -> list[Text]:
-    """Return a line for each file: new or changed, name, size, and where it is."""
-    return [
+
+def file_lines(files: Iterable[ProducedFile], most: int = sys.maxsize) -> list[Text]:
+    """Return a line for each file, but not for more than `most`: new or changed, name, size, and where it is."""
+    lines = [
         Text(
             f"  {'new' if file.new else 'changed'}: {sanitize(file.name)} ({size_text(file.size)}) → {sanitize(str(file.path))}",
             style=QUIET_STYLE,
         )
         for file in files
     ]
+    more = len(lines) - most
+    return [*lines[:most], Text(f"  and {more} more: /files", style=QUIET_STYLE)] if more > 0 else lines
+
+
+def left_out_lines(left_out: Iterable[LeftOut]) -> list[Text]:
+    """Return a line for each reason why files were left out, with the names of the first of them."""
+    names: dict[str, list[str]] = {}
+    for each in left_out:
+        names.setdefault(each.reason, []).append(sanitize(each.name))
+    lines = []
+    for reason, named in names.items():
+        more = len(named) - MOST_LINES
+        listed = ", ".join(named[:MOST_LINES]) + (f" and {more} more" if more > 0 else "")
+        lines.append(Text(f"  left out: {listed}: {sanitize(reason)}", style="yellow"))
+    return lines
 
 
 def size_text(size: int) -> str:

@@ -31,13 +31,14 @@ class Screen:
         """Take the stream, and whether it is a terminal that may get control codes."""
         self.control_codes = control_codes
         self._stream = stream
+        self._is_terminal = control_codes or stream.isatty()
         self._shown: list[int] = []  # columns of each row that stands there now
         self._transient: Sequence[Text] = ()
 
     @property
     def width(self) -> int:
         """Columns of the terminal, at least 20; 80 where it is not known."""
-        if not self.control_codes:
+        if not self._is_terminal:
             return 80
         try:
             return max(20, os.get_terminal_size(self._stream.fileno()).columns)
@@ -49,8 +50,8 @@ class Screen:
         self._write("".join(self._rendered(_safe(line)) for line in lines))
 
     def say(self, *lines: Text | str) -> None:
-        """Print sentences for good, broken between words."""
-        room = self.width - 1 if self.control_codes else sys.maxsize
+        """Print sentences for good, broken between words where a window shows them."""
+        room = self.width - 1 if self._is_terminal else sys.maxsize
         self.print(*(row for line in lines for row in wrap(_safe(line), room)))
 
     def show(self, *rows: Text | str) -> None:
@@ -110,7 +111,7 @@ def _safe(line: Text | str) -> Text:
 
 def _one_row(row: Text, room: int) -> Text:
     """Return the row cut to the room, whatever the terminal makes of its characters."""
-    row = row.copy()
+    row = row[: max(1, room * 4)]  # the rest could not be seen, and measuring takes time
     row.expand_tabs(8)
     row.plain = row.plain.replace("\n", " ")
     if columns(row.plain) <= room:

@@ -38,6 +38,8 @@ class Talk:
     session: Session | None = None  # None while it is being opened
     at_gate: Sequence[CodeBlock] = ()
     """The programs that wait for the person's leave to run."""
+    asked_about: Sequence[CodeBlock] = ()
+    """The programs whose packages the person is asked about."""
     progress: str = "starting …"
     programs: Programs = field(default_factory=Programs)
     notes: list[str] = field(default_factory=list)
@@ -50,7 +52,7 @@ class Talk:
         from cli.transcript import Transcript
 
         if self._transcript is None:
-            self._transcript = Transcript(self.screen, self.programs)
+            self._transcript = Transcript(self.screen, self.programs, quiet=self.settings.quiet)
         return self._transcript
 
     def contract(self) -> str:

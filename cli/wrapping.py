@@ -34,21 +34,36 @@ def hanging_indent(line: str) -> int:
     return columns(match[0]) if match else 0
 
 
+class BreakSearch:
+    """Looks for the end of the first row in a text that grows: what was looked at once is not looked at again."""
+
+    def __init__(self, room: int) -> None:
+        """Take the columns of a row."""
+        self.room = room
+        self._seen = 0  # characters
+        self._used = self._solid = self._best = 0
+
+    def end(self, text: str) -> int:
+        """Return where the first row of the text ends; it begins with the text that was given before."""
+        for number in range(self._seen, len(text)):
+            character = text[number]
+            if self._solid and _may_break(text[number - 1], character) and (self._solid <= self.room or not self._best):
+                self._best = number
+            self._used += _columns(character)
+            if character != " ":
+                self._solid = self._used
+            self._seen = number + 1
+            if self._solid > self.room and self._best:
+                return self._best
+        return len(text)
+
+
 def break_at(text: str, room: int) -> int:
     """Return where the first row ends: before the last word that begins within the room, or len(text) where nothing is to be broken.
 
     A word that is longer than the room (an address, say) is never broken; wide characters need no space between them.
     """
-    used = solid = best = 0
-    for number, character in enumerate(text):
-        if solid and _may_break(text[number - 1], character) and (solid <= room or not best):
-            best = number
-        used += _columns(character)
-        if character != " ":
-            solid = used
-        if solid > room and best:
-            return best
-    return len(text)
+    return BreakSearch(room).end(text)
 
 
 def _may_break(before: str, behind: str) -> bool:

@@ -7,7 +7,6 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from utils.errors import EngineError
 _PROBE_SECONDS = 5
 _CALL_SECONDS = 60
 _SSH_SECONDS = 20  # the first answer over SSH has to wait for a whole login
+SEE_DOCTOR = "; `python main.py doctor` shows where an engine was looked for"
 _INSTALL = "install one (https://docs.docker.com/engine/install/), start it, and check that `docker info` works"
 
 
@@ -57,6 +57,7 @@ class FoundEngine:
 
     client: docker.APIClient
     attempts: Sequence[Attempt]  # in the order of trying; the last is the one that was taken
+    behind: Sequence[Place] = ()  # places that were not tried, because this one answered
 
     @property
     def place(self) -> Place:
@@ -99,9 +100,10 @@ def find_engine(environment: Mapping[str, str] | None = None) -> FoundEngine:
     """
     environment = os.environ if environment is None else environment
     attempts: list[Attempt] = []
-    for place in _places(environment):
+    places = _places(environment)
+    for place in places:
         try:
-            return FoundEngine(_connect(place), (*attempts, Attempt(place)))
+            return FoundEngine(_connect(place), (*attempts, Attempt(place)), tuple(places))
         except (*ENGINE_FAILURES, EngineError, ValueError) as error:
             attempts.append(Attempt(place, _why_not(error)))
     raise _no_engine(attempts)
@@ -228,15 +230,21 @@ def _no_engine(attempts: Sequence[Attempt]) -> NoEngine:
     if not there and shutil.which("docker") is None and shutil.which("podman") is None:
         return NoEngine("no container engine is installed here", _INSTALL, attempts, kind="engine-missing")
     tried = "".join(f"; {attempt.place.name}: {attempt.failure}" for attempt in there)
-    hint = "start Docker Desktop, or run `sudo systemctl start docker`; `python main.py doctor` shows where an engine was looked for"
+    hint = f"start Docker Desktop, or run `sudo systemctl start docker`{SEE_DOCTOR}"
     return NoEngine(f"no container engine is running{tried}", hint, attempts, kind="engine-stopped")
 
 
 def other_places(found: FoundEngine) -> list[str]:
-    """Say for each place that was tried before and has something there why it was not taken."""
-    said = []
-    with suppress(IndexError):
-        for attempt in found.attempts[:-1]:
-            if attempt.failure != "there is no such socket":
-                said.append(f"{attempt.place.name} ({attempt.place.address or 'no address'}): {attempt.failure}")
-    return said
+    """Say for each other place that has something there why it was not taken: it failed, or was not tried."""
+    tried = [_told(attempt) for attempt in found.attempts[:-1] if attempt.failure != "there is no such socket"]
+    there = [place for place in found.behind if Path(place.address.removeprefix("unix://")).exists()]
+    return [*tried, *(f"{place.name} ({place.address}): not tried, {found.place.name} answered first" for place in there)]
+
+
+def tried_places(error: NoEngine) -> list[str]:
+    """Say for each place that was tried why it was not taken."""
+    return [_told(attempt) for attempt in error.attempts]
+
+
+def _told(attempt: Attempt) -> str:
+    return f"{attempt.place.name} ({attempt.place.address or 'no address'}): {attempt.failure}"

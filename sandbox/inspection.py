@@ -10,7 +10,7 @@ import docker
 from docker.errors import ImageNotFound
 
 from sandbox.container import SandboxContainer
-from sandbox.engine import describe_engine, find_engine, other_places
+from sandbox.engine import SEE_DOCTOR, NoEngine, describe_engine, find_engine, other_places, tried_places
 from sandbox.exec_stream import Command
 from sandbox.host_folder import HostFolder
 from sandbox.limit_check import Fact, State, check_limits
@@ -24,19 +24,23 @@ _TOOLS = "for tool in sh timeout head find python3 python; do command -v $tool >
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of what was found: fine, or what failed and what to do."""
+    """One line of what was found: fine, what failed and what to do, or only worth knowing."""
 
     subject: str
     text: str
     error: AppError | None = None  # nothing: it is fine
+    fine: bool = True  # False without an error: it is neither fine nor wrong
 
 
 def inspect_sandbox(image: str, limits: Limits, strict: bool) -> Iterator[Finding]:
     """Look at the engine, the image and the limits in force, and yield what was found as it is found; blocks, and never pulls."""
     try:
         found = find_engine()
-    except EngineError as error:
-        yield Finding("engine", error.message, error)
+    except NoEngine as error:
+        # Whoever reads this asked the doctor already.
+        told = EngineError(error.message, error.hint.removesuffix(SEE_DOCTOR), kind=error.kind)
+        yield Finding("engine", error.message, told)
+        yield from (Finding("looked at", text, fine=False) for text in tried_places(error))
         return
     try:
         others = "; not taken: " + "; ".join(other_places(found)) if other_places(found) else ""

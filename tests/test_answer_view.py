@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import time
 import unicodedata
 
 import pytest
@@ -176,3 +177,32 @@ def test_an_unknown_language_has_no_colours(language: str) -> None:
 def test_a_long_program_is_shown_quickly() -> None:
     code = "\n".join(f"value_{number} = {number}" for number in range(2000))
     assert len(highlight_program(code, "python")) == 2000
+
+
+@pytest.mark.parametrize(("before", "body"), [("```python\n", "a = [1, 2], "), ("", "x"), ("", "some words "), ("", "日本語")])
+def test_a_long_line_does_not_stall_the_screen(before: str, body: str) -> None:
+    screen, stream = terminal()
+    view = AnswerView(screen)
+    text = (body * (100_000 // len(body) + 1))[:100_000]
+    began = time.process_time()
+    view.feed(before)
+    for start in range(0, len(text), 12):
+        view.feed(text[start : start + 12])
+    view.feed("\n")
+    view.finish()
+    # A tenth of it on a machine that does nothing else; at first it was minutes.
+    assert time.process_time() - began < 4
+    assert stream.getvalue().count(body.strip()) >= 100_000 // len(body) * 0.9
+
+
+def test_a_piece_that_came_too_soon_to_be_drawn_is_drawn_by_the_clock() -> None:
+    screen, stream = terminal()
+    view = AnswerView(screen)
+    view.feed("one")
+    view.feed(" two")
+    view.tick()
+    assert shown(stream.getvalue()) == ["one two"]
+    view.finish()
+    written = stream.getvalue()
+    view.tick()
+    assert stream.getvalue() == written

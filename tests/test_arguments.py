@@ -56,3 +56,10 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parse_arguments(["--version"])
     assert capsys.readouterr().out.strip().endswith(VERSION)
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["chat", "--help"]])
+def test_the_help_is_no_markdown(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse_arguments(argv)
+    assert "`" not in capsys.readouterr().out

@@ -346,6 +346,24 @@ async def test_leaving_at_a_question_about_packages_asks_the_model_nothing_more(
         assert session.talk.prompt.leaving
 
 
+async def test_the_program_can_be_read_at_a_question_about_packages_and_is_not_run_beside_it() -> None:
+    typed = ["/code", "/run", "/edit", "n", "STOP"]
+    async with rehearsal([WITH_PACKAGE], typed=typed) as session:
+        seen = await session.converse("count")
+        question = seen.index("y installs; anything else does not.")
+        assert "\npip install acme-tools\nacme-tools\nThe program waits for your answer about its packages.\n" in seen[question:]
+        assert seen.count("The program waits for your answer about its packages.") == 2
+        assert session.talk.asked_about == ()
+
+
+async def test_a_pipe_is_given_no_command_as_a_remedy() -> None:
+    async with rehearsal([""], is_terminal=False) as session:
+        with pytest.raises(ModelError) as raised:
+            await session.converse("count")
+        assert raised.value.hint
+        assert "/retry" not in raised.value.hint
+
+
 async def test_a_no_to_a_question_about_packages_goes_back_to_the_model() -> None:
     typed = ["n", "STOP"]
     async with rehearsal([WITH_PACKAGE, SECOND], typed=typed, max_retries="3") as session:

@@ -53,7 +53,7 @@ async def run(
     assert "canary" not in out
     assert "\x1b" not in out
     lines = out.splitlines()
-    assert all(line[:2] in ("✔ ", "✘ ") for line in lines)
+    assert all(line[:2] in ("✔ ", "✘ ", "– ") for line in lines)
     return status, {line.split()[1]: line for line in lines}
 
 
@@ -107,5 +107,20 @@ async def test_without_an_engine_the_rest_is_looked_at(
         monkeypatch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{free.getsockname()[1]}")
         status, lines = await run(capsys, tmp_path, {})
     assert status is ExitStatus.ENGINE
-    assert list(lines) == ["settings", "key", "model", "engine", "workspace"]
+    assert list(lines) == ["settings", "key", "model", "engine", "looked", "workspace"]
     assert "DOCKER_HOST" in lines["engine"].partition(" → ")[2]
+
+
+async def test_each_place_that_was_looked_at_is_told(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"tcp://127.0.0.1:{free.getsockname()[1]}"
+        monkeypatch.setenv("DOCKER_HOST", url)
+        settings = load_settings({"workspace": str(tmp_path)}, {})
+        status = await doctor(settings, program(), setting_sources({}, {}), ask=False)
+    out = capsys.readouterr().out
+    assert status is ExitStatus.ENGINE
+    assert "– key        none is set" in out
+    assert f"– looked at  DOCKER_HOST ({url.replace('tcp', 'http')}): nothing answers there" in out.replace(url, url.replace("tcp", "http"))

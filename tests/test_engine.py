@@ -144,6 +144,17 @@ def test_a_current_context_that_does_not_answer_is_told_and_another_engine_taken
     assert other_places(found) == [f"the Docker context asleep (unix://{tmp_path}/asleep.sock): nothing answers there"]
 
 
+@pytest.mark.engine
+def test_an_engine_behind_the_one_that_is_taken_is_told(tmp_path: Path, homeless: dict[str, str]) -> None:
+    (tmp_path / "run" / "podman").mkdir(parents=True)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(f"{tmp_path}/run/podman/podman.sock")
+    found = taken(homeless)
+    said = f"rootless Podman (unix://{tmp_path}/run/podman/podman.sock): not tried, {found.place.name} answered first"
+    assert said in other_places(found)
+    assert not any("Colima" in each for each in other_places(found))
+
+
 @pytest.mark.parametrize(
     ("path", "name"),
     [

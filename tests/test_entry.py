@@ -84,9 +84,20 @@ def test_no_error_steers_the_terminal(capsys: pytest.CaptureFixture[str], run: C
     assert_plain(capsys.readouterr().err)
 
 
+@pytest.mark.parametrize("error", [RuntimeError("boom \x1b[31m"), ModelError("\x1b]0;title\x07", "set one")])
+def test_no_traceback_steers_the_terminal(error: Exception, capsys: pytest.CaptureFixture[str], run: Callable[..., int]) -> None:
+    run(raising(error), ["--traceback"])
+    said = capsys.readouterr().err
+    assert "Traceback (most recent call last)\n"[:-1] in said
+    assert "\\x1b" in said
+    assert_plain(said)
+
+
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
+        (["--add", "no/such"], "--add no/such: there is no such file or folder"),
+        (["chat", "task", "--add", "x" * 5000], "there is no such file or folder"),
         (["--nonsense"], "--nonsense"),
         (["--timeout", "soon"], "--timeout is 'soon'"),
         (["--memory", "1k"], "--memory is '1k'"),

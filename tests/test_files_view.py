@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.files_view import file_lines, open_file, size_text
+from cli.files_view import MOST_LINES, file_lines, left_out_lines, open_file, size_text
+from sandbox.file_transfer import LeftOut
 from sandbox.verdicts import ProducedFile
 from tests.views import HOSTILE, assert_only_ours, assert_plain, pipe, terminal
 
@@ -78,3 +79,20 @@ def test_a_picture_is_opened_with_the_desktops_viewer(tmp_path: Path, monkeypatc
 def test_without_a_viewer_the_place_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert open_file(tmp_path / "plot.png") == f"It is here: {tmp_path / 'plot.png'}"
+
+
+def test_of_many_files_only_the_first_are_listed() -> None:
+    files = [ProducedFile(Path(f"kept/{number}"), str(number), 1, True) for number in range(200)]
+    lines = [line.plain for line in file_lines(files, MOST_LINES)]
+    assert len(lines) == MOST_LINES + 1
+    assert lines[-1] == "  and 180 more: /files"
+    assert len(file_lines(files)) == 200
+    assert len(file_lines(files[:MOST_LINES], MOST_LINES)) == MOST_LINES
+
+
+def test_what_was_left_out_is_told_by_reason() -> None:
+    left_out = [LeftOut(f"{number}\x1b[31m", "more than 200 files") for number in range(50)]
+    first, second = left_out_lines([*left_out, LeftOut("big", "too large")])
+    assert first.plain.startswith("  left out: 0\\x1b[31m, 1\\x1b[31m, ")
+    assert first.plain.endswith(", 19\\x1b[31m and 30 more: more than 200 files")
+    assert second.plain == "  left out: big: too large"

@@ -9,9 +9,12 @@ from typing import Any
 import docker
 import pytest
 
+from sandbox import inspection
+from sandbox.engine import Attempt, FoundEngine, Place, _no_engine
 from sandbox.inspection import Finding, inspect_folder, inspect_sandbox
 from tests.images import image_of
 from utils.docker_utils import LABEL, Limits, owner
+from utils.errors import ExitStatus
 
 LIMITS = Limits(memory=256 * 1024**2, pids=50)
 
@@ -53,3 +56,21 @@ def test_an_image_with_its_own_ideas_is_fine(engine: docker.APIClient, image: st
     with image_of(engine, image, Entrypoint=["false"], User="0:0", Volumes={"/data": {}}, WorkingDir="/nowhere", Cmd=["false"]) as odd:
         findings = list(inspect_sandbox(odd, LIMITS, strict=False))
     assert [finding.subject for finding in findings if finding.error] == []
+
+
+def test_without_any_engine_each_place_is_told_and_the_doctor_is_not_sent_to_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    attempts = [Attempt(Place("Docker", {"base_url": "unix:///x"}), "nothing answers there"), Attempt(Place("Podman", {}), "it is odd")]
+
+    def none() -> FoundEngine:
+        raise _no_engine(attempts)
+
+    monkeypatch.setattr(inspection, "find_engine", none)
+    first, *others = inspect_sandbox("img:1", LIMITS, strict=False)
+    assert first.error is not None
+    assert first.error.status is ExitStatus.ENGINE
+    assert "doctor" not in first.error.hint
+    assert "systemctl start docker" in first.error.hint
+    assert [(each.text, each.fine, each.error) for each in others] == [
+        ("Docker (unix:///x): nothing answers there", False, None),
+        ("Podman (no address): it is odd", False, None),
+    ]

@@ -149,3 +149,12 @@ def test_a_locale_that_cannot_say_a_mark_ends_nothing(capfd: pytest.CaptureFixtu
         monkeypatch.setattr(sys, "stdout", stream)
         open_screen(no_color=False).print("✔ done")
     assert capfd.readouterr().out == "? done\n"
+
+
+def test_a_terminal_without_control_codes_has_a_width_and_gets_its_sentences_broken() -> None:
+    stream = TerminalStream(40)
+    screen = Screen(stream, control_codes=False)
+    assert screen.width == 40
+    screen.say("this sentence is longer than the window is wide, so it is broken")
+    assert stream.getvalue().splitlines() == ["this sentence is longer than the window", "is wide, so it is broken"]
+    assert_plain(stream.getvalue())

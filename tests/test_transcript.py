@@ -247,3 +247,22 @@ async def test_nothing_in_any_message_steers_the_terminal(hostile: str) -> None:
         transcript.show_ending()
     assert_only_ours(stream.getvalue())
     assert_plain(paper.getvalue())
+
+
+async def test_quiet_leaves_out_attempts_and_notices() -> None:
+    for quiet in (False, True):
+        screen, paper = pipe()
+        transcript = Transcript(screen, Programs(), quiet=quiet)
+        transcript.show(said("Mend it.", PERSON, automatic="ValueError", attempt="2", attempts="4"))
+        transcript.notice("trying again in 2 s")
+        assert ("↻" in paper.getvalue()) is not quiet
+        assert ("trying again" in paper.getvalue()) is not quiet
+
+
+async def test_a_heading_is_broken_between_words() -> None:
+    screen, stream = terminal(40)
+    with (transcript := Transcript(screen, Programs())).live(waits_for_model=False):
+        transcript.show(started("print(1)", 11, 12, "javascript"))
+    assert "\r\n" not in stream.getvalue().partition("CodeExecutorAgent")[0].strip()
+    assert all(row == row.rstrip() for row in shown(stream.getvalue(), 40))
+    assert " ".join(row.strip() for row in shown(stream.getvalue(), 40)[:3]).split()[-3:] == ["11", "of", "12"]

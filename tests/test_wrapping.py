@@ -7,7 +7,7 @@ import random
 import pytest
 from rich.text import Text
 
-from cli.wrapping import break_at, columns, hanging_indent, wrap
+from cli.wrapping import BreakSearch, break_at, columns, hanging_indent, wrap
 
 
 def rows(text: str, room: int) -> list[str]:
@@ -69,3 +69,16 @@ def test_columns_are_never_too_few(text: str, most: int) -> None:
 def test_a_row_is_not_broken_before_its_first_word() -> None:
     assert break_at("        word", 6) == len("        word")
     assert hanging_indent("1) x") == 3
+
+
+@pytest.mark.parametrize(
+    "text", ["one two three four", "   indented words go on", "longerthantheroom then more", "日本語 日本語日本", "short"]
+)
+@pytest.mark.parametrize("room", [4, 7, 11])
+def test_a_search_that_goes_on_finds_what_a_new_one_finds(text: str, room: int) -> None:
+    search = BreakSearch(room)
+    for end in range(1, len(text) + 1):
+        found = search.end(text[:end])
+        assert found == break_at(text[:end], room)
+        if found < end:
+            break
