@@ -364,6 +364,16 @@ async def test_a_pipe_is_given_no_command_as_a_remedy() -> None:
         assert "/retry" not in raised.value.hint
 
 
+@pytest.mark.parametrize("confirm", ["true", "false"])
+@pytest.mark.parametrize("typed", [[], [CTRL_C, CTRL_C]])
+async def test_leaving_at_the_gate_or_after_a_failed_run_asks_the_model_nothing_more(typed: list[str], confirm: str) -> None:
+    failed = ran("ValueError: no\n", Verdict.FAILED, 1)
+    async with rehearsal([FIRST, SECOND], failed, failed, typed=typed, confirm=confirm) as session:
+        await session.converse("count")
+        assert len(session.asked) == 1
+        assert session.talk.prompt.leaving
+
+
 async def test_a_no_to_a_question_about_packages_goes_back_to_the_model() -> None:
     typed = ["n", "STOP"]
     async with rehearsal([WITH_PACKAGE, SECOND], typed=typed, max_retries="3") as session:

@@ -123,4 +123,4 @@ async def test_each_place_that_was_looked_at_is_told(
     out = capsys.readouterr().out
     assert status is ExitStatus.ENGINE
     assert "– key        none is set" in out
-    assert f"– looked at  DOCKER_HOST ({url.replace('tcp', 'http')}): nothing answers there" in out.replace(url, url.replace("tcp", "http"))
+    assert f"– looked at  DOCKER_HOST ({url}): nothing answers there" in out

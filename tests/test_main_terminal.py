@@ -280,3 +280,38 @@ def test_leaving_at_a_question_about_packages_asks_the_model_nothing_more(tmp_pa
             terminal.wait_for("Press Ctrl-C again" if key == CTRL_C and keys.count(key) > 1 else "›")
         terminal.wait_for_exit()
         assert len(endpoint.requests) == 1
+
+
+@pytest.mark.parametrize("environment", [{}, {"NO_COLOR": "1"}])
+def test_an_editor_that_fails_at_the_gate_runs_nothing(tmp_path: Path, environment: dict[str, str]) -> None:
+    with (
+        ModelEndpoint([Answer(FACTORIAL)]) as endpoint,
+        session(endpoint, tmp_path, "--confirm", EDITOR="false", VISUAL="", **environment) as terminal,
+    ):
+        terminal.wait_for_prompt()
+        terminal.line(TASK)
+        terminal.wait_for("Enter runs it")
+        terminal.wait_for_prompt()
+        terminal.line("e")
+        terminal.wait_for("Enter runs it", times=2)
+        terminal.wait_for_prompt()
+        assert "The editor ended with status 1; the program is unchanged." in terminal.text()
+        assert "CodeExecutorAgent" not in terminal.text()
+        terminal.line("")
+        terminal.wait_for("│ factorial(5) = 120")
+
+
+def test_ctrl_c_on_a_half_typed_line_only_clears_it(tmp_path: Path) -> None:
+    with ModelEndpoint([]) as endpoint, session(endpoint, tmp_path) as terminal:
+        terminal.wait_for_prompt()
+        for typed in ("half a line", "another"):
+            terminal.type(typed)
+            terminal.wait_for(typed)
+            terminal.type(CTRL_C)
+            terminal.wait_for_prompt()
+        assert "Press Ctrl-C again" not in terminal.text()
+        terminal.type(CTRL_C)
+        terminal.wait_for("Press Ctrl-C again")
+        terminal.wait_for_prompt()
+        terminal.type(CTRL_C)
+        assert terminal.wait_for_exit() == 130
