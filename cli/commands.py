@@ -100,6 +100,7 @@ async def _edit(talk: Talk, argument: str) -> str | None:
     await run_by_hand(talk, changed)
     run = talk.programs.last_run
     result = f"It was run: {run.verdict.value}, exit code {run.exit_code}." if run else "It was not run to its end."
+    result = f"It was not run: {run.reason}." if run and run.reason else result
     fence = f"```{changed.language}\n{code.rstrip()}\n```"
     talk.notes.append(f"I changed the program by hand; this is now the newest one. {result}\n{fence}")
     talk.notice("The generator is told with your next message.")

@@ -136,6 +136,15 @@ async def test_edit_runs_the_changed_program_and_tells_the_model(monkeypatch: py
         assert "```python\na = 7\nprint(a)\n```" in note
 
 
+async def test_an_edited_program_that_was_not_run_is_told_as_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.setenv("EDITOR", "sed -i s/1/7/")
+    unrun = replace(ran("", Verdict.NOT_RUN, None), reason="six could not be installed")
+    async with rehearsal([FIRST, SECOND], ran("1\n"), unrun, typed=["/edit", "go on", "STOP"]) as session:
+        await session.converse("count")
+        assert "It was not run: six could not be installed." in session.asked[1][-1]
+
+
 async def test_an_edit_that_changes_nothing_runs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("VISUAL", raising=False)
     monkeypatch.setenv("EDITOR", "true")
