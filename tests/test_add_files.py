@@ -82,5 +82,5 @@ def test_a_file_that_is_not_there_is_one_line_and_status_2(tmp_path: Path, image
     environment = program_environment(SANDBOX_IMAGE=image)
     done = subprocess.run(argv, cwd=tmp_path, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2
-    assert "nosuch cannot be added: there is no such file or folder" in done.stderr
+    assert "--add nosuch: there is no such file or folder" in done.stderr
     assert "Traceback" not in done.stderr

@@ -168,6 +168,7 @@ def test_no_control_code_where_none_is_wanted(tmp_path: Path, way: str) -> None:
         terminal.wait_for(PROMPT.strip())
         terminal.line(TASK)
         terminal.wait_for("APPROVE accepts")
+        terminal.wait_for_prompt()
         terminal.line("APPROVE")
         terminal.wait_for(CLOSING_LINES[-1])
         terminal.type(CTRL_D)
@@ -205,6 +206,7 @@ def test_a_model_error_is_told_and_the_session_goes_on(tmp_path: Path) -> None:
         terminal.wait_for_prompt()
         terminal.line("Try again.")
         terminal.wait_for("APPROVE accepts")
+        terminal.wait_for_prompt()
         assert endpoint.requests[1].texts[1:] == [TASK, "Try again."]
         assert "Traceback" not in terminal.text()
 
@@ -214,6 +216,7 @@ def test_a_container_that_is_gone_is_replaced(tmp_path: Path, engine: docker.API
         terminal.wait_for_prompt()
         terminal.line(TASK)
         terminal.wait_for("APPROVE accepts")
+        terminal.wait_for_prompt()
         engine.remove_container(container_of(engine, terminal), force=True)
         terminal.wait_for_prompt()
         terminal.line("once more")

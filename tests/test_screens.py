@@ -256,6 +256,7 @@ def test_long_tasks_new_lines_history_and_completion(tmp_path: Path) -> None:
             terminal.wait_for("second row")
             terminal.line(" again")
             terminal.wait_for("APPROVE accepts")
+            terminal.wait_for_prompt()
             assert endpoint.requests[2].texts[1] == "first row\nsecond row again"
 
 
@@ -307,6 +308,7 @@ def test_ctrl_c_leads_back_to_a_prompt_that_works(tmp_path: Path) -> None:
         assert terminal.text().count("Stopped. What was said") == 4
         terminal.line("the last task")
         terminal.wait_for("APPROVE accepts")
+        terminal.wait_for_prompt()
         assert endpoint.requests[-1].texts[-1] == "the last task"
     assert {where: seconds for where, seconds in took.items() if seconds > PROMPT_BACK} == {}, took
     print("Ctrl-C to prompt, seconds:", {where: round(seconds, 2) for where, seconds in took.items()})
@@ -333,6 +335,7 @@ def test_a_plain_terminal_is_usable_too(way: str, tmp_path: Path) -> None:
         terminal.wait_for("Did you mean /help?")
         terminal.line("again")
         terminal.wait_for("APPROVE accepts")
+        terminal.wait_for_prompt()
         terminal.line("STOP")
         terminal.wait_for("\nStopped.")
         terminal.type(CTRL_C)
