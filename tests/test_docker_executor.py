@@ -278,7 +278,8 @@ async def test_a_cancelled_token_kills_what_runs_in_the_container(fresh: Sandbox
     token.cancel()
     done = await task
     assert time.monotonic() - began < 1
-    assert (done.verdict, done.output) == (Verdict.CANCELLED, "begun\nbegun\n")
+    # Two processes print at once: what they wrote is all there, and their lines may stand inside each other.
+    assert (done.verdict, sorted(done.output)) == (Verdict.CANCELLED, sorted("begun\nbegun\n"))
     assert not await _is_still_running(fresh)
     result = await fresh.execute_code_blocks([python("print(1)")], token)
     assert result.exit_code == 1
