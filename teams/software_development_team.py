@@ -16,8 +16,8 @@ from autogen_core import CancellationToken
 from agents import code_executor_agent, code_generator_agent, user_proxy_agent
 from agents.code_generator_agent import word_of_the_generator
 from teams.recovery import Recovery
-from teams.termination import SpokenWordTermination, word_of_the_person
-from utils.words import APPROVE, STOP
+from teams.termination import SpokenWordTermination
+from utils.words import APPROVE, STOP, spoken_word
 
 _MANAGER = "RoundRobinGroupChatManager"
 _STOPPED_STEP = "(I stopped the step before this message; it did not finish.)"
@@ -83,8 +83,8 @@ class SoftwareDevelopmentTeam:
         return [*note, TextMessage(source=user_proxy_agent.TASK_SOURCE, content=message)]
 
     def _build(self) -> RoundRobinGroupChat:
-        approved = SpokenWordTermination(APPROVE, {user_proxy_agent.NAME: word_of_the_person})
-        stopped = SpokenWordTermination(STOP, {user_proxy_agent.NAME: word_of_the_person, code_generator_agent.NAME: word_of_the_generator})
+        approved = SpokenWordTermination(APPROVE, {user_proxy_agent.NAME: spoken_word})
+        stopped = SpokenWordTermination(STOP, {user_proxy_agent.NAME: spoken_word, code_generator_agent.NAME: word_of_the_generator})
         return RoundRobinGroupChat(
             list(self._participants),
             termination_condition=approved | stopped,

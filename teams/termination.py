@@ -8,8 +8,6 @@ from autogen_agentchat.base import TerminatedException
 from autogen_agentchat.conditions import TextMentionTermination
 from autogen_agentchat.messages import BaseAgentEvent, BaseChatMessage, StopMessage, TextMessage
 
-from utils.words import spoken_word
-
 
 class SpokenWordTermination(TextMentionTermination):
     """End the talk when somebody who may say the word says it, and nothing else.
@@ -47,8 +45,3 @@ class SpokenWordTermination(TextMentionTermination):
     async def reset(self) -> None:
         """Forget that the word was said."""
         self._ended = False
-
-
-def word_of_the_person(text: str) -> str | None:
-    """Return the word that the person's message is, where it is nothing but the word."""
-    return spoken_word(text)

@@ -6,15 +6,16 @@ from autogen_agentchat.conditions import TextMentionTermination
 from autogen_agentchat.messages import TextMessage
 
 from agents.code_generator_agent import word_of_the_generator
-from teams.termination import SpokenWordTermination, word_of_the_person
+from teams.termination import SpokenWordTermination
+from utils.words import spoken_word
 
 PERSON, GENERATOR, EXECUTOR = "UserProxyAgent", "CodeGeneratorAgent", "CodeExecutorAgent"
 
 
 async def ended_by(source: str, content: str, **metadata: str) -> str | None:
     """Return the word that ends the talk when the source says the content."""
-    condition = SpokenWordTermination("APPROVE", {PERSON: word_of_the_person}) | SpokenWordTermination(
-        "STOP", {PERSON: word_of_the_person, GENERATOR: word_of_the_generator}
+    condition = SpokenWordTermination("APPROVE", {PERSON: spoken_word}) | SpokenWordTermination(
+        "STOP", {PERSON: spoken_word, GENERATOR: word_of_the_generator}
     )
     stop = await condition([TextMessage(source=source, content=content, metadata=metadata)])
     return stop.content if stop else None
@@ -66,7 +67,7 @@ async def test_a_message_that_was_not_typed_by_the_person_never_ends_the_talk() 
 
 
 async def test_the_condition_is_spent_until_reset() -> None:
-    condition = SpokenWordTermination("STOP", {PERSON: word_of_the_person})
+    condition = SpokenWordTermination("STOP", {PERSON: spoken_word})
     message = TextMessage(source=PERSON, content="STOP")
     assert await condition([message]) is not None
     assert condition.terminated
