@@ -51,6 +51,6 @@ clean: ## remove the virtual environment and caches (not the workspace)
 	@PYTHON="$(PYTHON)" bash tests/python.sh .venv requirements.txt
 	@touch $@
 
-.venv/dev.stamp: requirements.txt requirements-dev.txt $(if $(PYTHON),chosen-python)
-	@PYTHON="$(PYTHON)" bash tests/python.sh .venv requirements-dev.txt
+.venv/dev.stamp: requirements.txt requirements/dev.txt $(if $(PYTHON),chosen-python)
+	@PYTHON="$(PYTHON)" bash tests/python.sh .venv requirements/dev.txt
 	@touch .venv/run.stamp $@

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @asynccontextmanager
 async def open_session(settings: Settings, interaction: Interaction) -> AsyncIterator[Session]:
     """Wire a session: model, engine, agents, team. The container lives as long as the session is open."""
-    sandbox = await asyncio.to_thread(import_module, "sandbox.session")
+    sandbox = await asyncio.to_thread(import_module, "sandbox.opening")
     importing = asyncio.ensure_future(asyncio.to_thread(_import_parts, settings.demo))
     async with sandbox.open_sandbox(settings, interaction.notify) as executor:
         await importing  # went on while the engine started the container
@@ -37,7 +37,7 @@ async def _open_team(settings: Settings, interaction: Interaction, executor: San
 
     from agents.code_executor_agent import create_code_executor
     from agents.code_generator_agent import create_code_generator
-    from agents.model_client import open_model, switch_model
+    from agents.models.client import open_model, switch_model
     from agents.user_proxy_agent import create_user_proxy
     from teams.recovery import Recovery
     from teams.software_development_team import SoftwareDevelopmentTeam, quiet_autogen
@@ -63,15 +63,15 @@ async def _open_team(settings: Settings, interaction: Interaction, executor: San
 
 def _import_parts(demo: bool) -> None:
     """Import what takes most of a second, in a thread, while the person types."""
-    model = "agents.scripted_model" if demo else "autogen_ext.models.openai"
-    for name in (model, "agents.resilient_client", "cli.transcript", "teams.software_development_team"):
+    model = "agents.models.scripted" if demo else "autogen_ext.models.openai"
+    for name in (model, "agents.models.resilient", "cli.output.transcript", "teams.software_development_team"):
         import_module(name)
 
 
 def check_model(settings: Settings) -> str:
     """Return the model's name, or raise ModelError where there is none to ask."""
-    from agents.model_client import describe_model
-    from agents.model_providers import choose_model
+    from agents.models.client import describe_model
+    from agents.models.providers import choose_model
 
     if not settings.demo:
         choose_model(settings)
@@ -82,7 +82,7 @@ async def ask_model(settings: Settings) -> str:
     """Ask the model for one word and return what it says; raises AppError."""
     from autogen_core.models import UserMessage
 
-    from agents.model_client import open_model
+    from agents.models.client import open_model
 
     async with open_model(settings) as model:
         try:
@@ -94,7 +94,7 @@ async def ask_model(settings: Settings) -> str:
 
 def demo_scenes() -> Sequence[Sequence[str]]:
     """Return what a person types in the demo, scene by scene."""
-    from agents.demo_scenes import SCENES
+    from agents.models.demo_scenes import SCENES
 
     return [(scene.task, *scene.replies) for scene in SCENES]
 

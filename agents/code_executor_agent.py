@@ -17,7 +17,7 @@ from agents import code_generator_agent, package_steps
 from agents.package_steps import AskYes, PackagesInstalled, PackageSteps, Prepared
 from agents.run_report import changed_by_hand, grouped, tell_runs, why_nothing_ran
 from sandbox.docker_executor import SandboxExecutor
-from sandbox.file_transfer import LeftOut
+from sandbox.files.transfer import LeftOut
 from sandbox.languages import ALIASES
 from sandbox.verdicts import ProducedFile, ProgramRun, Verdict, keep_short, tell_person
 from utils.code_blocks import Answer, CodeBlock, SkippedBlock, read_answer

@@ -10,7 +10,7 @@ from autogen_core.model_context import ChatCompletionContext
 from autogen_core.models import AssistantMessage, FunctionExecutionResultMessage, LLMMessage, SystemMessage, UserMessage
 
 from agents.user_proxy_agent import AUTOMATIC, is_persons_word
-from sandbox.file_names import header_name
+from sandbox.files.names import header_name
 from sandbox.languages import ALIASES
 from utils.code_blocks import CodeBlock, read_answer, split_blocks
 from utils.text import shorten

@@ -11,9 +11,9 @@ from autogen_agentchat.messages import BaseAgentEvent
 from autogen_core import CancellationToken
 
 from sandbox.docker_executor import SandboxExecutor
-from sandbox.install_window import INSTALL_SECONDS, STRICT, Installation, PipRequest
-from sandbox.packages import Package, imports_of, is_known, missing_module, name_of, package_of
-from sandbox.pip_lines import PipCommand, PipLines, address_of, find_pip_lines, read_requirements
+from sandbox.packages.install import INSTALL_SECONDS, STRICT, Installation, PipRequest
+from sandbox.packages.names import Package, imports_of, is_known, missing_module, name_of, package_of
+from sandbox.packages.pip_lines import PipCommand, PipLines, address_of, find_pip_lines, read_requirements
 from sandbox.verdicts import ProgramRun, Verdict
 from utils.code_blocks import CodeBlock
 from utils.errors import EngineError

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cli.files_view import size_text
+from cli.output.files import size_text
 from utils.text import sanitize
 
 if TYPE_CHECKING:

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from cli.commands import run_command
-from cli.editor import edit_program
-from cli.packages_view import question_lines
+from cli.input.editor import edit_program
+from cli.input.prompt import Prompt
+from cli.output.packages import question_lines
+from cli.output.screen import QUIET_STYLE, Screen
 from cli.programs import changes
-from cli.prompt import Prompt
-from cli.screen import QUIET_STYLE, Screen
 from cli.session import Session, Token
+from cli.slash import run_command
 from cli.talk import RETRY, Talk
 from utils.errors import AppError, ExitStatus
 from utils.settings import Settings
@@ -25,7 +25,7 @@ from utils.text import sanitize
 from utils.words import APPROVE, STOP, mentioned_words, spoken_word
 
 if TYPE_CHECKING:
-    from cli.transcript import Transcript
+    from cli.output.transcript import Transcript
     from utils.code_blocks import CodeBlock
 
 _QUESTION = "APPROVE accepts, STOP ends the task, anything else says what to change."

@@ -60,11 +60,11 @@ def _run_command(program: Program, argv: Sequence[str] | None) -> ExitStatus:
     settings = load_settings(flags, os.environ, Path(".env"), **switches)
     # Commands are imported here, so that --help and --version are quick.
     if arguments.command == "doctor":
-        from cli.doctor import doctor
+        from cli.commands.doctor import doctor
 
         sources = setting_sources(flags, os.environ, Path(".env"))
         return asyncio.run(doctor(settings, program, sources, ask=arguments.ask))
-    from cli.chat import chat
+    from cli.commands.chat import chat
 
     _check_added(arguments.add)
     return asyncio.run(chat(settings, program, arguments.task, [Path(path) for path in arguments.add]))

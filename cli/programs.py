@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from cli.screen import QUIET_STYLE
+from cli.output.screen import QUIET_STYLE
 from utils.text import sanitize
 
 if TYPE_CHECKING:  # these import the engine's client and the Markdown parser, and the prompt does not wait for them

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from cli.packages_view import NETWORK_OFFER
+from cli.input.prompt import Prompt
+from cli.output.packages import NETWORK_OFFER
+from cli.output.screen import BAD_STYLE, QUIET_STYLE, Screen
 from cli.programs import Programs
-from cli.prompt import Prompt
-from cli.screen import BAD_STYLE, QUIET_STYLE, Screen
 from cli.session import Session
 from utils.errors import AppError
 from utils.settings import Settings
 from utils.text import sanitize
 
 if TYPE_CHECKING:
-    from cli.transcript import Transcript
+    from cli.output.transcript import Transcript
     from utils.code_blocks import CodeBlock
 
 RETRY = "/retry"
@@ -49,7 +49,7 @@ class Talk:
 
     def transcript(self) -> Transcript:
         """Return what shows the team's messages; only for a session that is open, since it imports AutoGen."""
-        from cli.transcript import Transcript
+        from cli.output.transcript import Transcript
 
         if self._transcript is None:
             self._transcript = Transcript(self.screen, self.programs, quiet=self.settings.quiet)

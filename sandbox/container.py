@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import docker
 
 from sandbox.disk_watch import DiskWatch
+from sandbox.engine.images import ensure_image
 from sandbox.exec_stream import OUT, Command, Connection, Frames, OpenExec, Outcome, open_exec, run_command
-from sandbox.images import ensure_image
 from utils.docker_utils import (
     ENGINE_FAILURES,
     PROGRAM_USER,

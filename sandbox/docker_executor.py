@@ -20,13 +20,13 @@ from autogen_ext.code_executors.docker._docker_code_executor import DockerComman
 from typing_extensions import Self
 
 from sandbox.container import SandboxContainer
-from sandbox.file_names import header_name
-from sandbox.file_transfer import LeftOut
-from sandbox.files_in import Selection, select
-from sandbox.host_folder import HostFolder
-from sandbox.install_window import Installation, PipRequest, install_packages, names_present, network_switch, read_text
+from sandbox.engine.limit_check import Fact, check_limits
+from sandbox.files.added import Selection, select
+from sandbox.files.host_folder import HostFolder
+from sandbox.files.names import header_name
+from sandbox.files.transfer import LeftOut
 from sandbox.languages import ALIASES, BY_NAME, find_language
-from sandbox.limit_check import Fact, check_limits
+from sandbox.packages.install import Installation, PipRequest, install_packages, names_present, network_switch, read_text
 from sandbox.program import Job
 from sandbox.runner import Runner
 from sandbox.verdicts import ProducedFile, ProgramRun, Verdict, tell_person

@@ -12,12 +12,12 @@ from typing import TypeVar
 import docker
 
 from sandbox.container import Counters, SandboxContainer
-from sandbox.engine import connect_engine
+from sandbox.engine.find import connect_engine
 from sandbox.exec_stream import Command, OpenExec
-from sandbox.file_names import HostNames
-from sandbox.file_transfer import LeftOut, Listing, choose, list_files, mirror
-from sandbox.files_in import Selection, put_files
-from sandbox.host_folder import HostFolder
+from sandbox.files.added import Selection, put_files
+from sandbox.files.host_folder import HostFolder
+from sandbox.files.names import HostNames
+from sandbox.files.transfer import LeftOut, Listing, choose, list_files, mirror
 from sandbox.program import Denied, Job, NotStarted, not_run, prepare, run_program
 from sandbox.verdicts import Ended, ProducedFile, ProgramRun, Verdict
 from utils.docker_utils import ENGINE_FAILURES, ContainerRequest, Limits

@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 from autogen_core import CancellationToken
 from autogen_core.models import CreateResult, UserMessage
 
-from agents.model_client import build_model_client
-from agents.resilient_client import ResilientClient
+from agents.models.client import build_model_client
+from agents.models.resilient import ResilientClient
 from tests.endpoint import ModelEndpoint
 from utils.settings import load_settings
 

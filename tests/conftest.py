@@ -9,8 +9,8 @@ from functools import cache
 import docker
 import pytest
 
-from sandbox.engine import connect_engine
-from sandbox.images import ensure_image
+from sandbox.engine.find import connect_engine
+from sandbox.engine.images import ensure_image
 from utils.docker_utils import LABEL, owner
 from utils.errors import EngineError
 

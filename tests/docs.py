@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
 
-from agents.model_providers import PROVIDERS
+from agents.models.providers import PROVIDERS
 from cli.arguments import ADD, COMMANDS, SWITCHES
-from cli.commands import command_table
+from cli.slash import command_table
 from sandbox.languages import LANGUAGES
 from sandbox.verdicts import size
 from utils.docker_utils import Limits

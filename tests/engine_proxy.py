@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 import docker
 
-from sandbox.engine import find_engine
+from sandbox.engine.find import find_engine
 
 Kind = Literal["answer", "lose", "cut", "stall", "rewrite", "hush"]
 

@@ -17,7 +17,7 @@ from agents.code_executor_agent import SandboxCodeExecutorAgent
 from agents.code_generator_agent import create_code_generator
 from agents.user_proxy_agent import create_user_proxy
 from sandbox.docker_executor import SandboxExecutor
-from sandbox.file_transfer import LeftOut
+from sandbox.files.transfer import LeftOut
 from sandbox.verdicts import ProducedFile, ProgramRun, Verdict
 from teams.recovery import Recovery
 from teams.software_development_team import SoftwareDevelopmentTeam

@@ -18,8 +18,8 @@ import docker
 from autogen_core import CancellationToken
 from autogen_core.code_executor import CodeBlock
 
-from sandbox.engine import connect_engine
-from sandbox.session import open_sandbox
+from sandbox.engine.find import connect_engine
+from sandbox.opening import open_sandbox
 from sandbox.verdicts import Verdict
 from utils.docker_utils import LABEL, owner
 from utils.settings import Settings, load_settings

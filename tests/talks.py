@@ -15,9 +15,9 @@ from agents.code_executor_agent import create_code_executor
 from agents.code_generator_agent import create_code_generator
 from agents.user_proxy_agent import create_user_proxy
 from cli.conversation import Conversation
-from cli.keyboard import InterruptedAtPrompt
-from cli.prompt import Prompt
-from cli.screen import Screen
+from cli.input.keyboard import InterruptedAtPrompt
+from cli.input.prompt import Prompt
+from cli.output.screen import Screen
 from cli.session import Interaction, OpenSession, Session, explain_failure
 from cli.talk import Talk
 from sandbox.verdicts import ProducedFile, ProgramRun

@@ -13,8 +13,8 @@ import pytest
 from cli.add_files import add_files
 from cli.arguments import parse_arguments
 from cli.session import Session
-from sandbox.file_transfer import LeftOut
-from sandbox.files_in import Selection
+from sandbox.files.added import Selection
+from sandbox.files.transfer import LeftOut
 from tests.terminal import ROOT, program_environment
 
 

@@ -9,7 +9,7 @@ import unicodedata
 
 import pytest
 
-from cli.answer_view import AnswerView, Highlighter, highlight_program
+from cli.output.answer import AnswerView, Highlighter, highlight_program
 from tests.views import HOSTILE, assert_only_ours, assert_plain, folded, pipe, shown, splits, terminal
 
 CODE = '''\

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.chat import chat
+from cli.commands.chat import chat
 from cli.session import OpenSession, Program
 from sandbox.verdicts import ProgramRun
 from tests.endpoint import ModelEndpoint, Script, wrong_key

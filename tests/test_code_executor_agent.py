@@ -30,8 +30,8 @@ from agents.code_executor_agent import (
 )
 from agents.package_steps import InstallStarted, PackagesInstalled, QuestionAhead, Refusal
 from agents.run_report import NOTHING_TO_RUN
-from sandbox.file_transfer import LeftOut
-from sandbox.packages import Package
+from sandbox.files.transfer import LeftOut
+from sandbox.packages.names import Package
 from sandbox.verdicts import MODEL_CHARACTERS, ProducedFile, Verdict, tell_person
 from tests.fakes import ListedRuns, WaitForCancel, program, ran
 from utils.code_blocks import CodeBlock

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.commands import COMMANDS, command_table, run_by_hand, run_command
+from cli.slash import COMMANDS, command_table, run_by_hand, run_command
 from cli.talk import RETRY
 from sandbox.verdicts import Verdict
 from tests.fakes import ListedRuns, WaitForCancel, program, ran

@@ -8,8 +8,8 @@ import pytest
 from prompt_toolkit.completion import CompleteEvent
 from prompt_toolkit.document import Document
 
-from cli.commands import COMMANDS
-from cli.completion import CommandCompleter
+from cli.input.completion import CommandCompleter
+from cli.slash import COMMANDS
 
 
 def completed(text: str) -> dict[str, str]:

@@ -169,7 +169,7 @@ OWNER = """
 import sys, time
 from sandbox.container import SandboxContainer
 from sandbox.exec_stream import Command
-from sandbox.engine import connect_engine
+from sandbox.engine.find import connect_engine
 from utils.docker_utils import ContainerRequest, Limits, unique_name
 container = SandboxContainer(connect_engine(), ContainerRequest(sys.argv[1], unique_name(), Limits(), tied_to_us=sys.argv[2] == "tied"))
 print(container.id, flush=True)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from agents.continuation import join_continuation, split_thought
+from agents.models.continuation import join_continuation, split_thought
 
 
 @pytest.mark.parametrize(

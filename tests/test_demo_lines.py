@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cli.demo_lines import DemoLines
+from cli.input.demo_lines import DemoLines
 
 SCENES = [["first task", "APPROVE"], ["second task", "change it", "APPROVE"]]
 

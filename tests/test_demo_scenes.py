@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agents.code_generator_agent import word_of_the_generator
-from agents.demo_scenes import SCENES
+from agents.models.demo_scenes import SCENES
 from sandbox.languages import ALIASES
 from utils.code_blocks import read_answer
 from utils.words import APPROVE, spoken_word

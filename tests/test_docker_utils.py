@@ -4,7 +4,7 @@ import docker
 import pytest
 from docker.errors import APIError, DockerException, NotFound
 
-from sandbox.engine import connect_engine
+from sandbox.engine.find import connect_engine
 from utils.docker_utils import (
     LABEL,
     ContainerRequest,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.doctor import doctor
+from cli.commands.doctor import doctor
 from cli.session import Program
 from tests.engine_proxy import EngineProxy, without
 from utils.errors import ExitStatus, ModelError

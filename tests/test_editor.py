@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.editor import edit_program
+from cli.input.editor import edit_program
 from utils.code_blocks import CodeBlock
 
 PROGRAM = CodeBlock("python", "print(1)\n", 0)

@@ -16,7 +16,18 @@ from pathlib import Path
 import pytest
 
 from sandbox.container import SandboxContainer
-from sandbox.engine import Attempt, FoundEngine, NoEngine, Place, _no_engine, _places, _why_not, describe_engine, find_engine, other_places
+from sandbox.engine.find import (
+    Attempt,
+    FoundEngine,
+    NoEngine,
+    Place,
+    _no_engine,
+    _places,
+    _why_not,
+    describe_engine,
+    find_engine,
+    other_places,
+)
 from sandbox.exec_stream import Command
 from tests.engine_proxy import EngineProxy
 from utils.docker_utils import ContainerRequest, Limits, unique_name

@@ -11,10 +11,10 @@ import docker
 import pytest
 
 from sandbox.container import SandboxContainer
+from sandbox.engine.leftovers import remove_leftovers
 from sandbox.exec_stream import Command
-from sandbox.host_folder import HostFolder
+from sandbox.files.host_folder import HostFolder
 from sandbox.languages import BY_NAME
-from sandbox.leftovers import remove_leftovers
 from sandbox.program import Job
 from sandbox.runner import STATE_LOST, Runner
 from sandbox.verdicts import Ended, ProgramRun, Verdict, tell_model
@@ -174,7 +174,7 @@ def test_a_container_that_somebody_ends_in_the_middle_is_replaced_and_that_is_sa
 def test_files_whose_stream_breaks_are_not_stored_half(
     runner: Runner, proxy: EngineProxy, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sandbox.file_transfer._SECONDS", 1)
+    monkeypatch.setattr("sandbox.files.transfer._SECONDS", 1)
     assert python(runner, f"open('{how}.bin', 'wb').write(b'x' * 100_000)").verdict is Verdict.OK
     folder = runner._folder().root
     before = set(folder.iterdir())

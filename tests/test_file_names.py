@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.file_names import HostNames, header_name, safe_name
-from sandbox.host_folder import HostFolder
+from sandbox.files.host_folder import HostFolder
+from sandbox.files.names import HostNames, header_name, safe_name
 
 
 @pytest.mark.parametrize(

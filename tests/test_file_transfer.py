@@ -5,9 +5,9 @@ import pytest
 
 from sandbox.container import SandboxContainer
 from sandbox.exec_stream import Command, Outcome
-from sandbox.file_names import HostNames
-from sandbox.file_transfer import Entry, LeftOut, Listing, choose, list_files, mirror
-from sandbox.host_folder import HostFolder
+from sandbox.files.host_folder import HostFolder
+from sandbox.files.names import HostNames
+from sandbox.files.transfer import Entry, LeftOut, Listing, choose, list_files, mirror
 from sandbox.verdicts import Ended
 from utils.docker_utils import Limits
 from utils.errors import ContainerLost

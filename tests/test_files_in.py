@@ -11,9 +11,9 @@ from pathlib import Path
 import docker
 import pytest
 
-from sandbox import files_in
-from sandbox.files_in import IGNORE_FILE, Selection, select
-from sandbox.host_folder import HostFolder
+from sandbox.files import added as files_in
+from sandbox.files.added import IGNORE_FILE, Selection, select
+from sandbox.files.host_folder import HostFolder
 from sandbox.languages import BY_NAME
 from sandbox.program import Job
 from sandbox.runner import Runner

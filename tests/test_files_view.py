@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.files_view import MOST_LINES, file_lines, left_out_lines, open_file, size_text
-from sandbox.file_transfer import LeftOut
+from cli.output.files import MOST_LINES, file_lines, left_out_lines, open_file, size_text
+from sandbox.files.transfer import LeftOut
 from sandbox.verdicts import ProducedFile
 from tests.views import HOSTILE, assert_only_ours, assert_plain, pipe, terminal
 

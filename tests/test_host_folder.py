@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.host_folder import HostFolder
+from sandbox.files.host_folder import HostFolder
 
 
 def test_a_file_is_written_with_its_folders_and_ordinary_rights(tmp_path: Path) -> None:

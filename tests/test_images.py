@@ -9,7 +9,7 @@ import docker
 import pytest
 from docker.errors import ImageNotFound
 
-from sandbox.images import ensure_image
+from sandbox.engine.images import ensure_image
 from utils.errors import EngineError
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import docker
 import pytest
 
-from sandbox import inspection
-from sandbox.engine import Attempt, FoundEngine, Place, _no_engine
-from sandbox.inspection import Finding, inspect_folder, inspect_sandbox
+from sandbox.engine import inspection
+from sandbox.engine.find import Attempt, FoundEngine, Place, _no_engine
+from sandbox.engine.inspection import Finding, inspect_folder, inspect_sandbox
 from tests.images import image_of
 from utils.docker_utils import LABEL, Limits, owner
 from utils.errors import ExitStatus

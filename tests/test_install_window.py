@@ -17,7 +17,7 @@ from autogen_core.code_executor import CodeBlock
 from sandbox.container import SandboxContainer
 from sandbox.docker_executor import SandboxExecutor
 from sandbox.exec_stream import Command
-from sandbox.install_window import (
+from sandbox.packages.install import (
     Installation,
     PipRequest,
     attach_network,

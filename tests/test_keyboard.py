@@ -20,8 +20,8 @@ from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.input.vt100 import Vt100Input
 from prompt_toolkit.output import DummyOutput
 
-from cli.keyboard import InterruptedAtPrompt, Keyboard, LineKeyboard, ScriptedKeyboard, TerminalKeyboard, open_keyboard
-from cli.plain_terminal import PlainTerminalKeyboard
+from cli.input.keyboard import InterruptedAtPrompt, Keyboard, LineKeyboard, ScriptedKeyboard, TerminalKeyboard, open_keyboard
+from cli.input.plain_terminal import PlainTerminalKeyboard
 from tests.views import pipe, terminal
 
 UP, DOWN, ALT_ENTER, CTRL_C, CTRL_D, CTRL_R = "\x1b[A", "\x1b[B", "\x1b\r", "\x03", "\x04", "\x12"

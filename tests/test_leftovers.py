@@ -11,7 +11,7 @@ import docker
 import pytest
 from docker.errors import NotFound
 
-from sandbox.leftovers import is_dead, remove_leftovers
+from sandbox.engine.leftovers import is_dead, remove_leftovers
 from utils.docker_utils import LABEL, owner, process_start, remove_container, unique_name
 
 

@@ -11,7 +11,7 @@ import docker
 import pytest
 
 from sandbox.container import SandboxContainer
-from sandbox.limit_check import State, check_limits, judge, not_in_force
+from sandbox.engine.limit_check import State, check_limits, judge, not_in_force
 from tests.engine_proxy import EngineProxy, without
 from utils.docker_utils import ContainerRequest, Limits, unique_name
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from cli.keyboard import PROMPT
+from cli.input.keyboard import PROMPT
 from tests.endpoint import Answer, ModelEndpoint, Script
 from tests.fakes import program
 from tests.program import CLOSING_LINES, FACTORIAL, TASK, containers_of, model_environment, running_in, wait_until

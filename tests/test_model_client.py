@@ -13,7 +13,7 @@ from autogen_agentchat.agents import AssistantAgent
 from autogen_agentchat.messages import ThoughtEvent
 from autogen_core.tools import FunctionTool
 
-from agents.model_client import describe_model, open_model
+from agents.models.client import describe_model, open_model
 from tests.asking import HELLO, KEY, PROGRAM, ask, client_at, client_of
 from tests.endpoint import Answer, ModelEndpoint
 from utils.errors import ModelError
@@ -240,7 +240,7 @@ def test_the_demo_is_described_as_scripted() -> None:
 
 
 def test_describing_a_model_imports_no_autogen() -> None:
-    code = "import sys, agents.model_client; print([name for name in sys.modules if name.startswith(('autogen', 'openai'))])"
+    code = "import sys, agents.models.client; print([name for name in sys.modules if name.startswith(('autogen', 'openai'))])"
     root = Path(__file__).parent.parent
     assert subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True).stdout == "[]\n"
 

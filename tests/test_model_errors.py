@@ -8,8 +8,9 @@ from datetime import datetime, timezone
 
 import pytest
 
-from agents.model_errors import BrokenAnswer, explain_model_error, retry_after
-from agents.model_providers import ModelChoice
+from agents.models.errors import explain_model_error, retry_after
+from agents.models.providers import ModelChoice
+from agents.models.recorder import BrokenAnswer
 from utils.errors import ModelError
 
 CHOICE = ModelChoice("openai", "gpt-9", "https://api.openai.com/v1", "not-a-real-key-0123456789")

@@ -11,9 +11,9 @@ import pytest
 from autogen_core import CancellationToken
 from autogen_core.models import AssistantMessage, LLMMessage, SystemMessage, UserMessage
 
-from agents import model_providers
-from agents.model_client import build_model_client
-from agents.model_providers import choose_model, is_openai_itself
+from agents.models import providers as model_providers
+from agents.models.client import build_model_client
+from agents.models.providers import choose_model, is_openai_itself
 from tests.asking import KEY, PROGRAM, Waits, ask, client_at
 from tests.endpoint import Answer, ModelEndpoint, busy, closed_url
 from utils.errors import ExitStatus, ModelError, UsageError

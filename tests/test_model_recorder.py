@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from agents.model_errors import BrokenAnswer
-from agents.model_recorder import LONGEST_ANSWER, Recorder, Seen
+from agents.models.recorder import LONGEST_ANSWER, BrokenAnswer, Recorder, Seen
 
 
 class Stream:

@@ -14,8 +14,8 @@ from autogen_core import CancellationToken
 from agents.code_executor_agent import ProgramFinished, ProgramStarted, create_code_executor
 from agents.package_steps import MOST_REPAIRS, AskYes, InstallStarted, PackagesInstalled, QuestionAhead
 from sandbox.docker_executor import SandboxExecutor
-from sandbox.install_window import Installation, PipRequest
-from sandbox.packages import Package, name_of
+from sandbox.packages.install import Installation, PipRequest
+from sandbox.packages.names import Package, name_of
 from sandbox.verdicts import ProgramRun, Verdict
 from tests.fakes import ListedRuns, program, ran
 from tests.network import certificates, why_no_index

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from sandbox.packages import (
+from sandbox.packages.names import (
     PACKAGES,
     Package,
     imports_of,

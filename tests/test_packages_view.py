@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from agents.package_steps import PackagesInstalled, Refusal
-from cli.packages_view import question_lines, result_lines
-from sandbox.packages import Package
+from cli.output.packages import question_lines, result_lines
+from sandbox.packages.names import Package
 from sandbox.verdicts import Verdict
 
 

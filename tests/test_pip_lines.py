@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from sandbox.packages import name_of
-from sandbox.pip_lines import PipCommand, PipLines, address_of, find_pip_lines, read_requirements
+from sandbox.packages.names import name_of
+from sandbox.packages.pip_lines import PipCommand, PipLines, address_of, find_pip_lines, read_requirements
 
 
 def sh(script: str) -> PipLines:

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from cli.keyboard import InterruptedAtPrompt
-from cli.plain_terminal import PlainTerminalKeyboard
+from cli.input.keyboard import InterruptedAtPrompt
+from cli.input.plain_terminal import PlainTerminalKeyboard
 from tests.test_keyboard import CTRL_D, answer, read
 from tests.views import pipe
 

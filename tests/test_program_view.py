@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from cli.program_view import MOST_CHARACTERS, ProgramView
+from cli.output.program import MOST_CHARACTERS, ProgramView
 from tests.views import HOSTILE, assert_only_ours, assert_plain, folded, pipe, shown, splits, terminal
 
 

@@ -10,9 +10,9 @@ from collections.abc import Callable
 import pytest
 from autogen_core import CancellationToken
 
-from cli.demo_lines import DemoLines
-from cli.keyboard import InterruptedAtPrompt
-from cli.prompt import Prompt
+from cli.input.demo_lines import DemoLines
+from cli.input.keyboard import InterruptedAtPrompt
+from cli.input.prompt import Prompt
 from tests.talks import CTRL_C, Typist
 from tests.views import pipe
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from autogen_core.models import UserMessage
 
-from agents.model_client import open_model
-from agents.model_providers import PROVIDERS, find_provider
+from agents.models.client import open_model
+from agents.models.providers import PROVIDERS, find_provider
 from cli.arguments import VERSION, build_parser
 from tests.docs import README, TABLES, render
 from tests.endpoint import Answer, ModelEndpoint
@@ -188,7 +188,7 @@ def known_names() -> set[str]:
     """Return what the settings, the providers and the code that reads the environment know."""
     names = {setting.variable for setting in SETTINGS}
     names |= {name for p in PROVIDERS.values() for name in (p.key_name, p.url_name, p.model_name)}
-    for file in ROOT.glob("agents/*.py"):
+    for file in ROOT.glob("agents/**/*.py"):
         names |= set(re.findall(r'environment\.get\("([A-Z_]+)"', file.read_text("utf-8")))
     return names
 

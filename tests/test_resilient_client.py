@@ -12,7 +12,7 @@ from autogen_agentchat.agents import AssistantAgent
 from autogen_agentchat.teams import RoundRobinGroupChat
 from autogen_core import CancellationToken
 
-from agents.resilient_client import ResilientClient
+from agents.models.resilient import ResilientClient
 from tests.asking import HELLO, KEY, PROGRAM, Waits, ask, client_at, client_of
 from tests.endpoint import HTML_PAGE, MALFORMED, NO_CHOICES, NOT_UTF8, QUOTA, Answer, ModelEndpoint, busy, closed_url, wrong_key
 from utils.errors import ExitStatus, ModelError

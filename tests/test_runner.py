@@ -7,7 +7,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from sandbox.host_folder import HostFolder
+from sandbox.files.host_folder import HostFolder
 from sandbox.languages import BY_NAME
 from sandbox.program import Job
 from sandbox.runner import NOT_SAVED, STATE_LOST, Runner

@@ -9,7 +9,7 @@ import sys
 import pytest
 from rich.text import Text
 
-from cli.screen import Screen, open_screen
+from cli.output.screen import Screen, open_screen
 from tests.views import HOSTILE, TerminalStream, assert_only_ours, assert_plain, folded, pipe, shown, terminal
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.demo_scenes import SCENES
+from agents.models.demo_scenes import SCENES
 from tests.endpoint import Answer, ModelEndpoint, Script, busy
 from tests.fakes import program
 from tests.program import model_environment

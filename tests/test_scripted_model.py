@@ -8,8 +8,8 @@ import pytest
 from autogen_core.models import AssistantMessage, CreateResult, LLMMessage, SystemMessage, UserMessage
 from autogen_ext.models.replay import ReplayChatCompletionClient
 
-from agents.demo_scenes import Scene
-from agents.scripted_model import ScriptedModel
+from agents.models.demo_scenes import Scene
+from agents.models.scripted import ScriptedModel
 
 SCENES = (Scene("count", ("more", "APPROVE"), ("one\n\n  two  \n", "three")), Scene("sing", ("APPROVE",), ("la",)))
 SYSTEM = SystemMessage(content="You write programs.")

@@ -12,7 +12,7 @@ from autogen_core import CancellationToken
 from autogen_core.code_executor import CodeBlock
 
 from cli.session import explain_failure
-from sandbox.session import limits_of, make_executor, make_session_folder, open_sandbox
+from sandbox.opening import limits_of, make_executor, make_session_folder, open_sandbox
 from sandbox.verdicts import Verdict
 from utils.docker_utils import LABEL, owner
 from utils.errors import EngineError, ModelError, UsageError
@@ -27,7 +27,7 @@ def silent(notice: str) -> None:
     """Drop a notice."""
 
 
-# --- sandbox/session.py -----------------------------------------------------------------------------------------------------------
+# --- sandbox/opening.py -----------------------------------------------------------------------------------------------------------
 
 
 def test_the_limits_are_those_of_the_settings(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox.shell_scan import simple_commands
+from sandbox.packages.shell_scan import simple_commands
 
 
 def found(script: str) -> list[str]:

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from sandbox.container import SandboxContainer
-from sandbox.engine import NoEngine, find_engine
+from sandbox.engine.find import NoEngine, find_engine
+from sandbox.engine.ssh import SshLink
 from sandbox.exec_stream import Command
-from sandbox.ssh_engine import SshLink
 from sandbox.verdicts import Ended
 from tests.engine_proxy import EngineProxy
 from utils.docker_utils import ContainerRequest, Limits, unique_name

@@ -12,7 +12,7 @@ import docker
 import pytest
 
 from sandbox.docker_executor import SandboxExecutor
-from sandbox.start_checks import check_memory, engine_info, looked_after
+from sandbox.engine.start_checks import check_memory, engine_info, looked_after
 from tests.engine_proxy import EngineProxy, without
 from tests.terminal import ROOT, program_environment
 from utils.docker_utils import LABEL, Limits, owner, unique_name

@@ -11,9 +11,9 @@ import docker
 import pytest
 
 from sandbox.container import SandboxContainer
-from sandbox.host_folder import HostFolder
+from sandbox.engine.limit_check import check_limits, not_in_force
+from sandbox.files.host_folder import HostFolder
 from sandbox.languages import BY_NAME
-from sandbox.limit_check import check_limits, not_in_force
 from sandbox.program import Job
 from sandbox.runner import Runner
 from sandbox.verdicts import ProgramRun, Verdict

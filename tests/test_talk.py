@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from cli.screen import Screen
+from cli.output.screen import Screen
 from cli.talk import Talk
 from tests.talks import rehearsal
 from tests.views import TerminalStream

@@ -7,7 +7,7 @@ import random
 import pytest
 from rich.text import Text
 
-from cli.wrapping import BreakSearch, break_at, columns, hanging_indent, wrap
+from cli.output.wrapping import BreakSearch, break_at, columns, hanging_indent, wrap
 
 
 def rows(text: str, room: int) -> list[str]:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import pyte
 from pyte.modes import LNM
 
-from cli.screen import Screen
+from cli.output.screen import Screen
 
 OURS = re.compile(r"\x1b\[[0-9;]*m|\r?\x1b\[2K|\x1b\[1A|\r\n")
 PALETTE = {0, 1, 2, 3, 4, 22, 23, 24, 39, 49, *range(30, 38), *range(40, 48), *range(90, 98), *range(100, 108)}

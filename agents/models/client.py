@@ -1,0 +1,79 @@
+"""The model behind the agents, from the settings: AutoGen's client for the provider, wrapped so that it survives what services do.
+
+Nothing here imports AutoGen before `build_model_client` is called.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from agents.models.errors import explain_model_error
+from agents.models.providers import PROVIDERS, choose_model, find_model, find_provider
+from utils.errors import ModelError
+from utils.settings import Settings
+
+if TYPE_CHECKING:
+    from agents.models.resilient import ResilientClient
+    from agents.models.scripted import ScriptedModel
+
+__all__ = ["build_model_client", "describe_model", "explain_model_error", "open_model", "switch_model"]
+
+
+_DEMO_PACE = 0.015  # seconds between two words: quick to read along, and nobody waits for it
+
+
+def _silent(notice: str) -> None:
+    """Drop a notice."""
+
+
+@asynccontextmanager
+async def open_model(settings: Settings, notify: Callable[[str], None] = _silent) -> AsyncIterator[ResilientClient | ScriptedModel]:
+    """Build the model of the settings, the scripted one for the demo, and close its connections at the end."""
+    from agents.models.scripted import ScriptedModel
+
+    # In a thread: the import of an SDK takes half a second, in which the prompt has to take keys.
+    demo = settings.demo
+    model = ScriptedModel(seconds_per_piece=_DEMO_PACE) if demo else await asyncio.to_thread(build_model_client, settings, notify)
+    try:
+        yield model
+    finally:
+        await model.close()
+
+
+def build_model_client(
+    settings: Settings, notify: Callable[[str], None] = _silent, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+) -> ResilientClient:
+    """Build the client for the provider and model that the settings name, without asking the service anything yet.
+
+    `notify` is told, in one sentence, of each wait and each request that is asked again. Raises ModelError with the remedy for a
+    missing key, address or package.
+    """
+    choice = choose_model(settings)
+    from agents.models.recorder import Recorder
+    from agents.models.resilient import ResilientClient
+
+    recorder = Recorder()
+    inner = PROVIDERS[choice.provider].build(choice, settings, recorder)
+    return ResilientClient(inner, recorder, choice, notify, timeout=settings.model_timeout, sleep=sleep)
+
+
+async def switch_model(client: ResilientClient | ScriptedModel, settings: Settings, model: str) -> str:
+    """Let the client ask another model of the same provider from now on; return its name. Raises ModelError."""
+    from agents.models.resilient import ResilientClient
+
+    if not isinstance(client, ResilientClient):
+        raise ModelError("the demo's model is a script", "start without --demo to use a model", kind="demo")
+    await client.take_over(build_model_client(replace(settings, model=model), client.notify))
+    return client.choice.model
+
+
+def describe_model(settings: Settings) -> tuple[str, str]:
+    """Name the provider and the model that would be asked; ("", "") if no provider can be found."""
+    if settings.demo:
+        return "demo", "scripted"
+    provider = find_provider(settings)
+    return (provider, find_model(provider, settings)) if provider else ("", "")

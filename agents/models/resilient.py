@@ -1,0 +1,253 @@
+"""A model client that asks again after failures that pass, asks a cut answer to continue, and hands on only whole answers.
+
+It wraps AutoGen's client of any provider; the rules are written once, here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from typing import Any, Literal
+
+from autogen_core import CancellationToken
+from autogen_core.models import (
+    AssistantMessage,
+    ChatCompletionClient,
+    CreateResult,
+    LLMMessage,
+    ModelInfo,
+    RequestUsage,
+    UserMessage,
+)
+from autogen_core.tools import Tool, ToolSchema
+from pydantic import BaseModel
+
+from agents.models.continuation import join_continuation, split_thought
+from agents.models.errors import explain_model_error, retry_after
+from agents.models.providers import ModelChoice
+from agents.models.recorder import BrokenAnswer, Recorder
+from utils.errors import ModelError
+
+MOST_CONTINUATIONS = 3
+_FIRST_WAIT = 2.0  # seconds; doubled with each try
+# How often a request is made in all, by the kind of failure; a kind that is not here is not asked again.
+_TRIES = {"rate-limit": 4, "server": 4, "cut": 4, "unreachable": 3, "stalled": 2, "empty": 2, "malformed": 2, "html": 2}
+_NOTICES = {
+    "rate-limit": "The model is busy ({status}).",
+    "server": "The model's server failed ({status}).",
+    "cut": "The answer was cut off in the middle; what came of it is dropped.",
+    "unreachable": "The model cannot be reached.",
+    "stalled": "The model sent nothing for {timeout:g} s.",
+    "empty": "The model sent an empty answer.",
+    "malformed": "The model's server sent something that is not an answer.",
+    "html": "The model's address answered with a web page.",
+}
+_CONTINUE = (
+    "Your answer was cut off at its length limit. Continue exactly where it stopped: do not repeat anything, do not comment, "
+    "and do not open a new code fence if one is open."
+)
+JsonOutput = bool | type[BaseModel] | None
+ToolChoice = Tool | Literal["auto", "required", "none"]
+
+
+class ResilientClient(ChatCompletionClient):
+    """AutoGen's ChatCompletionClient around a provider's own.
+
+    `last_error` is why the newest answer failed (AutoGen turns exceptions into RuntimeError(str), so the program reads it here),
+    `last_finish` the finish reason of the newest answer, `calls` the number of requests made. `notify` may be replaced at any time.
+    """
+
+    def __init__(
+        self,
+        inner: ChatCompletionClient,
+        recorder: Recorder,
+        choice: ModelChoice,
+        notify: Callable[[str], None],
+        *,
+        timeout: float,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """Take the provider's client, the recorder inside it, which model it asks, and whom to tell of waits; `timeout` in seconds."""
+        self.choice = choice
+        self.notify = notify
+        self.last_error: ModelError | None = None
+        self.last_finish: str = ""
+        self.calls = 0
+        self._inner = inner
+        self._recorder = recorder
+        self._timeout = timeout
+        self._sleep = sleep
+        self._usage = RequestUsage(0, 0)
+
+    async def create(
+        self,
+        messages: Sequence[LLMMessage],
+        *,
+        tools: Sequence[Tool | ToolSchema] = (),
+        tool_choice: ToolChoice = "auto",
+        json_output: JsonOutput = None,
+        extra_create_args: Mapping[str, Any] | None = None,
+        cancellation_token: CancellationToken | None = None,
+    ) -> CreateResult:
+        """Ask for one answer; it is streamed all the same, so that a stall or a cut is noticed."""
+        options = {"tools": tools, "tool_choice": tool_choice, "json_output": json_output, "extra_create_args": extra_create_args or {}}
+        result = None
+        async for item in self.create_stream(messages, cancellation_token=cancellation_token, **options):  # type: ignore[arg-type]
+            result = item
+        assert isinstance(result, CreateResult)
+        return result
+
+    async def create_stream(
+        self,
+        messages: Sequence[LLMMessage],
+        *,
+        tools: Sequence[Tool | ToolSchema] = (),
+        tool_choice: ToolChoice = "auto",
+        json_output: JsonOutput = None,
+        extra_create_args: Mapping[str, Any] | None = None,
+        cancellation_token: CancellationToken | None = None,
+    ) -> AsyncGenerator[str | CreateResult, None]:
+        """Ask for one answer and yield it in pieces, then whole.
+
+        Pieces of a thought stand between `<think>` and `</think>`; the whole answer has them apart. Pieces of an answer that then
+        broke off are announced as dropped by `notify`: only the CreateResult at the end counts. Raises ModelError.
+        """
+        options = {"tools": tools, "tool_choice": tool_choice, "json_output": json_output, "extra_create_args": extra_create_args or {}}
+        token = cancellation_token or CancellationToken()
+        self.last_error = None
+        parts: list[CreateResult] = []
+        text = ""
+        try:
+            for _ in range(1 + MOST_CONTINUATIONS):
+                if parts:
+                    self.notify(
+                        f"The answer reached the model's length limit; it is asked to go on ({len(parts)} of {MOST_CONTINUATIONS})."
+                    )
+                async for item in self._ask_until_answered(_with_continuation(messages, text), options, token):
+                    if isinstance(item, str):
+                        yield item
+                    else:
+                        parts.append(item)
+                text = join_continuation(text, str(parts[-1].content))
+                if parts[-1].finish_reason != "length":
+                    break
+            result = _join(parts, text)
+        except Exception as error:
+            self.last_error = explain_model_error(error, self.choice, self._timeout)
+            # Without its cause: AutoGen would put the cause's text, which may hold the key, into the message of its own error.
+            raise self.last_error from None
+        self.last_finish = result.finish_reason
+        yield result
+
+    async def _ask_until_answered(
+        self, messages: Sequence[LLMMessage], options: Mapping[str, Any], token: CancellationToken
+    ) -> AsyncGenerator[str | CreateResult, None]:
+        tries = 0
+        while True:
+            tries += 1
+            try:
+                async for item in self._ask_once(messages, options, token):
+                    yield item
+                return
+            except Exception as error:
+                explained = explain_model_error(error, self.choice, self._timeout)
+                most = _TRIES.get(explained.kind, 1)
+                if self._recorder.seen.thinking:
+                    yield "</think>\n"
+                if tries >= most:
+                    raise explained from error
+                asked_for = retry_after(error)
+                status = getattr(error, "status_code", "")
+            # Jitter: many clients of one busy service must not come back in step.
+            wait = _FIRST_WAIT * 2 ** (tries - 1) * random.uniform(0.75, 1.25) if asked_for is None else asked_for
+            notice = _NOTICES[explained.kind].format(status=status, timeout=self._timeout)
+            self.notify(f"{notice} Trying again in {max(1, round(wait))} s ({tries + 1} of {most}).")
+            await _until_cancelled(self._sleep(wait), token)
+
+    async def _ask_once(
+        self, messages: Sequence[LLMMessage], options: Mapping[str, Any], token: CancellationToken
+    ) -> AsyncGenerator[str | CreateResult, None]:
+        self.calls += 1
+        # A request that fails before its first byte must not be judged by what the one before it has left.
+        self._recorder.reset()
+        stream = self._inner.create_stream(messages, cancellation_token=token, **options)
+        try:
+            while (item := await _until_cancelled(anext(stream, None), token)) is not None:
+                yield self._whole(item) if isinstance(item, CreateResult) else item
+        finally:
+            await stream.aclose()
+            await self._recorder.release()
+            seen = self._recorder.seen
+            self._usage.prompt_tokens += seen.prompt_tokens
+            self._usage.completion_tokens += seen.completion_tokens
+
+    def _whole(self, result: CreateResult) -> CreateResult:
+        seen = self._recorder.seen
+        text: Any = result.content if seen.tools else "".join(seen.text)
+        return CreateResult(
+            finish_reason=seen.finish or result.finish_reason,
+            content=text,
+            thought="".join(seen.thought) or (result.thought if seen.tools else None),
+            usage=RequestUsage(seen.prompt_tokens, seen.completion_tokens),
+            cached=False,
+        )
+
+    async def take_over(self, other: ResilientClient) -> None:
+        """Ask the other client's model from now on; what was counted so far stays counted, and the old connections are closed."""
+        left, self._recorder = self._recorder, other._recorder
+        self._inner, self.choice = other._inner, other.choice
+        await left.close()
+
+    async def close(self) -> None:
+        """Close the connections to the service."""
+        await self._recorder.close()
+
+    def actual_usage(self) -> RequestUsage:
+        """Tokens of every request so far, as the service counted them."""
+        return RequestUsage(self._usage.prompt_tokens, self._usage.completion_tokens)
+
+    def total_usage(self) -> RequestUsage:
+        """Tokens of every request so far, also of those whose answer was dropped, as the service counted them."""
+        return self.actual_usage()
+
+    def count_tokens(self, messages: Sequence[LLMMessage], *, tools: Sequence[Tool | ToolSchema] = ()) -> int:
+        """Estimate the tokens of messages at four characters each: an exact count would have to download a tokenizer."""
+        return sum(len(str(message.content)) // 4 + 4 for message in messages) + sum(len(str(tool)) // 4 for tool in tools)
+
+    def remaining_tokens(self, messages: Sequence[LLMMessage], *, tools: Sequence[Tool | ToolSchema] = ()) -> int:
+        """Estimate what is left of a context of 128 000 tokens: the services do not say how long theirs is."""
+        return 128_000 - self.count_tokens(messages, tools=tools)
+
+    @property
+    def capabilities(self) -> ModelInfo:
+        """Tell what the model is able to do, by the older name that AutoGen still asks for."""
+        return self.model_info
+
+    @property
+    def model_info(self) -> ModelInfo:
+        """Tell what the model is able to do."""
+        return self._inner.model_info
+
+
+async def _until_cancelled(work: Awaitable[Any], token: CancellationToken) -> Any:
+    # Linked here for every provider: AutoGen's own clients do not all look at the token while they read.
+    return await token.link_future(asyncio.ensure_future(work))
+
+
+def _with_continuation(messages: Sequence[LLMMessage], text: str) -> Sequence[LLMMessage]:
+    if not text:
+        return messages
+    return [*messages, AssistantMessage(content=text, source="assistant"), UserMessage(content=_CONTINUE, source="user")]
+
+
+def _join(parts: Sequence[CreateResult], text: str) -> CreateResult:
+    last = parts[-1]
+    usage = RequestUsage(sum(part.usage.prompt_tokens for part in parts), sum(part.usage.completion_tokens for part in parts))
+    thoughts = [part.thought for part in parts if part.thought]
+    if not isinstance(last.content, str):
+        return last.model_copy(update={"usage": usage})
+    thought, answer = split_thought(text)
+    if not answer.strip():
+        raise BrokenAnswer("thinking")
+    return last.model_copy(update={"content": answer, "thought": "\n".join([*thoughts, *thought]) or None, "usage": usage})

@@ -1,0 +1,1 @@
+"""What the user types: the prompt, its keys, the editor."""

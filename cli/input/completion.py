@@ -1,0 +1,34 @@
+"""What the prompt completes: slash commands, and paths after those that take one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion, PathCompleter
+from prompt_toolkit.document import Document
+
+from cli.slash import command_table
+
+_TAKE_PATHS = ("/save", "/add")
+
+
+class CommandCompleter(Completer):
+    """Completes the first word of a line that begins with a slash, and the path after /save and /add."""
+
+    def __init__(self) -> None:
+        """Take the commands from their table."""
+        self._paths = PathCompleter(expanduser=True)
+        self._commands = [(usage.partition(" ")[0], meaning) for usage, meaning in command_table()]
+
+    def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
+        """Yield what may stand where the cursor is."""
+        text = document.text_before_cursor
+        if not text.startswith("/") or "\n" in text:
+            return
+        word, space, argument = text.partition(" ")
+        if not space:
+            for command, meaning in self._commands:
+                if command.startswith(word):
+                    yield Completion(command, start_position=-len(word), display_meta=meaning)
+        elif word in _TAKE_PATHS:
+            yield from self._paths.get_completions(Document(argument, len(argument)), complete_event)

@@ -1,0 +1,301 @@
+"""What the person types: at a terminal's prompt, line by line from a pipe, or from the demo's script."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import select
+import shutil
+import sys
+import termios
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+from cli.output.screen import Screen
+
+if TYPE_CHECKING:
+    from prompt_toolkit import PromptSession
+    from prompt_toolkit.input import Input
+
+PROMPT = "› "
+_END = "\x04"
+_KEYS = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|O.|.)?")  # keys that are no characters, and what a terminal answers by itself
+
+
+class InterruptedAtPrompt(Exception):
+    """The person pressed Ctrl-C at the prompt."""
+
+    def __init__(self, *, typed: bool = False, cleared: bool = False) -> None:
+        """Take whether anything was typed since the prompt came, and whether a half-typed line was cleared by it."""
+        super().__init__()
+        self.typed = typed
+        self.cleared = cleared
+
+
+class Keyboard(Protocol):
+    """Where the person's lines come from."""
+
+    is_terminal: bool
+    """Whether a person sits there who can be asked back."""
+
+    async def read(self, status: Callable[[], str], suggestion: str, shown: asyncio.Event) -> str | None:
+        """Return what is typed next, or None at the end of input; raises InterruptedAtPrompt.
+
+        `status` gives the row below the prompt, `suggestion` is what Enter alone takes, and `shown` is set once the prompt is visible.
+        """
+
+    def interrupt(self) -> bool:
+        """Let a question that waits end with InterruptedAtPrompt; False where none waits."""
+
+    def hushed(self) -> AbstractContextManager[None]:
+        """Keep what is typed between two questions out of the screen."""
+
+    def set_aside(self) -> None:
+        """Let nothing that was typed up to now answer the next question: nobody has seen that yet."""
+
+
+class LineKeyboard:
+    """Lines from a pipe.
+
+    One daemon thread reads the stream: nothing has to be joined at exit, a cancelled question eats no line, and the event loop never
+    waits for a line.
+    """
+
+    is_terminal = False
+
+    def __init__(self, stream: TextIO) -> None:
+        """Take the stream to read."""
+        self._stream = stream
+        self._lines: asyncio.Queue[str | None] | None = None
+        self._waiting: asyncio.Future[str | None] | None = None
+        self._interrupted = False
+
+    async def read(self, status: Callable[[], str], suggestion: str, shown: asyncio.Event) -> str | None:
+        """Return the next line without its end, or None at the end of input."""
+        lines = self._started()
+        shown.set()
+        self._interrupted = False
+        self._waiting = asyncio.ensure_future(lines.get())
+        try:
+            line = await self._waiting
+        except asyncio.CancelledError:
+            if self._interrupted:
+                raise InterruptedAtPrompt from None
+            raise
+        finally:
+            self._waiting = None
+        if line is None:
+            lines.put_nowait(None)  # the end stays the end, however often it is asked for
+            return None
+        return line.rstrip("\r\n") or suggestion
+
+    def interrupt(self) -> bool:
+        """Let the question that waits end with InterruptedAtPrompt; False where none waits."""
+        if self._waiting is None:
+            return False
+        self._interrupted = True
+        self._waiting.cancel()
+        return True
+
+    @contextmanager
+    def hushed(self) -> Iterator[None]:
+        """A pipe shows nothing."""
+        yield
+
+    def set_aside(self) -> None:
+        """The lines of a pipe are the answers to what is yet to be asked."""
+
+    def _started(self) -> asyncio.Queue[str | None]:
+        if self._lines is None:
+            self._lines = asyncio.Queue()
+            threading.Thread(target=self._pump, args=(asyncio.get_running_loop(), self._lines), daemon=True).start()
+        return self._lines
+
+    def _pump(self, loop: asyncio.AbstractEventLoop, lines: asyncio.Queue[str | None]) -> None:
+        def put(line: str | None) -> None:
+            # The loop may be closed while this thread still waits for a line.
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(lines.put_nowait, line)
+
+        try:
+            for line in iter(self._stream.readline, ""):
+                put(line)
+        except (OSError, ValueError):
+            pass
+        put(None)
+
+
+class TerminalKeyboard:
+    """A prompt with line editing, history across sessions, and several lines by Alt+Enter or paste."""
+
+    is_terminal = True
+
+    def __init__(self, history: Path) -> None:
+        """Take the file that keeps what was typed; where it cannot be written, the history lives for this session only."""
+        self._history = history
+        self._prompts: PromptSession[str] | None = None
+        self._suggestion = ""
+        self._is_hushed = False
+        self._ahead = ""
+        self._typed = False  # anything since the prompt came
+
+    async def read(self, status: Callable[[], str], suggestion: str, shown: asyncio.Event) -> str | None:
+        """Return what is typed; Enter alone takes the suggestion."""
+        if self._prompts is None:
+            self._prompts = self._make_prompts()
+            self._prompts.app.after_render += lambda _: shown.set()
+            self._prompts.default_buffer.on_text_changed += lambda _: setattr(self, "_typed", True)
+        from prompt_toolkit.formatted_text import FormattedText
+
+        self._suggestion = suggestion
+        ahead, self._ahead = self._ahead, ""
+        if ahead == _END:
+            return None
+        self._typed = False
+        try:
+            text = await self._prompts.prompt_async(
+                PROMPT,
+                default=ahead,
+                placeholder=lambda: FormattedText([("class:placeholder", _suggested(suggestion))]),
+                bottom_toolbar=lambda: status() or None,
+                refresh_interval=0.5,
+                handle_sigint=False,  # prompt_toolkit would take our handler away when the prompt ends
+            )
+        except EOFError:
+            return None
+        except KeyboardInterrupt:
+            cleared = bool(self._prompts.default_buffer.text)
+            raise InterruptedAtPrompt(typed=self._typed or cleared, cleared=cleared) from None
+        return text.rstrip()
+
+    def interrupt(self) -> bool:
+        """Let a question that waits end with InterruptedAtPrompt (a signal from outside; the key itself is read as a key)."""
+        if self._prompts is None or not self._prompts.app.is_running:
+            return False
+        self._prompts.app.exit(exception=KeyboardInterrupt())
+        return True
+
+    @contextmanager
+    def hushed(self) -> Iterator[None]:
+        """Let the terminal show nothing of what is typed between two questions; it stands in the next prompt, not yet sent."""
+        descriptor = sys.stdin.fileno()
+        before = termios.tcgetattr(descriptor)
+        quiet = termios.tcgetattr(descriptor)
+        quiet[3] &= ~(termios.ECHO | termios.ICANON)  # Ctrl-C stays a signal
+        termios.tcsetattr(descriptor, termios.TCSANOW, quiet)
+        self._is_hushed = True
+        try:
+            yield
+        finally:
+            self._is_hushed = False
+            termios.tcsetattr(descriptor, termios.TCSANOW, before)
+
+    def set_aside(self) -> None:
+        """Keep what was typed up to now for the next prompt, without the keys that would send it."""
+        if self._is_hushed and self._prompts is not None:
+            typed = self._typed_ahead(self._prompts.app.input)
+            self._ahead = typed if typed == _END else self._ahead + typed
+
+    def _typed_ahead(self, keys: Input) -> str:
+        """Return what was typed since the last question; _END where it is Ctrl-D alone."""
+        from prompt_toolkit.input.typeahead import get_typeahead
+
+        data = "".join(key.data for key in get_typeahead(keys)).encode(errors="replace")
+        while select.select([keys.fileno()], [], [], 0)[0] and (more := os.read(keys.fileno(), 65536)):
+            data += more
+        text = _KEYS.sub("", data.decode(errors="ignore")).replace("\r", "\n")
+        typed = "".join(c for c in text if c.isprintable() or c == "\n").strip("\n")
+        return _END if _END in text and not typed else typed
+
+    def _make_prompts(self) -> PromptSession[str]:
+        from prompt_toolkit import PromptSession
+        from prompt_toolkit.application import get_app
+        from prompt_toolkit.filters import Condition
+        from prompt_toolkit.history import FileHistory, History, InMemoryHistory
+        from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+        from prompt_toolkit.output import ColorDepth
+        from prompt_toolkit.styles import Style
+
+        from cli.input.completion import CommandCompleter
+
+        keys = KeyBindings()
+        takes_suggestion = Condition(lambda: bool(self._suggestion) and not get_app().current_buffer.text)
+
+        @keys.add("enter", filter=takes_suggestion)
+        def _take_suggestion(event: KeyPressEvent) -> None:
+            event.current_buffer.insert_text(self._suggestion)
+            event.current_buffer.validate_and_handle()
+
+        @keys.add("escape", "enter")
+        def _new_line(event: KeyPressEvent) -> None:
+            event.current_buffer.insert_text("\n")
+
+        history: History
+        try:
+            self._history.parent.mkdir(parents=True, exist_ok=True)
+            self._history.touch(mode=0o600)
+            history = FileHistory(str(self._history))
+        except OSError:
+            history = InMemoryHistory()
+        return PromptSession(
+            history=history,
+            completer=CommandCompleter(),
+            complete_while_typing=False,
+            enable_open_in_editor=True,
+            tempfile_suffix=".md",
+            key_bindings=keys,
+            color_depth=ColorDepth.DEPTH_4_BIT,
+            style=Style.from_dict({"placeholder": "dim", "bottom-toolbar": "noreverse dim"}),
+        )
+
+
+def _suggested(suggestion: str) -> str:
+    """Return the suggestion and, where there is room for it in the row, how it is taken."""
+    hint = f"{suggestion}  (Enter takes it)" if suggestion else ""
+    return hint if len(PROMPT + hint) < shutil.get_terminal_size().columns else suggestion
+
+
+class ScriptedKeyboard:
+    """The demo without a terminal: the script's lines are typed by themselves and shown."""
+
+    is_terminal = False
+
+    def __init__(self, lines: Sequence[str], screen: Screen) -> None:
+        """Take the lines and the screen that shows them."""
+        self._lines: Iterator[str] = iter(lines)
+        self._screen = screen
+
+    async def read(self, status: Callable[[], str], suggestion: str, shown: asyncio.Event) -> str | None:
+        """Return the next line of the script."""
+        shown.set()
+        line = next(self._lines, None)
+        if line is not None:
+            self._screen.print(PROMPT + line)
+        return line
+
+    def interrupt(self) -> bool:
+        """Nothing ever waits here."""
+        return False
+
+    @contextmanager
+    def hushed(self) -> Iterator[None]:
+        """Nobody types here."""
+        yield
+
+    def set_aside(self) -> None:
+        """Nobody types here."""
+
+
+def open_keyboard(screen: Screen, history: Path, demo_lines: Sequence[str] | None) -> Keyboard:
+    """Choose where lines come from: a prompt in a terminal, else the demo's own script, else standard input line by line."""
+    from cli.input.plain_terminal import PlainTerminalKeyboard
+
+    if not sys.stdin.isatty():
+        return LineKeyboard(sys.stdin) if demo_lines is None else ScriptedKeyboard(demo_lines, screen)
+    if screen.control_codes and os.environ.get("TERM", "dumb") != "dumb":
+        return TerminalKeyboard(history)
+    return PlainTerminalKeyboard(sys.stdin, screen)

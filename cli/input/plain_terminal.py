@@ -1,0 +1,107 @@
+"""A terminal that gets no control codes: the kernel edits the line, and nothing is read but for a question."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import select
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+from cli.input.keyboard import PROMPT, InterruptedAtPrompt
+from cli.output.screen import Screen
+
+
+class PlainTerminalKeyboard:
+    """Lines as the kernel hands them over.
+
+    The terminal is read only while a question stands: an editor that runs meanwhile has it for itself, and what was typed before a
+    question is still in the kernel when the question comes, where it is known to be older.
+    """
+
+    is_terminal = True
+
+    def __init__(self, stream: TextIO, screen: Screen) -> None:
+        """Take the stream to read, and the screen for the prompt."""
+        self._stream = stream
+        self._screen = screen
+        self._begun = b""  # of a line whose end has not come
+        self._waiting: asyncio.Future[None] | None = None
+        self._interrupted = False
+        self._ended = False  # while no question stood
+
+    async def read(self, status: Callable[[], str], suggestion: str, shown: asyncio.Event) -> str | None:
+        """Return the next line without its end, or None at the end of input."""
+        shown.set()
+        self._screen.raw(f"[{suggestion}] {PROMPT}" if suggestion else PROMPT)
+        self._interrupted = False
+        try:
+            line = await self._next_line()
+        except asyncio.CancelledError:
+            if self._interrupted:
+                raise InterruptedAtPrompt from None
+            raise
+        return None if line is None else line.rstrip("\r\n") or suggestion
+
+    def interrupt(self) -> bool:
+        """Let the question that waits end with InterruptedAtPrompt; False where none waits."""
+        if self._waiting is None:
+            return False
+        self._interrupted = True
+        self._waiting.cancel()
+        return True
+
+    @contextmanager
+    def hushed(self) -> Iterator[None]:
+        """The terminal itself shows what is typed."""
+        yield
+
+    def set_aside(self) -> None:
+        """Drop the lines that were typed up to now, and say so."""
+        while not self._stream.closed and select.select([self._stream.fileno()], [], [], 0)[0]:
+            line = self._take()
+            if line is None:
+                continue
+            if not line:
+                self._ended = True
+                return
+            if line.strip():
+                self._screen.print(f"(typed before the question, not used: {line.rstrip()})")
+
+    async def _next_line(self) -> str | None:
+        loop = asyncio.get_running_loop()
+        while not self._ended:
+            self._waiting = loop.create_future()
+            try:
+                loop.add_reader(self._stream.fileno(), _wake, self._waiting)
+            except (OSError, ValueError):  # the stream is closed
+                self._waiting = None
+                return None
+            try:
+                await self._waiting
+            finally:
+                self._waiting = None
+                loop.remove_reader(self._stream.fileno())
+            line = self._take()
+            if line is not None:
+                return line or None
+        self._ended = False
+        return None
+
+    def _take(self) -> str | None:
+        """Return the line that is ready, nothing at the end of input, or None where the line's end has not come."""
+        try:
+            piece = os.read(self._stream.fileno(), 65536)
+        except OSError:  # the terminal is gone
+            piece = b""
+        self._begun += piece
+        if piece and not self._begun.endswith(b"\n"):
+            return None
+        line, self._begun = self._begun, b""
+        return line.decode(self._stream.encoding or "utf-8", errors="replace")
+
+
+def _wake(waiting: asyncio.Future[None]) -> None:
+    if not waiting.done():
+        waiting.set_result(None)

@@ -1,0 +1,131 @@
+"""The prompt: one line from the person, Ctrl-C and the end of input, and the signals that stop a step."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.text import Text
+
+from cli.input.demo_lines import DemoLines
+from cli.input.keyboard import InterruptedAtPrompt, Keyboard
+from cli.output.screen import QUIET_STYLE, Screen
+from cli.session import Token
+
+
+class Prompt:
+    """Reads what the person types, and knows whether the person is leaving or has interrupted."""
+
+    def __init__(self, keyboard: Keyboard, screen: Screen, status: Callable[[], str], demo: DemoLines | None = None) -> None:
+        """Take where lines come from, the screen, what stands in the row below the prompt, and the demo's lines if it is a demo."""
+        self.leaving = False
+        self.interrupted = False
+        self.shown = asyncio.Event()
+        """Set once the first prompt is visible."""
+        self._keyboard = keyboard
+        self._screen = screen
+        self._status = status
+        self._demo = demo
+        self._loop = asyncio.get_running_loop()
+        self._cancel_step: Callable[[], object] | None = None
+        self._pressed = False
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether a person sits there who can be asked back."""
+        return self._keyboard.is_terminal
+
+    @property
+    def in_step(self) -> bool:
+        """Whether a step runs that Ctrl-C would stop."""
+        return self._cancel_step is not None
+
+    async def read(
+        self,
+        *,
+        until: asyncio.Future[Any] | None = None,
+        token: Token | None = None,
+        suggests: bool = True,
+    ) -> str | None:
+        """Return what is typed, or None where nothing was: Ctrl-C, or the end of input, which sets `leaving`.
+
+        Raises what `until` raises if that ends first; a cancelled token ends the question with CancelledError.
+        """
+        suggestion = self._demo.suggestion() if self._demo and suggests else ""
+        reading = asyncio.ensure_future(self._keyboard.read(self._status, suggestion, self.shown))
+        if token is not None:
+            token.link_future(reading)
+        try:
+            await _first_of(reading, until)
+            typed = await reading
+        except InterruptedAtPrompt as interrupt:
+            self._pressed &= not interrupt.typed
+            if self.leaving or not interrupt.cleared:
+                self._on_interrupt_at_prompt()
+            return None
+        finally:
+            reading.cancel()
+        self._pressed = False
+        if typed is None:
+            self.leaving = True
+        elif self._demo and suggests and typed.strip() and not typed.startswith("/"):
+            self._demo.taken()
+        return typed
+
+    def set_aside(self) -> None:
+        """Let nothing that was typed up to now answer the question that comes next."""
+        self._keyboard.set_aside()
+
+    @contextmanager
+    def signals(self) -> Iterator[None]:
+        """Take Ctrl-C as "stop this step", and a request to end (SIGTERM, SIGHUP) as "stop and leave"."""
+        handlers = {signal.SIGINT: self._on_interrupt, signal.SIGTERM: self._on_terminate, signal.SIGHUP: self._on_terminate}
+        for number, handler in handlers.items():
+            self._loop.add_signal_handler(number, handler)
+        try:
+            yield
+        finally:
+            for number in handlers:
+                self._loop.remove_signal_handler(number)
+
+    @contextmanager
+    def step(self, cancel: Callable[[], object]) -> Iterator[None]:
+        """Run a step that Ctrl-C stops by calling `cancel`."""
+        outer, self._cancel_step = self._cancel_step, cancel
+        try:
+            yield
+        finally:
+            self._cancel_step = outer
+            self.set_aside()
+
+    def _on_interrupt_at_prompt(self) -> None:
+        if self._pressed or self.leaving or not self.is_terminal:
+            self.interrupted = self.leaving = True
+            return
+        self._pressed = True
+        self._screen.print(Text("Press Ctrl-C again to leave.", style=QUIET_STYLE))
+
+    def _on_interrupt(self) -> None:
+        # A question stands inside a step: Ctrl-C there is for the question.
+        if not self._keyboard.interrupt() and self._cancel_step is not None:
+            self._cancel_step()
+
+    def _on_terminate(self) -> None:
+        self.interrupted = self.leaving = True
+        if not self._keyboard.interrupt() and self._cancel_step is not None:
+            self._cancel_step()
+
+
+async def _first_of(reading: asyncio.Future[str | None], until: asyncio.Future[Any] | None) -> None:
+    """Wait for the line, but no longer than the other future goes on without an exception."""
+    if until is None:
+        return
+    either: set[asyncio.Future[Any]] = {reading, until}
+    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    if until.done() and until.exception() is not None:
+        reading.cancel()
+        await asyncio.wait({reading})
+        until.result()

@@ -1,0 +1,1 @@
+"""What the user sees: the screen, and each kind of thing on it."""

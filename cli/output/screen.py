@@ -1,0 +1,133 @@
+"""The screen: lines that stay in the scrollback, and below them at most a few rows that come and go."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Sequence
+from typing import TextIO
+
+from rich.console import Console
+from rich.text import Text
+
+from cli.output.wrapping import columns, wrap
+from utils.text import sanitize
+
+NAME_STYLE = "bold"
+QUIET_STYLE = "dim"
+GOOD_STYLE = "green"
+BAD_STYLE = "red"
+
+
+class Screen:
+    """Writes to the terminal, or without any control code where there is none.
+
+    What was said is printed once and stays in the scrollback: nothing is redrawn, so nothing flickers or is lost when it is taller than
+    the window. The rows that change (the line being written, a status) stand below it and are erased before the next line is printed.
+    """
+
+    def __init__(self, stream: TextIO, *, control_codes: bool) -> None:
+        """Take the stream, and whether it is a terminal that may get control codes."""
+        self.control_codes = control_codes
+        self._stream = stream
+        self._is_terminal = control_codes or stream.isatty()
+        self._shown: list[int] = []  # columns of each row that stands there now
+        self._transient: Sequence[Text] = ()
+
+    @property
+    def width(self) -> int:
+        """Columns of the terminal, at least 20; 80 where it is not known."""
+        if not self._is_terminal:
+            return 80
+        try:
+            return max(20, os.get_terminal_size(self._stream.fileno()).columns)
+        except (OSError, ValueError):
+            return 80
+
+    def print(self, *lines: Text | str) -> None:
+        """Print the lines for good and whole, however long: programs, their output, addresses."""
+        self._write("".join(self._rendered(_safe(line)) for line in lines))
+
+    def say(self, *lines: Text | str) -> None:
+        """Print sentences for good, broken between words where a window shows them."""
+        room = self.width - 1 if self._is_terminal else sys.maxsize
+        self.print(*(row for line in lines for row in wrap(_safe(line), room)))
+
+    def show(self, *rows: Text | str) -> None:
+        """Show the rows below everything printed, in place of those shown before; without control codes nothing is shown."""
+        self._transient = [_safe(row) for row in rows]
+        if self.control_codes:
+            self._write("")
+
+    def raw(self, text: str) -> None:
+        """Write sanitized text as it is, for screens without control codes."""
+        self._stream.write(text)
+        self._stream.flush()
+
+    def _write(self, text: str) -> None:
+        if not self.control_codes:
+            self._stream.write(text)
+            self._stream.flush()
+            return
+        width = self.width
+        rows = [_one_row(row, width - 1) for row in self._transient]
+        shown = "\r\n".join(self._rendered(row).rstrip("\n") for row in rows)
+        erase = self._erased(width) + text + shown
+        self._shown = [columns(row.plain) for row in rows]
+        # One write, so that the terminal never shows the state in between.
+        self._stream.write(erase)
+        self._stream.flush()
+
+    def _erased(self, width: int) -> str:
+        """Return what erases the rows that are shown, which a window made narrower has broken into several each."""
+        rows = sum(max(1, -(-used // width)) for used in self._shown)
+        return "\r\x1b[2K" + "\x1b[1A\x1b[2K" * (rows - 1) if rows else ""
+
+    def _rendered(self, text: Text) -> str:
+        if not self.control_codes:
+            return text.plain + "\n"
+        buffer = io.StringIO()
+        console = Console(
+            file=buffer,
+            force_terminal=True,
+            width=self.width,
+            color_system="standard",
+            highlight=False,
+            emoji=False,
+            markup=False,
+            legacy_windows=False,
+        )
+        console.print(text, soft_wrap=True, crop=False)
+        return buffer.getvalue()
+
+
+def _safe(line: Text | str) -> Text:
+    """Return the line as a text that cannot steer the terminal; whoever sanitized it before keeps its styles."""
+    text = line if isinstance(line, Text) else Text(line)
+    plain = sanitize(text.plain)
+    return text if plain == text.plain else Text(plain, style=text.style)
+
+
+def _one_row(row: Text, room: int) -> Text:
+    """Return the row cut to the room, whatever the terminal makes of its characters."""
+    row = row[: max(1, room * 4)]  # the rest could not be seen, and measuring takes time
+    row.expand_tabs(8)
+    row.plain = row.plain.replace("\n", " ")
+    if columns(row.plain) <= room:
+        return row
+    end = used = 0
+    while used + columns(row.plain[end]) < room:
+        used += columns(row.plain[end])
+        end += 1
+    return row[:end].append("…")
+
+
+def open_screen(*, no_color: bool) -> Screen:
+    """Make the screen on standard output; control codes only for a terminal that takes them and a person who wants them."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A locale that cannot say ✔ must not end the session.
+            stream.reconfigure(errors="replace")
+    refused = no_color or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM", "dumb") == "dumb"
+    return Screen(sys.stdout, control_codes=sys.stdout.isatty() and not refused)

@@ -1,0 +1,1 @@
+"""Files on their way into the sandbox and out of it."""

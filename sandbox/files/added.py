@@ -1,0 +1,214 @@
+"""Files in: what the person adds is copied into the programs' folder, and keys, caches and what an ignore file lists never are."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pathspec import GitIgnoreSpec
+
+from sandbox.container import SandboxContainer
+from sandbox.exec_stream import Command
+from sandbox.files.names import safe_name
+from sandbox.files.transfer import LeftOut
+from sandbox.verdicts import Ended, size
+from utils.errors import ContainerLost, EngineError, UsageError
+
+IGNORE_FILE = ".sandboxignore"
+MOST_FILES = 1000
+LARGEST_FILE = 50 * 1024**2  # bytes
+LARGEST_TOTAL = 200 * 1024**2  # bytes
+_BATCH = 8 * 1024**2  # bytes sent with one command, or one file where that is larger
+_SECONDS = 60
+
+# In any case and at any depth. A name that is said outright with --add is refused just the same: a program could send it anywhere.
+_SECRETS = re.compile(
+    r"\.env([._-].*)?|\.envrc|\.dev\.vars(\..*)?|.*\.env|.*\.(pem|key|p12|pfx|jks|keystore|kdbx|ppk|ovpn|gpg|asc)|id_(rsa|dsa|ecdsa|ed25519)(\..*)?"
+    r"|\.(netrc|_netrc|npmrc|pypirc|pgpass|my\.cnf|git-credentials|dockercfg|dockerconfigjson|htpasswd|vault-token)|_netrc"
+    r"|\..*_history|\.s3cfg|\.boto|\.?vault[-_]pass.*|pip\.(conf|ini)|.*kubeconfig(\..*)?|rclone\.conf|client_secret.*\.json"
+    r"|credentials.*|secrets?(\..*)?|secrets.*\.(ya?ml|json)|service[-_]account.*\.json|.*\.tfstate(\..*)?|application_default_credentials\.json",
+    re.IGNORECASE,
+)
+# The same for folders.
+_PRIVATE = re.compile(r"\.(ssh|aws|azure|docker|gnupg|kube|pip|password-store|terraform\.d|oci|git|hg|svn)|gcloud", re.IGNORECASE)
+_CACHES = re.compile(r"__pycache__|\.venv|venv|node_modules|\.(mypy|ruff|pytest)_cache|\.tox|\.DS_Store|.*\.pyc")
+
+# For each file a line with its size and one with its name, then exactly that many bytes. A link of that name is replaced, not followed.
+_STORE = r"""
+PATH=${PATH#*:}
+while read -r size && [ "$size" != end ] && IFS= read -r name; do
+  case $name in */*) mkdir -p -- "./${name%/*}" || exit 1 ;; esac
+  rm -rf -- "./$name" && head -c "$size" >"./$name" || exit 1
+done
+[ "$size" = end ] && echo stored
+"""
+
+
+@dataclass
+class Selection:
+    """What is copied, what is not, and why."""
+
+    files: list[tuple[str, Path, int]] = field(default_factory=list)  # name in the programs' folder, file here, size in bytes
+    left_out: list[LeftOut] = field(default_factory=list)
+
+    @property
+    def total(self) -> int:
+        """Bytes of all files."""
+        return sum(length for _, _, length in self.files)
+
+
+def select(paths: Sequence[Path], kept_out: Sequence[Path] = ()) -> Selection:
+    """Choose what is copied for each file or folder that the person named; UsageError where one is not there or cannot be read.
+
+    A folder is copied under its own name, the current folder (".") without one; the folders in `kept_out` are not copied with it.
+    """
+    selection = Selection()
+    ours = {os.path.realpath(folder) for folder in kept_out}
+    for path in paths:
+        try:
+            real = path.expanduser().resolve(strict=True)  # a link that the person names is meant
+            private = next((part for part in real.parts if _PRIVATE.fullmatch(part)), "")
+            if private:
+                selection.left_out.append(LeftOut(str(path), f"it is in {private}"))
+            elif real.is_dir():
+                _take_folder(real, selection, ours)
+            else:
+                _see_that_it_can_be_read(real)
+                _take(path.name, real, selection, _reason(path.name))
+        except (OSError, RuntimeError) as error:  # before Python 3.13, a link to itself is a RuntimeError
+            why = "there is no such file or folder" if isinstance(error, FileNotFoundError) else getattr(error, "strerror", str(error))
+            raise UsageError(f"{path} cannot be added: {why}", "check the path and that you may read it", kind="file") from error
+    return selection
+
+
+def _see_that_it_can_be_read(file: Path) -> None:
+    with os.fdopen(os.open(file, os.O_RDONLY | os.O_NONBLOCK)):  # a pipe that nobody writes to would be waited for
+        pass
+
+
+def _take_folder(folder: Path, selection: Selection, ours: set[str]) -> None:
+    prefix = "" if folder == Path.cwd() else f"{folder.name}/"
+    for name, entry in _walk(folder, "", _Rules(_ignored(folder), ours), selection):
+        if len(selection.files) >= MOST_FILES:
+            selection.left_out.append(LeftOut(f"{prefix}...", f"more than {MOST_FILES} files"))
+            return
+        file = Path(os.path.realpath(entry.path)) if entry.is_symlink() else Path(entry.path)
+        if entry.is_symlink() and not _may_follow(file, folder):
+            selection.left_out.append(LeftOut(f"{prefix}{name}", "a link that is not followed"))
+        else:
+            _take(f"{prefix}{name}", file, selection)
+
+
+def _may_follow(target: Path, folder: Path) -> bool:
+    return target.is_relative_to(folder) and target.is_file() and not any(map(_reason, target.relative_to(folder).parts))
+
+
+def _ignored(folder: Path) -> GitIgnoreSpec:
+    file = folder / IGNORE_FILE
+    return GitIgnoreSpec.from_lines(file.read_text("utf-8", "replace").splitlines() if file.is_file() else [])
+
+
+@dataclass(frozen=True)
+class _Rules:
+    ignored: GitIgnoreSpec
+    ours: set[str]
+
+    def reason(self, name: str, entry: os.DirEntry[str], is_folder: bool) -> str:
+        if is_folder and entry.path in self.ours:
+            return "the results of this program's sessions are there"
+        reason = _reason(entry.name)
+        if not reason and self.ignored.match_file(f"{name}/" if is_folder else name):
+            return f"listed in {IGNORE_FILE}"
+        return reason
+
+
+def _walk(folder: Path, prefix: str, rules: _Rules, selection: Selection) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Yield every file below, in order; a folder that is left out is told once and not looked into."""
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        selection.left_out.append(LeftOut(prefix, f"it cannot be read: {error.strerror}"))
+        return
+    for entry in entries:
+        name = f"{prefix}{entry.name}"
+        is_folder = entry.is_dir(follow_symlinks=False)
+        reason = rules.reason(name, entry, is_folder)
+        if reason:
+            selection.left_out.append(LeftOut(f"{name}/" if is_folder else name, reason))
+        elif is_folder:
+            yield from _walk(Path(entry.path), f"{name}/", rules, selection)
+        else:
+            yield name, entry
+
+
+def _reason(name: str) -> str:
+    if _SECRETS.fullmatch(name) or _PRIVATE.fullmatch(name):
+        return "it may hold a secret"
+    return "it is no source of yours" if _CACHES.fullmatch(name) else ""
+
+
+def _take(name: str, file: Path, selection: Selection, reason: str = "") -> None:
+    seen = file.lstat()
+    checks = (
+        (_reason(file.name), _reason(file.name)),
+        (not stat.S_ISREG(seen.st_mode), "no ordinary file"),
+        (seen.st_size > LARGEST_FILE, f"larger than {size(LARGEST_FILE)}"),
+        (selection.total + seen.st_size > LARGEST_TOTAL, f"more than {size(LARGEST_TOTAL)} in all"),
+        (safe_name(name) != name, "its name is not allowed there"),
+    )
+    reason = reason or next((why for is_so, why in checks if is_so), "")
+    if reason:
+        selection.left_out.append(LeftOut(name, reason))
+    else:
+        selection.files.append((name, file, seen.st_size))
+
+
+def put_files(container: SandboxContainer, selection: Selection) -> dict[str, int]:
+    """Copy the selection into the programs' folder; return what was stored, with sizes.
+
+    ContainerLost when that breaks off, EngineError when there is no room for them.
+
+    A file that cannot be read, or is not what it was, is moved to the selection's left_out.
+    """
+    stored: dict[str, int] = {}
+    batch: list[tuple[str, bytes]] = []
+    for name, file, _ in selection.files:
+        try:
+            content = _read(file)
+        except OSError as error:
+            selection.left_out.append(LeftOut(name, f"it cannot be read: {error.strerror}"))
+            continue
+        batch.append((name, content))
+        if sum(len(each) for _, each in batch) >= _BATCH:
+            stored |= _send(container, batch)
+            batch = []
+    return stored | _send(container, batch)
+
+
+def _read(file: Path) -> bytes:
+    # Not through a link that took its place meanwhile, and no more than was allowed, however it has grown.
+    with os.fdopen(os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as stream:
+        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+            raise OSError(0, "it is no ordinary file any more")
+        content = stream.read(LARGEST_FILE + 1)
+    if len(content) > LARGEST_FILE:
+        raise OSError(0, "it has grown too large")
+    return content
+
+
+def _send(container: SandboxContainer, batch: Sequence[tuple[str, bytes]]) -> dict[str, int]:
+    if not batch:
+        return {}
+    stream = b"".join(f"{len(content)}\n{name}\n".encode() + content for name, content in batch) + b"end\n"
+    outcome = container.run(Command(["/bin/sh", "-c", _STORE], stdin=stream, seconds=_SECONDS))
+    said = " ".join((outcome.output + outcome.words).decode("utf-8", "replace").split())[-200:]
+    told = f"the files could not be copied into the sandbox: {said or outcome.ended.value}"
+    if outcome.ended is not Ended.EXIT:
+        raise ContainerLost(told, "try again")
+    if outcome.output != b"stored\n":
+        raise EngineError(told, "add fewer or smaller files", kind="file")
+    return {name: len(content) for name, content in batch}

@@ -1,0 +1,92 @@
+"""A sandbox for one session: the engine reached, the image there, the container running, and the folder for what programs make."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import docker
+
+from sandbox.docker_executor import SandboxExecutor
+from sandbox.engine.find import FoundEngine, find_engine, other_places
+from sandbox.engine.images import ensure_image
+from sandbox.engine.start_checks import check_memory, engine_info, looked_after
+from utils.docker_utils import Limits
+from utils.errors import UsageError
+from utils.settings import Settings
+
+_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]*-----END CERTIFICATE-----")
+
+
+@asynccontextmanager
+async def open_sandbox(settings: Settings, notify: Callable[[str], None]) -> AsyncIterator[SandboxExecutor]:
+    """Start the session's container and remove it at the end; a folder that stayed empty goes with it.
+
+    `notify` is called from a thread while an image is pulled. Raises EngineError, and UsageError where the workspace cannot be written.
+    """
+    found = await asyncio.to_thread(find_engine)
+    engine = found.client
+    info = asyncio.ensure_future(asyncio.to_thread(engine_info, engine))  # it takes as long as the rest of what comes before the start
+    try:
+        await asyncio.to_thread(ensure_image, engine, settings.image, notify)
+        folder = make_session_folder(settings.workspace)
+        try:
+            async with make_executor(settings, engine, folder) as executor:
+                executor.concerns += [*other_engines(found), *filter(None, [check_memory(executor.limits, await info)])]
+                async with looked_after(executor, engine):
+                    yield executor
+        finally:
+            with suppress(OSError):
+                folder.rmdir()
+    finally:
+        await asyncio.wait([info])
+        engine.close()
+
+
+def make_executor(settings: Settings, engine: docker.APIClient, folder: Path) -> SandboxExecutor:
+    """Make, but do not start, the executor that the settings ask for; files arrive in the folder, whose name is the session's."""
+    executor = SandboxExecutor(
+        settings.image,
+        work_dir=folder,
+        limits=limits_of(settings),
+        client=engine,
+        session=folder.name,
+        strict=settings.strict,
+        certificates=_certificates(settings.ca_bundle) if settings.ca_bundle else b"",
+        index_url=settings.index_url,
+    )
+    executor.kept_out = (settings.workspace, settings.workspace / "sessions")
+    return executor
+
+
+def _certificates(bundle: Path) -> bytes:
+    # Nothing else that stands in the file: some bundles hold a private key, too, and programs can read what is copied.
+    return b"".join(found + b"\n" for found in _CERTIFICATE.findall(bundle.read_bytes()))
+
+
+def other_engines(found: FoundEngine) -> list[str]:
+    """Say that another engine than the current context's was taken, where that is so."""
+    others = other_places(found)
+    return [f"Using {found.place.name} ({found.place.address}); not taken: {'; '.join(others)}."] if others else []
+
+
+def limits_of(settings: Settings) -> Limits:
+    """Return the limits that the settings ask for."""
+    return Limits(timeout=settings.timeout, memory=settings.memory, cpus=settings.cpus, pids=settings.pids, network=settings.network)
+
+
+def make_session_folder(workspace: Path) -> Path:
+    """Make the folder of a new session, named by the time and a few random digits, for this user only."""
+    folder = workspace / "sessions" / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+    try:
+        folder.mkdir(parents=True, mode=0o700)
+    except OSError as error:
+        raise UsageError(
+            f"WORKSPACE is {str(workspace)!r}, and nothing can be written there: {error.strerror}", "name another folder"
+        ) from error
+    return folder

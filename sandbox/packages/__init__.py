@@ -1,0 +1,1 @@
+"""Packages: their names, the lines that ask for them, and their installation."""
