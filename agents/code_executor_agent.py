@@ -1,11 +1,10 @@
-"""The agent that runs the generator's code in Docker, and the events by which it tells how the run goes."""
+"""The agent that runs the generator's code in Docker."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
-from typing import Literal
 
 from autogen_agentchat.agents import ApprovalRequest, ApprovalResponse, CodeExecutorAgent
 from autogen_agentchat.base import Response
@@ -14,132 +13,71 @@ from autogen_core import CancellationToken
 from autogen_core import code_executor as autogen_code
 
 from agents import code_generator_agent, package_steps
-from agents.package_steps import AskYes, PackagesInstalled, PackageSteps, Prepared
+from agents.events import (
+    NO_CODE,
+    REFUSED,
+    Answers,
+    BlocksSkipped,
+    FilesProduced,
+    Journal,
+    MemoryJournal,
+    PackagesInstalled,
+    ProgramFinished,
+    ProgramOutput,
+    ProgramStarted,
+    Question,
+    RunResult,
+)
+from agents.package_steps import PackageSteps, Prepared
 from agents.run_report import changed_by_hand, grouped, tell_runs, why_nothing_ran
 from sandbox.docker_executor import SandboxExecutor
-from sandbox.files.transfer import LeftOut
 from sandbox.languages import ALIASES
-from sandbox.verdicts import ProducedFile, ProgramRun, Verdict, keep_short, tell_person
+from sandbox.verdicts import ProgramRun, Verdict, keep_short, tell_person
 from utils.code_blocks import Answer, CodeBlock, SkippedBlock, read_answer
 from utils.errors import AppError
 
 NAME = "CodeExecutorAgent"
-NO_CODE = "no code"
-REFUSED = "refused"
 
 MOST_BLOCKS = 50  # programs of one answer that are run
 MOST_OUTPUT = 65536  # characters of a program's output that are sent as they come: AutoGen keeps every event of a task
 _PIECE_MILLISECONDS = 40
 
 
-class BlocksSkipped(BaseAgentEvent):
-    """Blocks of the answer that are not run, each with the reason."""
-
-    blocks: tuple[SkippedBlock, ...]
-    type: Literal["BlocksSkipped"] = "BlocksSkipped"
-
-    def to_text(self) -> str:
-        """Name each block and the reason."""
-        return "\n".join(f"line {block.line}: {block.reason}" for block in self.blocks)
-
-
-class ProgramStarted(BaseAgentEvent):
-    """A program begins to run."""
-
-    language: str
-    code: str
-    number: int
-    total: int
-    timeout: int  # seconds
-    type: Literal["ProgramStarted"] = "ProgramStarted"
-
-    def to_text(self) -> str:
-        """Say what begins."""
-        return f"running {self.language} {self.number} of {self.total}"
-
-
-class ProgramOutput(BaseAgentEvent):
-    """A piece of what the program printed, as it came; the last one may say how much more it printed than is sent."""
-
-    content: str
-    more: int = 0  # characters
-    type: Literal["ProgramOutput"] = "ProgramOutput"
-
-    def to_text(self) -> str:
-        """Return the piece."""
-        return self.content
-
-
-class ProgramFinished(BaseAgentEvent):
-    """A program ended, with the verdict."""
-
-    run: ProgramRun
-    summary: str
-    number: int = 1  # of the program in the answer; one that is run again after an installation keeps its number
-    type: Literal["ProgramFinished"] = "ProgramFinished"
-
-    def to_text(self) -> str:
-        """Return the verdict in one line."""
-        return self.summary
-
-
-class FilesProduced(BaseAgentEvent):
-    """The files that programs made or changed, as they arrived on this machine, and those that were left out, with the reason."""
-
-    files: tuple[ProducedFile, ...]
-    left_out: tuple[LeftOut, ...] = ()
-    type: Literal["FilesProduced"] = "FilesProduced"
-
-    def to_text(self) -> str:
-        """Name the files."""
-        return "\n".join([*(file.name for file in self.files), *(f"{each.name} left out: {each.reason}" for each in self.left_out)])
-
-
-class RunProposed(BaseAgentEvent):
-    """Programs are about to run, if the gate lets them; the gate asks once this is on the screen."""
-
-    programs: tuple[CodeBlock, ...]
-    type: Literal["RunProposed"] = "RunProposed"
-
-    def to_text(self) -> str:
-        """Say how many programs there are."""
-        return f"{len(self.programs)} to run"
-
-
-EVENTS = (BlocksSkipped, RunProposed, ProgramStarted, ProgramOutput, ProgramFinished, FilesProduced, *package_steps.EVENTS)
-
-Gate = Callable[[Sequence[CodeBlock], CancellationToken], Awaitable["Sequence[CodeBlock] | str"]]
-"""Ask before a run: takes the programs, returns them (perhaps changed), or the reason why they are not to be run."""
-
-
 class SandboxCodeExecutorAgent(CodeExecutorAgent):
-    """A CodeExecutorAgent that runs only the generator's newest answer, live, and tells every run's true verdict.
-
-    Its message to the team bears in its metadata `verdict` (of the last run; "no code" or "refused" where none was), `exit_code`,
-    and `error` (the last line of a failed program's output).
-    """
+    """A CodeExecutorAgent that runs only the generator's newest answer, live, and reports every run's true verdict in a RunResult."""
 
     def __init__(
-        self, executor: SandboxExecutor, gate: Gate | None = None, ask_yes: AskYes | None = None, any_package: bool = False
+        self,
+        executor: SandboxExecutor,
+        answers: Answers | None = None,
+        *,
+        confirms: bool = False,
+        any_package: bool = False,
+        journal: Journal | None = None,
     ) -> None:
-        """Take the executor, which is started and stopped by its owner, what asks before each run, and what asks about packages."""
+        """Take the executor, where replies arrive, whether to ask before each run and to install any package, and the journal."""
 
         async def approve(request: ApprovalRequest) -> ApprovalResponse:
-            return ApprovalResponse(approved=True, reason="the gate was passed before the run")
+            return ApprovalResponse(approved=True, reason="the question about the run was answered before")
 
         super().__init__(
             NAME,
             executor,
-            description="Runs the program in Docker and tells what it printed.",
+            description="Runs the program in Docker and reports what it printed.",
             sources=[code_generator_agent.NAME],
             supported_languages=list(ALIASES),
             approval_func=approve,
         )
         self.last_error: AppError | None = None
-        """Why the newest turn failed: AutoGen turns exceptions into RuntimeError(str), so the program reads it here."""
+        """Why the newest turn failed: AutoGen turns exceptions into RuntimeError(str), so the session reads it here."""
+        self.confirms = confirms
+        """Whether each run is asked about first; may change at any time."""
+        self.whole_output = ""
+        """What the newest program printed, up to the sandbox's limit; its events and results carry less."""
         self._executor = executor
-        self._gate = gate
-        self._packages = PackageSteps(NAME, executor, ask_yes, any_package)
+        self._answers = answers or Answers()
+        self._journal = journal or MemoryJournal()
+        self._packages = PackageSteps(NAME, executor, self._answers, any_package)
 
     async def on_messages_stream(
         self, messages: Sequence[BaseChatMessage], cancellation_token: CancellationToken
@@ -149,23 +87,24 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
         answer = self._newest_answer(messages)
         if answer.skipped:
             yield BlocksSkipped(source=self.name, blocks=answer.skipped)
-        blocks: Sequence[CodeBlock] = () if answer.cut else answer.blocks
-        if not blocks:
-            yield self._respond(why_nothing_ran(answer), verdict=NO_CODE, error="the answer was cut off" if answer.cut else "")
+        proposed: Sequence[CodeBlock] = () if answer.cut else answer.blocks
+        if not proposed:
+            yield self._respond(why_nothing_ran(answer), NO_CODE, error="the answer was cut off" if answer.cut else "")
             return
-        proposed = blocks
-        if self._gate is not None:
-            yield RunProposed(source=self.name, programs=tuple(blocks))
-            passed = await self._gate(blocks, cancellation_token)
-            if isinstance(passed, str):
-                yield self._respond(f"[sandbox] Not run: the person refused. {passed}".strip(), verdict=REFUSED)
+        blocks = proposed
+        if self.confirms:
+            question = Question(source=self.name, key=self._answers.open(), kind="run", programs=tuple(proposed))
+            yield question
+            reply = await self._answers.wait(question.key, cancellation_token)
+            if not reply.programs:
+                yield self._respond("[sandbox] Not run: the user refused.", REFUSED, said=reply.text)
                 return
-            blocks = passed
-        runs: dict[int, ProgramRun] = {}
+            blocks = reply.programs
         notes = [
             *changed_by_hand(proposed, blocks),
             *grouped("The block at line {} was not run", [(str(each.line), each.reason) for each in answer.skipped]),
         ]
+        runs: dict[int, ProgramRun] = {}
         async for event in self.run_programs(blocks, cancellation_token):
             if isinstance(event, ProgramFinished):
                 runs[event.number] = event.run
@@ -224,15 +163,18 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
         again = True
         while again:
             again = False
-            yield started
-            async for event in self._run_once(block, prepared.code, number, token):
+            async for event in self._run_once(started, block, prepared.code, token):
                 yield event
                 if isinstance(event, ProgramFinished):
                     async for repair in self._packages.after(event.run, token):
                         yield repair
                     again = self._packages.repaired
 
-    async def _run_once(self, block: CodeBlock, code: str, number: int, token: CancellationToken) -> AsyncGenerator[BaseAgentEvent, None]:
+    async def _run_once(
+        self, started: ProgramStarted, block: CodeBlock, code: str, token: CancellationToken
+    ) -> AsyncGenerator[BaseAgentEvent, None]:
+        await self._journal.started(started)
+        yield started
         room, more = MOST_OUTPUT, 0
         async for item in self._run_live(CodeBlock(block.language, code, block.line), token):
             if isinstance(item, str):
@@ -244,7 +186,10 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
                 continue
             if more:
                 yield ProgramOutput(source=self.name, content="", more=more)
-            yield self._finished(keep_short(replace(item, code=block.code)), number)
+            self.whole_output = item.output
+            finished = self._finished(keep_short(replace(item, code=block.code)), started.number)
+            await self._journal.finished(finished)
+            yield finished
 
     def _finished(self, run: ProgramRun, number: int) -> ProgramFinished:
         return ProgramFinished(source=self.name, run=run, summary=tell_person(run, self._executor.limits), number=number)
@@ -276,19 +221,17 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
         parts += tell_runs(runs, total, self._executor.limits)
         last_line = last.reason or next((line for line in reversed(last.output.splitlines()) if line.strip()), "")
         return self._respond(
-            "\n\n".join(parts),
-            verdict=last.verdict.value,
-            exit_code="" if last.exit_code is None else str(last.exit_code),
-            error="" if last.verdict is Verdict.OK else last_line.strip(),
+            "\n\n".join(parts), last.verdict.value, exit_code=last.exit_code, error="" if last.verdict is Verdict.OK else last_line.strip()
         )
 
-    def _respond(self, content: str, **metadata: str) -> Response:
-        return Response(chat_message=TextMessage(source=self.name, content=content, metadata=metadata))
+    def _respond(self, content: str, verdict: str, *, exit_code: int | None = None, error: str = "", said: str = "") -> Response:
+        message = RunResult(source=self.name, content=content, verdict=verdict, exit_code=exit_code, error=error, said=said)
+        return Response(chat_message=message)
 
 
 def _notes(event: BaseAgentEvent) -> list[str]:
     if isinstance(event, FilesProduced):
-        return grouped("{} was not given to the person", [(each.name, each.reason) for each in event.left_out])
+        return grouped("{} was not given to the user", [(each.name, each.reason) for each in event.left_out])
     return package_steps.notes(event) if isinstance(event, PackagesInstalled) else []
 
 
@@ -298,7 +241,12 @@ def _bounded(answer: Answer) -> Answer:
 
 
 def create_code_executor(
-    executor: SandboxExecutor, gate: Gate | None = None, ask_yes: AskYes | None = None, any_package: bool = False
+    executor: SandboxExecutor,
+    answers: Answers | None = None,
+    *,
+    confirms: bool = False,
+    any_package: bool = False,
+    journal: Journal | None = None,
 ) -> SandboxCodeExecutorAgent:
     """Make the agent that runs code."""
-    return SandboxCodeExecutorAgent(executor, gate, ask_yes, any_package)
+    return SandboxCodeExecutorAgent(executor, answers, confirms=confirms, any_package=any_package, journal=journal)

@@ -9,7 +9,8 @@ from functools import cache
 from autogen_core.model_context import ChatCompletionContext
 from autogen_core.models import AssistantMessage, FunctionExecutionResultMessage, LLMMessage, SystemMessage, UserMessage
 
-from agents.user_proxy_agent import AUTOMATIC, is_persons_word
+from agents.events import RECOVERY_SOURCE, TASK_SOURCE
+from agents.user_proxy_agent import NAME as USER
 from sandbox.files.names import header_name
 from sandbox.languages import ALIASES
 from utils.code_blocks import CodeBlock, read_answer, split_blocks
@@ -27,14 +28,14 @@ LONGEST_REPORT = 40_000
 _SHORT_REPORT = 800
 _SHORT_PROSE = 500  # of each paragraph or more between two blocks
 _SHORT_ANSWER = 1_500
-_SENT_BACK = "[sent back unasked]"
+_SENT_BACK = "[sent back automatically]"
 _NOTE_SOURCE = "Context"
 
 
 class ConversationContext(ChatCompletionContext):
     """Keeps every message, and gives the model a view of them that does not grow without bound.
 
-    Always whole in the view: the person's words; the newest answer; the newest program with the messages that answered it; the newest
+    Always whole in the view: the user's words; the newest answer; the newest program with the messages that answered it; the newest
     message of each other agent (cut beyond LONGEST_REPORT). The rest is old. Where it exceeds MOST_OLD, it is folded to KEPT_OLD from
     the oldest message on: programs and long messages give way to what is left of them in a few lines. Where all of it is folded and
     still too much, the oldest messages are left out, with a note of how many. The view depends on the messages alone.
@@ -133,7 +134,7 @@ class _Fold:
             self._old += _length(message)
 
     def _add_report(self, message: UserMessage, position: int) -> None:
-        if message.content in AUTOMATIC:
+        if message.source == RECOVERY_SOURCE:
             self._hold("automatic", position)
             return
         self._hold("newest", position, message.source)
@@ -200,13 +201,13 @@ class _Fold:
         if isinstance(message, AssistantMessage) and isinstance(message.content, str):
             return _with_content(message, self._short_answer(message.content))
         if isinstance(message, UserMessage) and isinstance(message.content, str):
-            return _with_content(message, _SENT_BACK if message.content in AUTOMATIC else shorten(message.content, _SHORT_REPORT))
+            return _with_content(message, _SENT_BACK if message.source == RECOVERY_SOURCE else shorten(message.content, _SHORT_REPORT))
         return message
 
 
 def _is_kept(message: LLMMessage) -> bool:
-    """Tell whether a message is never cut: the person's words, and what a memory has put before the conversation."""
-    return isinstance(message, SystemMessage) or (isinstance(message, UserMessage) and is_persons_word(message.source, message.content))
+    """Tell whether a message is never cut: the user's words, and what a memory has put before the conversation."""
+    return isinstance(message, SystemMessage) or (isinstance(message, UserMessage) and message.source in (TASK_SOURCE, USER))
 
 
 def _with_content(message: LLMMessage, content: str) -> LLMMessage:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 from autogen_agentchat.messages import BaseAgentEvent
 from autogen_core import CancellationToken
 
+from agents.events import Answers, InstallStarted, PackagesInstalled, Question, Refusal
 from sandbox.docker_executor import SandboxExecutor
 from sandbox.packages.install import INSTALL_SECONDS, STRICT, Installation, PipRequest
 from sandbox.packages.names import Package, imports_of, is_known, missing_module, name_of, package_of
@@ -22,12 +22,11 @@ from utils.text import shorten
 MOST_REPAIRS = 4
 """How often one program is run again after a module that it lacked was installed."""
 
-ASKED_FOR = "the answer asks for it"
+ASKED_FOR = "the answer asks for them"
 _NETWORK_OFF = "the network is off (SANDBOX_NETWORK=off)"
 _NOT_BY_NAME = "only packages of the index are installed, by their names (SANDBOX_PACKAGES=any allows addresses and paths)"
-_NOT_KNOWN = "it is not on the list of well-known packages, and"
-_NOT_ALLOWED = f"{_NOT_KNOWN} the person did not allow it"
-_NOBODY = f"{_NOT_KNOWN} nobody can be asked here; SANDBOX_PACKAGES=any installs it"
+_NOT_ALLOWED = "the user said no"
+_NOBODY = "it is not on the list of well-known packages, and nobody can be asked here; SANDBOX_PACKAGES=any installs it"
 _UNTRUSTED = "pip does not trust the certificate of the index: set SANDBOX_CA_BUNDLE to a file with the authorities of your network."
 _STOPPED = {
     Verdict.TIME: f"it took longer than {INSTALL_SECONDS} s",
@@ -35,71 +34,6 @@ _STOPPED = {
     Verdict.LOST: "the contact with the container was lost",
 }
 _MOST_TEXT = 4000
-
-AskYes = Callable[[str, CancellationToken], Awaitable["bool | None"]]
-"""Ask the person a question that only yes answers; None where nobody can be asked."""
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """Something that was not installed, and why."""
-
-    what: str
-    reason: str
-
-
-class QuestionAhead(BaseAgentEvent):
-    """The person is about to be asked about packages; the question comes once this is on the screen."""
-
-    packages: tuple[str, ...]
-    type: Literal["QuestionAhead"] = "QuestionAhead"
-
-    def to_text(self) -> str:
-        """Name the packages."""
-        return ", ".join(self.packages)
-
-
-class InstallStarted(BaseAgentEvent):
-    """The network opens for pip."""
-
-    commands: tuple[str, ...]
-    why: str
-    timeout: int  # seconds
-    type: Literal["InstallStarted"] = "InstallStarted"
-
-    def to_text(self) -> str:
-        """Write the commands."""
-        return "\n".join(self.commands)
-
-
-class PackagesInstalled(BaseAgentEvent):
-    """What became of an installation; the network is closed again."""
-
-    why: str
-    installed: tuple[Package, ...]
-    refused: tuple[Refusal, ...]
-    verdict: Verdict
-    output: str  # the last lines of what pip printed, where it failed
-    seconds: float
-    remedy: str = ""  # what the person can do about it
-    type: Literal["PackagesInstalled"] = "PackagesInstalled"
-
-    def to_text(self) -> str:
-        """Say in a line or a few what was installed, and what was not."""
-        lines = [f"Not installed: {refusal.what}: {refusal.reason}." for refusal in self.refused]
-        if self.installed:
-            lines.append(f"Installed ({self.why}): {', '.join(map(str, self.installed))}.")
-        elif self.verdict is Verdict.OK:
-            lines.append("Nothing had to be installed: it is there already.")
-        if self.verdict not in (Verdict.OK, Verdict.FAILED):
-            lines.append(f"The installation did not come to its end ({_STOPPED.get(self.verdict, self.verdict.value)}).")
-        elif self.verdict is Verdict.FAILED and not self.refused:
-            lines.append("pip failed.")
-        lines += [self.remedy] if self.remedy else []
-        return "\n".join(lines)
-
-
-EVENTS = (QuestionAhead, InstallStarted, PackagesInstalled)
 
 
 @dataclass(frozen=True)
@@ -122,20 +56,22 @@ class _Wish:
 class PackageSteps:
     """Installs what programs need, under the person's rules. `any_package` leaves out the question about names that are not well known."""
 
-    def __init__(self, source: str, executor: SandboxExecutor, ask_yes: AskYes | None = None, any_package: bool = False) -> None:
+    def __init__(self, source: str, executor: SandboxExecutor, answers: Answers, any_package: bool = False) -> None:
         """Take the agent's name, the executor, and who is asked, if anybody can be."""
         self._source = source
         self._executor = executor
-        self._ask_yes = ask_yes
+        self._answers = answers
         self._any = any_package
         self.repaired = False
         self._allowed: set[str] = set()
+        self._block = CodeBlock("", "", 0)
         self._modules: set[str] = set()
 
     # --- Lines that ask for packages -------------------------------------------------------------------------------------------
 
     async def before(self, block: CodeBlock, token: CancellationToken) -> AsyncGenerator[BaseAgentEvent | Prepared, None]:
         """Install what the program's pip lines ask for; the last item is Prepared."""
+        self._block = block
         self._modules = set()
         self.repaired = False
         lines = find_pip_lines(block.language, block.code)
@@ -235,14 +171,20 @@ class PackageSteps:
         if closed:
             wish.refused = [Refusal(str(request), closed) for request in wish.requests] or wish.refused
         if wish.to_ask and not wish.refused:
-            answer = None
-            if self._ask_yes is not None:
-                yield QuestionAhead(source=self._source, packages=tuple(wish.to_ask))
-                answer = await self._ask_yes(_question(wish.to_ask, why), token)
-            if answer:
+            question = Question(
+                source=self._source,
+                key=self._answers.open(),
+                kind="packages",
+                programs=(self._block,),
+                packages=tuple(wish.to_ask),
+                because=why,
+            )
+            yield question
+            allowed = (await self._answers.wait(question.key, token)).yes
+            if allowed:
                 self._allowed.update(wish.to_ask)
             else:
-                wish.refused = [Refusal(name, _NOBODY if answer is None else _NOT_ALLOWED) for name in wish.to_ask]
+                wish.refused = [Refusal(name, _NOBODY if allowed is None else _NOT_ALLOWED) for name in wish.to_ask]
         if wish.refused or not wish.requests:
             yield self._told(why, None, wish.refused)
             return
@@ -256,16 +198,32 @@ class PackageSteps:
             yield self._told(why, None, (Refusal(", ".join(commands), error.message),))
 
     def _told(self, why: str, done: Installation | None, refused: Sequence[Refusal]) -> PackagesInstalled:
+        verdict = done.verdict if done else Verdict.FAILED
+        installed = done.installed if done else ()
+        remedy = _UNTRUSTED if done and verdict is Verdict.FAILED and "CERTIFICATE_VERIFY_FAILED" in done.output else ""
         return PackagesInstalled(
             source=self._source,
             why=why,
-            installed=done.installed if done else (),
+            installed=installed,
             refused=tuple(refused),
-            verdict=done.verdict if done else Verdict.FAILED,
-            output=done.last_lines if done and done.verdict is not Verdict.OK else "",
+            verdict=verdict,
+            summary=_summary(why, verdict, installed, refused, remedy),
+            output=done.last_lines if done and verdict is not Verdict.OK else "",
             seconds=done.seconds if done else 0.0,
-            remedy=_UNTRUSTED if done and done.verdict is Verdict.FAILED and "CERTIFICATE_VERIFY_FAILED" in done.output else "",
         )
+
+
+def _summary(why: str, verdict: Verdict, installed: Sequence[Package], refused: Sequence[Refusal], remedy: str) -> str:
+    lines = [f"Not installed: {refusal.what}: {refusal.reason}." for refusal in refused]
+    if installed:
+        lines.append(f"Installed ({why}): {', '.join(map(str, installed))}.")
+    elif verdict is Verdict.OK:
+        lines.append("Nothing to install: everything is there already.")
+    if verdict not in (Verdict.OK, Verdict.FAILED):
+        lines.append(f"The installation did not finish ({_STOPPED.get(verdict, verdict.value)}).")
+    elif verdict is Verdict.FAILED and not refused:
+        lines.append("pip failed.")
+    return "\n".join([*lines, remedy] if remedy else lines)
 
 
 def notes(event: PackagesInstalled) -> list[str]:
@@ -274,15 +232,6 @@ def notes(event: PackagesInstalled) -> list[str]:
         return []
     last = event.output.splitlines()[-1:] if event.verdict is not Verdict.OK else []
     return [*event.to_text().splitlines(), *(shorten(line, 300) for line in last)]
-
-
-def _question(names: Sequence[str], why: str) -> str:
-    several = len(names) > 1
-    listed = ", ".join(names)
-    return (
-        f"Install {listed} ({why})? {'They are' if several else 'It is'} not on the list of well-known packages: models invent names, "
-        "and strangers register the inventions."
-    )
 
 
 def _prepared(block: CodeBlock, lines: PipLines, done: PackagesInstalled | None) -> Prepared:

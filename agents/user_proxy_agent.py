@@ -1,65 +1,76 @@
-"""The agent that stands for the person: it asks for feedback, approval or rejection, and hands a failed run back unasked."""
+"""The agent that stands for the user: it asks for feedback, approval or rejection, and lets a failure go back without asking."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import dataclass
 
 from autogen_agentchat.agents import UserProxyAgent
 from autogen_agentchat.base import Response
 from autogen_agentchat.messages import BaseAgentEvent, BaseChatMessage, TextMessage
 from autogen_core import CancellationToken
 
+from agents.events import RECOVERY_SOURCE, Answers, Question, RunResult, SentBack
+
 NAME = "UserProxyAgent"
-TASK_SOURCE = "user"
-"""The source of a task's message, by which AutoGen names whoever gives the task."""
-
-MEND = "The program failed as shown above. Find the cause, mend it, and send the whole program again."
-SEND_CODE = "No program was run, as said above. Send one whole program in one closed block, marked with its language."
-AUTOMATIC = (MEND, SEND_CODE)
-"""What goes back to the generator unasked, in this agent's name."""
-
-AskPerson = Callable[[str, CancellationToken | None], Awaitable[str]]
-"""Ask the person: takes AutoGen's prompt and the token that cancels the question, returns what the person typed."""
-
-Decide = Callable[[Sequence[BaseChatMessage]], TextMessage | None]
-"""Look at what was said since the person's last turn, and return a message that goes back unasked, or None to ask the person."""
 
 
-class PersonAgent(UserProxyAgent):
-    """A UserProxyAgent whose turn passes without a question where a failed run is to be mended first.
+@dataclass(frozen=True)
+class SendBack:
+    """The decision to send a failure back to the generator: what to say to it, and what to show."""
 
-    Such a message bears the key "automatic" in its metadata: it is never taken for the person's own word.
-    """
+    message: str
+    failure: str
+    attempt: int
+    attempts: int
 
-    def __init__(self, ask: AskPerson, decide: Decide) -> None:
-        """Take how the person is asked and how it is decided whether the person has to be."""
+
+@dataclass(frozen=True)
+class AskUser:
+    """The decision to ask the user: why, if something failed, what was tried, and whether a program ran at all."""
+
+    because: str = ""
+    tried: tuple[str, ...] = ()
+    ran: bool = True
+
+
+Decide = Callable[[Sequence[BaseChatMessage]], SendBack | AskUser]
+"""Look at what was said since the user's last turn, and decide who comes next."""
+
+
+class UserAgent(UserProxyAgent):
+    """A UserProxyAgent whose question is an event, and whose turn passes without one if a failure goes back to the generator."""
+
+    def __init__(self, answers: Answers, decide: Decide) -> None:
+        """Take where the user's replies arrive and how it is decided whether the user has to be asked."""
+        self._answers = answers
+        self._decide = decide
+        self._key = ""
 
         async def input_func(prompt: str, cancellation_token: CancellationToken | None) -> str:
-            return await ask(prompt, cancellation_token)
+            return (await self._answers.wait(self._key, cancellation_token)).text
 
-        super().__init__(NAME, description="The person who asked for the program.", input_func=input_func)
-        self._decide = decide
+        super().__init__(NAME, description="The user who asked for the program.", input_func=input_func)
 
     async def on_messages_stream(
         self, messages: Sequence[BaseChatMessage], cancellation_token: CancellationToken
     ) -> AsyncGenerator[BaseAgentEvent | BaseChatMessage | Response, None]:
-        """Hand a failed run back to the generator, or else ask the person."""
-        automatic = self._decide(messages)
-        if automatic is not None:
-            yield Response(chat_message=automatic)
+        """Send a failure back, pass on what the user said instead of letting a program run, or ask the user."""
+        said = next((message.said for message in reversed(messages) if isinstance(message, RunResult)), "")
+        if said:
+            yield Response(chat_message=TextMessage(source=self.name, content=said))
             return
+        decision = self._decide(messages)
+        if isinstance(decision, SendBack):
+            yield SentBack(source=self.name, failure=decision.failure, attempt=decision.attempt, attempts=decision.attempts)
+            yield Response(chat_message=TextMessage(source=RECOVERY_SOURCE, content=decision.message))
+            return
+        self._key = self._answers.open()
+        yield Question(source=self.name, key=self._key, kind="approve", because=decision.because, tried=decision.tried, ran=decision.ran)
         async for item in super().on_messages_stream(messages, cancellation_token):
             yield item
 
 
-def is_persons_word(source: str, content: object) -> bool:
-    """Tell whether a message of a model's context is the person's own: there, messages have no metadata.
-
-    The texts that go back unasked are told by their whole wording. Where in doubt, it is the person's.
-    """
-    return source == TASK_SOURCE or (source == NAME and content not in AUTOMATIC)
-
-
-def create_user_proxy(ask: AskPerson, decide: Decide) -> PersonAgent:
-    """Make the agent that asks the person."""
-    return PersonAgent(ask, decide)
+def create_user_proxy(answers: Answers, decide: Decide) -> UserAgent:
+    """Make the agent that asks the user."""
+    return UserAgent(answers, decide)

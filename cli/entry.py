@@ -7,22 +7,20 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
-from typing import NoReturn
 
 from cli.arguments import SWITCHES, parse_arguments
-from cli.session import Program
+from cli.wiring import Wiring
 from utils.errors import AppError, ExitStatus, UsageError
 from utils.settings import SETTINGS, load_settings, setting_sources
 from utils.text import sanitize
 
 
-def run_program(program: Program, argv: Sequence[str] | None = None) -> int:
+def run_command(wiring: Wiring, argv: Sequence[str] | None = None) -> int:
     """Run the command that argv names and return the exit status; never raises."""
     wants_traceback = "--traceback" in (sys.argv if argv is None else argv)
     try:
-        return int(_run_command(program, argv))
+        return int(_run(wiring, argv))
     except AppError as error:
         print_error(error)
         if wants_traceback:
@@ -41,19 +39,7 @@ def run_program(program: Program, argv: Sequence[str] | None = None) -> int:
         return int(ExitStatus.NOT_DONE)
 
 
-def leave(status: int) -> NoReturn:
-    """End the process with the status at once.
-
-    Whatever the program held is closed by now; taking the interpreter down with AutoGen and a model's SDK in it lasts a quarter of a
-    second more, in which the person waits for their shell.
-    """
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):
-            stream.flush()
-    os._exit(status)
-
-
-def _run_command(program: Program, argv: Sequence[str] | None) -> ExitStatus:
+def _run(wiring: Wiring, argv: Sequence[str] | None) -> ExitStatus:
     arguments = parse_arguments(argv)
     flags = {setting.field: getattr(arguments, setting.field, None) for setting in SETTINGS}
     switches = {name: getattr(arguments, name) for name in (s.removeprefix("--").replace("-", "_") for s in SWITCHES)}
@@ -63,11 +49,11 @@ def _run_command(program: Program, argv: Sequence[str] | None) -> ExitStatus:
         from cli.commands.doctor import doctor
 
         sources = setting_sources(flags, os.environ, Path(".env"))
-        return asyncio.run(doctor(settings, program, sources, ask=arguments.ask))
+        return asyncio.run(doctor(settings, wiring, sources, ask=arguments.ask))
     from cli.commands.chat import chat
 
     _check_added(arguments.add)
-    return asyncio.run(chat(settings, program, arguments.task, [Path(path) for path in arguments.add]))
+    return asyncio.run(chat(settings, wiring, arguments.task, [Path(path) for path in arguments.add]))
 
 
 def _check_added(paths: Sequence[str]) -> None:

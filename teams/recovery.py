@@ -1,4 +1,4 @@
-"""When a failed run goes back to the generator unasked, and when the person is asked instead."""
+"""When a failed run goes back to the generator without asking, and when the user is asked instead."""
 
 from __future__ import annotations
 
@@ -8,62 +8,57 @@ from dataclasses import dataclass, field
 
 from autogen_agentchat.messages import BaseChatMessage, TextMessage
 
-from agents import code_executor_agent, code_generator_agent, user_proxy_agent
+from agents import code_generator_agent
+from agents.events import NO_CODE, REFUSED, RunResult
+from agents.user_proxy_agent import AskUser, SendBack
 from sandbox.verdicts import Verdict
 
+FIX = "The program failed as shown above. Find the cause, fix it, and send the whole program again."
+SEND_CODE = "No program was run, as said above. Send one whole program in one closed block, marked with its language."
 # A program that somebody stopped, or whose result is unknown, is no failure of the generator's.
-_NOT_FAILURES = {Verdict.OK.value, Verdict.CANCELLED.value, Verdict.LOST.value, code_executor_agent.REFUSED}
+_NOT_FAILURES = {Verdict.OK.value, Verdict.CANCELLED.value, Verdict.LOST.value, REFUSED}
 
 
 @dataclass
 class Recovery:
-    """Decide after each run who comes next: the generator, to mend it, or the person.
+    """Decide after each run who comes next: the generator, to fix it, or the user.
 
     A failed run goes back at most `max_retries` times. The same error twice in a row, a time-out twice, or an answer without code twice
-    asks the person at once. The count starts again with each message of the person.
+    asks the user at once. The count starts again with each message of the user.
     """
 
     max_retries: int
     tried: list[str] = field(default_factory=list)
-    asked_because: str = ""
-    _person_spoke: bool = True
+    _user_spoke: bool = True
 
     def start_again(self) -> None:
-        """Count from the start at the next decision: the person has spoken."""
-        self._person_spoke = True
+        """Count from the start at the next decision: the user has spoken."""
+        self._user_spoke = True
 
-    def decide(self, messages: Sequence[BaseChatMessage]) -> TextMessage | None:
-        """Return the message that goes back to the generator, or None to ask the person, with the reason in `asked_because`."""
-        if self._person_spoke:
+    def decide(self, messages: Sequence[BaseChatMessage]) -> SendBack | AskUser:
+        """Return what goes back to the generator, or why the user is asked."""
+        if self._user_spoke:
             self.tried.clear()
-            self._person_spoke = False
-        message = self._send_back(messages)
-        # Whoever is asked speaks next; what was tried stays readable until then.
-        self._person_spoke = message is None
-        return message
+        decision = self._decide(messages)
+        # Whoever is asked speaks next.
+        self._user_spoke = isinstance(decision, AskUser)
+        return decision
 
-    def _send_back(self, messages: Sequence[BaseChatMessage]) -> TextMessage | None:
-        result = next((m for m in reversed(messages) if m.source == code_executor_agent.NAME), None)
-        verdict = result.metadata.get("verdict", "") if result else ""
-        if verdict in _NOT_FAILURES or not verdict or self._is_plain_talk(messages, verdict):
-            self.asked_because = ""
-            return None
-        failure = _describe(result.metadata if result else {}, verdict)
-        reason = self._reason_to_ask(failure)
+    def _decide(self, messages: Sequence[BaseChatMessage]) -> SendBack | AskUser:
+        result = next((m for m in reversed(messages) if isinstance(m, RunResult)), None)
+        if result is None or result.verdict in _NOT_FAILURES or self._is_plain_talk(messages, result.verdict):
+            return AskUser(ran=result is not None and result.verdict not in (NO_CODE, REFUSED))
+        failure = _describe(result)
+        because = self._reason_to_ask(failure)
         self.tried.append(failure)
-        self.asked_because = reason or ""
-        if reason is not None:
-            return None
-        return TextMessage(
-            source=user_proxy_agent.NAME,
-            content=user_proxy_agent.SEND_CODE if verdict == code_executor_agent.NO_CODE else user_proxy_agent.MEND,
-            metadata={"automatic": failure, "attempt": str(len(self.tried) + 1), "attempts": str(self.max_retries + 1)},
-        )
+        if because is not None:
+            return AskUser(because, tuple(self.tried), ran=result.verdict != NO_CODE)
+        return SendBack(SEND_CODE if result.verdict == NO_CODE else FIX, failure, len(self.tried) + 1, self.max_retries + 1)
 
     def _is_plain_talk(self, messages: Sequence[BaseChatMessage], verdict: str) -> bool:
-        # An answer in prose to the person's own question is theirs to read. It is a failure only where code was due: after a failed run,
-        # or where the answer holds blocks that could not be run.
-        if verdict != code_executor_agent.NO_CODE or self.tried:
+        # An answer in prose to the user's own question is theirs to read. It is a failure only if code was due: after a failed run,
+        # or if the answer holds blocks that could not be run.
+        if verdict != NO_CODE or self.tried:
             return False
         answer = next((m for m in reversed(messages) if m.source == code_generator_agent.NAME), None)
         return not (isinstance(answer, TextMessage) and ("```" in answer.content or "~~~" in answer.content))
@@ -81,7 +76,7 @@ class Recovery:
 _EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(Error|Exception|Interrupt|Exit|Warning|Iteration)\b|[A-Za-z_][\w.]*: |Not installed: ")
 _TIME = "stopped after the time limit"
 _FAILURES = {
-    code_executor_agent.NO_CODE: "no program in the answer",
+    NO_CODE: "no program in the answer",
     Verdict.TIME.value: _TIME,
     Verdict.MEMORY.value: "used more memory than allowed",
     Verdict.PROCESSES.value: "started too many processes",
@@ -91,17 +86,16 @@ _FAILURES = {
 }
 
 
-def _describe(metadata: dict[str, str], verdict: str) -> str:
+def _describe(result: RunResult) -> str:
     """Say in one line how the run failed."""
-    error = metadata.get("error", "")
-    if verdict == code_executor_agent.NO_CODE and error:
+    verdict, error = result.verdict, result.error
+    if verdict == NO_CODE and error:
         return error
     if verdict == Verdict.NOT_RUN.value:
         return f"was not run: {error[:200]}"
     if verdict in _FAILURES:
         return _FAILURES[verdict]
-    code = metadata.get("exit_code", "")
     if not error:
-        return f"exit code {code} and no output"
+        return f"exit code {result.exit_code} and no output"
     # A traceback ends with what went wrong; any other last line needs the exit code beside it to be understood.
-    return error[:200] if _EXCEPTION.match(error) else f"exit code {code}; last line: {error[:200]}"
+    return error[:200] if _EXCEPTION.match(error) else f"exit code {result.exit_code}; last line: {error[:200]}"

@@ -13,10 +13,11 @@ from autogen_agentchat.messages import BaseAgentEvent, BaseChatMessage, TextMess
 from autogen_agentchat.teams import RoundRobinGroupChat
 from autogen_core import CancellationToken
 
-from agents import code_executor_agent, code_generator_agent, user_proxy_agent
+from agents import code_generator_agent, user_proxy_agent
 from agents.code_generator_agent import word_of_the_generator
+from agents.events import AGENT_EVENTS, TASK_SOURCE, Journal, MemoryJournal
 from teams.recovery import Recovery
-from teams.termination import SpokenWordTermination
+from teams.termination import JournalCondition, SpokenWordTermination
 from utils.words import APPROVE, STOP, spoken_word
 
 _MANAGER = "RoundRobinGroupChatManager"
@@ -38,9 +39,10 @@ class SoftwareDevelopmentTeam:
     the run before left behind: there is one way to begin, whatever happened.
     """
 
-    def __init__(self, participants: Sequence[ChatAgent], recovery: Recovery) -> None:
-        """Take the agents in the order of their turns, the generator first, and the policy for failed runs."""
-        self.recovery = recovery
+    def __init__(self, participants: Sequence[ChatAgent], recovery: Recovery, journal: Journal | None = None) -> None:
+        """Take the agents in the order of their turns, the generator first, the policy for failed runs, and where messages are kept."""
+        self._recovery = recovery
+        self._journal = journal or MemoryJournal()
         self._participants = list(participants)
         self._state: Mapping[str, Any] | None = None
         self._was_stopped = False
@@ -53,7 +55,7 @@ class SoftwareDevelopmentTeam:
         `stop_reason` of the TaskResult is the word that ended the talk, and its last message's source is who said it. None as the message
         asks the generator again. Cancelling the token ends the run with CancelledError; what was said until then is kept.
         """
-        self.recovery.start_again()
+        self._recovery.start_again()
         team = self._build()
         if self._state is None:
             for agent in self._participants:
@@ -79,16 +81,16 @@ class SoftwareDevelopmentTeam:
     def _task(self, message: str | None) -> list[BaseChatMessage] | None:
         if message is None:
             return None
-        note = [TextMessage(source=user_proxy_agent.TASK_SOURCE, content=_STOPPED_STEP)] if self._was_stopped else []
-        return [*note, TextMessage(source=user_proxy_agent.TASK_SOURCE, content=message)]
+        note = [TextMessage(source=TASK_SOURCE, content=_STOPPED_STEP)] if self._was_stopped else []
+        return [*note, TextMessage(source=TASK_SOURCE, content=message)]
 
     def _build(self) -> RoundRobinGroupChat:
         approved = SpokenWordTermination(APPROVE, {user_proxy_agent.NAME: spoken_word})
         stopped = SpokenWordTermination(STOP, {user_proxy_agent.NAME: spoken_word, code_generator_agent.NAME: word_of_the_generator})
         return RoundRobinGroupChat(
             list(self._participants),
-            termination_condition=approved | stopped,
-            custom_message_types=list(code_executor_agent.EVENTS),
+            termination_condition=JournalCondition(self._journal) | approved | stopped,
+            custom_message_types=list(AGENT_EVENTS),
         )
 
 

@@ -1,12 +1,14 @@
-"""The words that end the talk, told apart by who said them and where."""
+"""What is looked at before the next speaker is chosen: the words that end the talk, by who said them and where, and the journal."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from autogen_agentchat.base import TerminatedException
+from autogen_agentchat.base import TerminatedException, TerminationCondition
 from autogen_agentchat.conditions import TextMentionTermination
 from autogen_agentchat.messages import BaseAgentEvent, BaseChatMessage, StopMessage, TextMessage
+
+from agents.events import Journal
 
 
 class SpokenWordTermination(TextMentionTermination):
@@ -35,7 +37,7 @@ class SpokenWordTermination(TextMentionTermination):
             raise TerminatedException("Termination condition has already been reached")
         for message in messages:
             read = self._speakers.get(message.source)
-            if read is None or not isinstance(message, TextMessage) or "automatic" in message.metadata:
+            if read is None or not isinstance(message, TextMessage):
                 continue
             if read(message.content) == self._word:
                 self._ended = True
@@ -45,3 +47,27 @@ class SpokenWordTermination(TextMentionTermination):
     async def reset(self) -> None:
         """Forget that the word was said."""
         self._ended = False
+
+
+class JournalCondition(TerminationCondition):
+    """Never ends the talk: hands every message to the journal, which the team awaits before it chooses the next speaker.
+
+    A reader of the stream cannot promise that, since nobody waits for the stream to be read.
+    """
+
+    def __init__(self, journal: Journal) -> None:
+        """Take the journal."""
+        self._journal = journal
+
+    @property
+    def terminated(self) -> bool:
+        """Always False."""
+        return False
+
+    async def __call__(self, messages: Sequence[BaseAgentEvent | BaseChatMessage]) -> StopMessage | None:
+        """Hand the messages on."""
+        await self._journal.wrote([message for message in messages if isinstance(message, BaseChatMessage)])
+        return None
+
+    async def reset(self) -> None:
+        """Do nothing."""

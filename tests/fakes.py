@@ -8,13 +8,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 from autogen_agentchat.base import ChatAgent, TaskResult
-from autogen_agentchat.messages import BaseAgentEvent, BaseChatMessage, UserInputRequestedEvent
+from autogen_agentchat.messages import BaseAgentEvent, BaseChatMessage
 from autogen_core import CancellationToken
 from autogen_core.code_executor import CodeBlock
 from autogen_core.models import ChatCompletionClient
 
-from agents.code_executor_agent import SandboxCodeExecutorAgent
+from agents.code_executor_agent import create_code_executor
 from agents.code_generator_agent import create_code_generator
+from agents.events import Answers, Question, Reply
 from agents.user_proxy_agent import create_user_proxy
 from sandbox.docker_executor import SandboxExecutor
 from sandbox.files.transfer import LeftOut
@@ -26,7 +27,7 @@ from tests.endpoint import ModelEndpoint, Script
 from utils.settings import load_settings
 
 SETTINGS = load_settings({}, {})
-Event = BaseAgentEvent | BaseChatMessage | TaskResult
+TeamEvent = BaseAgentEvent | BaseChatMessage | TaskResult
 
 
 def program(code: str, language: str = "python") -> str:
@@ -40,7 +41,7 @@ def ran(output: str = "", verdict: Verdict = Verdict.OK, exit_code: int | None =
 
 
 class WaitForCancel:
-    """In a list of runs: a program that runs until it is cancelled. In a list of replies: a person who says nothing."""
+    """In a list of runs: a program that runs until it is cancelled. In a list of replies: a user who says nothing."""
 
 
 class ListedRuns(SandboxExecutor):
@@ -83,33 +84,18 @@ class ListedRuns(SandboxExecutor):
         return self._files
 
 
-class Person:
+class User:
     """Says the replies one after the other, and APPROVE when they are used up."""
 
     def __init__(self, *replies: str | WaitForCancel) -> None:
         self.asked = 0
-        self.on_silence: Callable[[], object] = lambda: None
         self._replies = list(replies)
-        self._silence: asyncio.Future[str] | None = None
 
-    @property
-    def will_be_silent(self) -> bool:
-        """Whether the next question will get no answer, and has not been asked yet."""
-        return self._silence is None and bool(self._replies) and isinstance(self._replies[0], WaitForCancel)
-
-    async def ask(self, prompt: str, cancellation_token: CancellationToken | None) -> str:
+    def reply(self) -> Reply | None:
+        """Return what the user says next; None for a user who says nothing."""
         self.asked += 1
         reply = self._replies.pop(0) if self._replies else "APPROVE"
-        if isinstance(reply, str):
-            return reply
-        self._silence = asyncio.get_running_loop().create_future()
-        if cancellation_token is not None:
-            cancellation_token.link_future(self._silence)
-        self.on_silence()
-        try:
-            return await self._silence
-        finally:
-            self._silence = None
+        return Reply(text=reply) if isinstance(reply, str) else None
 
 
 @dataclass
@@ -119,22 +105,23 @@ class Rig:
     team: SoftwareDevelopmentTeam
     endpoint: ModelEndpoint
     executor: ListedRuns
-    person: Person
-    events: list[Event] = field(default_factory=list)
+    user: User
+    answers: Answers
+    events: list[TeamEvent] = field(default_factory=list)
 
-    async def say(self, message: str | None, cancel_if: Callable[[Event], bool] = lambda event: False) -> TaskResult | None:
-        """Give the team a message; return the result, or None where the run was cancelled at the first event that fits."""
+    async def say(self, message: str | None, cancel_if: Callable[[TeamEvent], bool] = lambda event: False) -> TaskResult | None:
+        """Give the team a message; return the result, or None if the run was cancelled at the first event that fits."""
         token = CancellationToken()
-        self.person.on_silence = lambda: None
         self.events.clear()
         try:
             async for event in self.team.run_stream(message, token):
                 self.events.append(event)
+                reply = self.user.reply() if isinstance(event, Question) else None
                 if cancel_if(event):
-                    self.person.on_silence = token.cancel
-                    # The event of a question comes before the question: a cancel in the middle of it has to wait until then.
-                    if not isinstance(event, UserInputRequestedEvent) or not self.person.will_be_silent:
-                        token.cancel()
+                    # The agent that asked needs a moment until it waits for the reply.
+                    asyncio.get_running_loop().call_later(0.02 if isinstance(event, Question) else 0, token.cancel)
+                elif isinstance(event, Question) and reply is not None:
+                    self.answers.give(event.key, reply)
         except asyncio.CancelledError:
             if not token.is_cancelled():
                 raise
@@ -163,14 +150,14 @@ async def team_of(
     fourth: Callable[[ChatCompletionClient], ChatAgent] | None = None,
 ) -> AsyncIterator[Rig]:
     """Wire the real agents to an endpoint on loopback, a list of runs and a list of replies; `fourth` speaks after the generator."""
-    executor, person, recovery = ListedRuns(*runs), Person(*replies), Recovery(max_retries)
+    executor, answers_given, recovery = ListedRuns(*runs), Answers(), Recovery(max_retries)
     with ModelEndpoint(answers) as endpoint:
         async with client_of(endpoint) as model:
             participants: list[ChatAgent] = [
                 create_code_generator(model, SETTINGS),
-                SandboxCodeExecutorAgent(executor),
-                create_user_proxy(person.ask, recovery.decide),
+                create_code_executor(executor, answers_given),
+                create_user_proxy(answers_given, recovery.decide),
             ]
             if fourth is not None:
                 participants.insert(1, fourth(model))
-            yield Rig(SoftwareDevelopmentTeam(participants, recovery), endpoint, executor, person)
+            yield Rig(SoftwareDevelopmentTeam(participants, recovery), endpoint, executor, User(*replies), answers_given)

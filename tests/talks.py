@@ -1,4 +1,4 @@
-"""A whole interactive session without a container: real agents, a model on loopback, listed runs, and a person who types a list."""
+"""A whole interactive session without a container: real agents, a model on loopback, listed runs, and a user who types a list."""
 
 from __future__ import annotations
 
@@ -9,20 +9,15 @@ from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from autogen_core import CancellationToken
-
-from agents.code_executor_agent import create_code_executor
-from agents.code_generator_agent import create_code_generator
-from agents.user_proxy_agent import create_user_proxy
-from cli.conversation import Conversation
+from cli.commands.chat import Chat
 from cli.input.keyboard import InterruptedAtPrompt
 from cli.input.prompt import Prompt
 from cli.output.screen import Screen
-from cli.session import Interaction, OpenSession, Session, explain_failure
-from cli.talk import Talk
+from cli.state import ChatState
+from cli.wiring import OpenSession
+from main import open_team
 from sandbox.verdicts import ProducedFile, ProgramRun
-from teams.recovery import Recovery
-from teams.software_development_team import SoftwareDevelopmentTeam
+from teams.session import Session
 from tests.asking import client_of
 from tests.endpoint import ModelEndpoint, Script
 from tests.fakes import ListedRuns, WaitForCancel
@@ -75,47 +70,32 @@ def opens(
     """Return the wiring of main.py with listed runs in place of the container; with a failure, one that cannot be opened."""
 
     @asynccontextmanager
-    async def open_session(settings: Settings, interaction: Interaction) -> AsyncIterator[Session]:
+    async def open_session(settings: Settings, notify: Callable[[str], None]) -> AsyncIterator[Session]:
         if failure is not None:
             raise failure
         executor = ListedRuns(*runs, files=files)
         executor.limits = replace(executor.limits, network=settings.network)
         async with client_of(endpoint) as model:
-            recovery = Recovery(settings.max_retries)
-            code_executor = create_code_executor(executor, interaction.confirm, interaction.ask_yes)
-            participants = [create_code_generator(model, settings), code_executor, create_user_proxy(interaction.ask, recovery.decide)]
-
-            async def switch_model(name: str) -> str:
-                return name
-
-            yield Session(
-                SoftwareDevelopmentTeam(participants, recovery),
-                model,
-                executor,
-                code_executor.run_programs,
-                switch_model,
-                CancellationToken,
-                lambda error: explain_failure(error, model.last_error or code_executor.last_error),
-            )
+            yield open_team(settings, executor, model)
 
     return open_session
 
 
 @dataclass
 class Rehearsal:
-    """A session that is open, what the person sees, and what the model was asked."""
+    """A session that is open, what the user sees, and what the model was asked."""
 
-    conversation: Conversation
-    talk: Talk
+    chat: Chat
+    state: ChatState
     session: Session
     endpoint: ModelEndpoint
     keyboard: Typist
     paper: io.StringIO = field(default_factory=io.StringIO)
 
     async def converse(self, task: str) -> str:
-        """Give a task to the team and return what the person saw of it."""
+        """Give a task to the team and return what the user saw of it."""
         began = self.paper.tell()
-        await self.conversation.converse(self.session, task)
+        await self.chat.converse(self.session, task)
         return self.paper.getvalue()[began:]
 
     @property
@@ -139,18 +119,18 @@ async def rehearsal(
     files: Sequence[ProducedFile] = (),
     **flags: str,
 ) -> AsyncIterator[Rehearsal]:
-    """Open a session in which the person types these lines."""
+    """Open a session in which the user types these lines."""
     paper = io.StringIO()
     screen = Screen(paper, control_codes=False)
     settings = load_settings({"workspace": "unused", "max_retries": "0", **flags}, {})
     keyboard = Typist(*typed, is_terminal=is_terminal)
-    prompt = Prompt(keyboard, screen, lambda: talk.status_line())
-    talk = Talk(settings, screen, prompt, confirms=settings.confirm, model="test-model")
-    conversation = Conversation(settings, screen, prompt, talk)
+    prompt = Prompt(keyboard, screen, lambda: state.status_line())
+    state = ChatState(settings, screen, prompt, confirms=settings.confirm, model="test-model")
+    chat = Chat(state)
     with ModelEndpoint(answers) as endpoint:
-        async with opens(endpoint, *runs, files=files)(settings, conversation) as session:
-            talk.session, talk.progress = session, ""
-            yield Rehearsal(conversation, talk, session, endpoint, keyboard, paper)
+        async with opens(endpoint, *runs, files=files)(settings, chat.show_progress) as session:
+            state.opened(session)
+            yield Rehearsal(chat, state, session, endpoint, keyboard, paper)
 
 
 def produced(folder: Path, name: str) -> ProducedFile:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-
 from cli.add_files import add_files
-from cli.arguments import parse_arguments
 from cli.session import Session
+
+from cli.arguments import parse_arguments
 from sandbox.files.added import Selection
 from sandbox.files.transfer import LeftOut
 from tests.terminal import ROOT, program_environment

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from cli.session import OpenSession, Program
 
 from cli.commands.chat import chat
-from cli.session import OpenSession, Program
 from sandbox.verdicts import ProgramRun
 from tests.endpoint import ModelEndpoint, Script, wrong_key
 from tests.fakes import program, ran

@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cli.talk import RETRY
 
 from cli.slash import COMMANDS, command_table, run_by_hand, run_command
-from cli.talk import RETRY
 from sandbox.verdicts import Verdict
 from tests.fakes import ListedRuns, WaitForCancel, program, ran
 from tests.talks import Rehearsal, produced, rehearsal

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 from autogen_core import CancellationToken
-
 from cli.talk import RETRY
+
 from sandbox.verdicts import TRIED_NETWORK, Verdict
 from tests.endpoint import QUOTA, Script, wrong_key
 from tests.fakes import WaitForCancel, program, ran

@@ -6,9 +6,9 @@ import socket
 from pathlib import Path
 
 import pytest
+from cli.session import Program
 
 from cli.commands.doctor import doctor
-from cli.session import Program
 from tests.engine_proxy import EngineProxy, without
 from utils.errors import ExitStatus, ModelError
 from utils.settings import load_settings, setting_sources

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from cli.session import Interaction, Program
 
 from cli.entry import run_program
-from cli.session import Interaction, Program
 from tests.terminal import ROOT, program_environment
 from tests.views import assert_plain
 from utils.errors import AppError, ContainerLost, EngineError, ExitStatus, ModelError, UsageError

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
 from cli.programs import Programs
+
 from tests.fakes import ran
 from tests.views import HOSTILE, assert_only_ours, terminal
 

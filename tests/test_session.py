@@ -10,8 +10,8 @@ import docker
 import pytest
 from autogen_core import CancellationToken
 from autogen_core.code_executor import CodeBlock
-
 from cli.session import explain_failure
+
 from sandbox.opening import limits_of, make_executor, make_session_folder, open_sandbox
 from sandbox.verdicts import Verdict
 from utils.docker_utils import LABEL, owner

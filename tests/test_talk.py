@@ -5,9 +5,9 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
+from cli.talk import Talk
 
 from cli.output.screen import Screen
-from cli.talk import Talk
 from tests.talks import rehearsal
 from tests.views import TerminalStream
 from utils.settings import load_settings

@@ -16,13 +16,13 @@ from autogen_agentchat.messages import (
     ToolCallSummaryMessage,
     UserInputRequestedEvent,
 )
+from cli.programs import Programs
 
 from agents.code_executor_agent import NAME as EXECUTOR
 from agents.code_executor_agent import BlocksSkipped, FilesProduced, ProgramFinished, ProgramOutput, ProgramStarted
 from agents.code_generator_agent import NAME as GENERATOR
 from agents.user_proxy_agent import NAME as PERSON
 from cli.output.transcript import Transcript, closing_lines
-from cli.programs import Programs
 from sandbox.verdicts import ProducedFile, ProgramRun, Verdict, keep_short
 from tests.fakes import ran
 from tests.views import HOSTILE, assert_only_ours, assert_plain, pipe, shown, terminal

@@ -47,6 +47,12 @@ class Settings:
     # Everything that was set, keys too: hence not in the repr.
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
+    def cost(self, prompt_tokens: int, completion_tokens: int) -> float | None:
+        """Return what the tokens cost by the prices that are set; None if they are not."""
+        if self.price_in is None or self.price_out is None:
+            return None
+        return (prompt_tokens * self.price_in + completion_tokens * self.price_out) / 1e6
+
 
 @dataclass(frozen=True)
 class Setting:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from agents.models.resilient import ResilientClient
     from agents.models.scripted import ScriptedModel
 
+    Model = ResilientClient | ScriptedModel
+
 __all__ = ["build_model_client", "describe_model", "explain_model_error", "open_model", "switch_model"]
 
 
@@ -31,7 +33,7 @@ def _silent(notice: str) -> None:
 
 
 @asynccontextmanager
-async def open_model(settings: Settings, notify: Callable[[str], None] = _silent) -> AsyncIterator[ResilientClient | ScriptedModel]:
+async def open_model(settings: Settings, notify: Callable[[str], None] = _silent) -> AsyncIterator[Model]:
     """Build the model of the settings, the scripted one for the demo, and close its connections at the end."""
     from agents.models.scripted import ScriptedModel
 
@@ -61,7 +63,7 @@ def build_model_client(
     return ResilientClient(inner, recorder, choice, notify, timeout=settings.model_timeout, sleep=sleep)
 
 
-async def switch_model(client: ResilientClient | ScriptedModel, settings: Settings, model: str) -> str:
+async def switch_model(client: Model, settings: Settings, model: str) -> str:
     """Let the client ask another model of the same provider from now on; return its name. Raises ModelError."""
     from agents.models.resilient import ResilientClient
 

@@ -1,97 +1,105 @@
-"""The interactive session: tasks in, the conversation out, and the person's word at the end of each."""
+"""The interactive session: tasks in, the conversation out, and the user's word at the end of each."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from cli.add_files import add_files
+from cli.adding import add_files
 from cli.arguments import VERSION
-from cli.conversation import Conversation
 from cli.input.demo_lines import DemoLines
-from cli.input.keyboard import open_keyboard
+from cli.input.opening import open_keyboard
 from cli.input.prompt import Prompt
 from cli.output.packages import NETWORK_ON
 from cli.output.screen import NAME_STYLE, QUIET_STYLE, open_screen
-from cli.session import Program, Session
-from cli.talk import Talk
+from cli.questions import answer
+from cli.slash import command_table, run_slash_command
+from cli.state import RETRY, ChatState
+from cli.wiring import Wiring
 from utils.errors import AppError, ExitStatus
 from utils.settings import Settings
+from utils.text import sanitize
+from utils.words import spoken_word
+
+if TYPE_CHECKING:
+    from agents.events import Event
+    from teams.session import Session
 
 _DEMO = "This is a demo: the model is scripted. The agents, the container and the programs that run in it are real."
-_DEMO_OVER = "That was the demo. With a key in .env (see README.md), `python main.py` takes tasks of your own."
+_DEMO_OVER = "That was the demo. With a key in .env (see README.md), `python main.py` takes your own tasks."
 
 
-async def chat(settings: Settings, program: Program, first_task: str | None, added: Sequence[Path] = ()) -> ExitStatus:
-    """Run an interactive session and return its exit status; raises AppError where a part of it cannot be had."""
-    model = program.check_model(settings)
+async def chat(settings: Settings, wiring: Wiring, first_task: str | None, added: Sequence[Path] = ()) -> ExitStatus:
+    """Run an interactive session and return its exit status; raises AppError if a part of it cannot be had."""
+    model = wiring.check_model(settings)
     screen = open_screen(no_color=settings.no_color)
-    demo = DemoLines(program.demo_scenes()) if settings.demo else None
-    keyboard = open_keyboard(screen, settings.workspace / "prompt-history", demo.all() if demo else None)
-    prompt = Prompt(keyboard, screen, lambda: talk.status_line(), demo)
-    talk = Talk(settings, screen, prompt, confirms=settings.confirm, model=model)
-    conversation = Conversation(settings, screen, prompt, talk)
-    _greet(talk)
+    demo = DemoLines(wiring.demo_scenes()) if settings.demo else None
+    keyboard = open_keyboard(screen, settings.workspace / "prompt-history", command_table(), demo.all() if demo else None)
+    prompt = Prompt(keyboard, screen, lambda: state.status_line(), demo)
+    state = ChatState(settings, screen, prompt, confirms=settings.confirm, model=model)
+    session = Chat(state)
+    _greet(state)
     with prompt.signals(), keyboard.hushed():
         async with AsyncExitStack() as stack:
-            opening = asyncio.ensure_future(_open(stack, program, talk, conversation, added))
+            opening = asyncio.ensure_future(_open(stack, wiring, session, added))
             if first_task is not None:
                 prompt.shown.set()
             try:
-                await _take_tasks(conversation, talk, opening, first_task, demo)
+                await _take_tasks(session, opening, first_task, demo)
             finally:
                 await _settle(opening)
-    if demo is not None and conversation.status() is ExitStatus.DONE and not settings.quiet:
+    if demo is not None and session.status() is ExitStatus.DONE and not settings.quiet:
         screen.say(*([] if prompt.is_terminal else [""]), Text(_DEMO_OVER, style=QUIET_STYLE))
-    return conversation.status()
+    return session.status()
 
 
-async def _open(stack: AsyncExitStack, program: Program, talk: Talk, conversation: Conversation, added: Sequence[Path]) -> Session:
-    # The prompt comes first: importing AutoGen and starting the container happen while the person reads and types.
-    await talk.prompt.shown.wait()
-    session = await stack.enter_async_context(program.open_session(talk.settings, conversation))
+async def _open(stack: AsyncExitStack, wiring: Wiring, chat: Chat, added: Sequence[Path]) -> Session:
+    # The prompt comes first: importing AutoGen and starting the container happen while the user reads and types.
+    state = chat.state
+    await state.prompt.shown.wait()
+    session = await stack.enter_async_context(wiring.open_session(state.settings, chat.show_progress))
     if added:
-        session.sandbox.concerns += await add_files(session, added, talk.notes)
-    talk.session = session
-    talk.progress = ""
-    return talk.session
+        session.sandbox.concerns += await add_files(session, added, state.notes)
+    state.opened(session)
+    return session
 
 
-async def _take_tasks(
-    conversation: Conversation, talk: Talk, opening: asyncio.Future[Session], first_task: str | None, demo: DemoLines | None
-) -> None:
+async def _take_tasks(chat: Chat, opening: asyncio.Future[Session], first_task: str | None, demo: DemoLines | None) -> None:
+    state = chat.state
     task = first_task
-    while not talk.prompt.leaving:
+    while not state.prompt.leaving:
         if task is None:
             if demo is not None and not demo.start_scene():
                 return
-            task = await conversation.next_task(opening)
-        session = None if task is None else await conversation.wait_for(opening)
+            task = await chat.next_task(opening)
+        session = None if task is None else await chat.wait_for(opening)
         if session is not None and task is not None:
-            await conversation.converse(session, task)
-            if talk.prompt.is_terminal and not talk.prompt.leaving:
-                talk.screen.print("")
+            await chat.converse(session, task)
+            if state.prompt.is_terminal and not state.prompt.leaving:
+                state.screen.print("")
         task = None
 
 
 async def _settle(opening: asyncio.Future[Session]) -> None:
     """Let the wiring finish or give up, so that nothing of it is left behind."""
     opening.cancel()
-    # Its error was raised to the person already, or nobody waits for it any more.
+    # Its error was raised already, or nobody waits for it any more.
     with suppress(asyncio.CancelledError, AppError):
         await opening
 
 
-def _greet(talk: Talk) -> None:
-    settings, screen = talk.settings, talk.screen
+def _greet(state: ChatState) -> None:
+    settings, screen = state.settings, state.screen
     if settings.quiet:
         return
-    if not talk.prompt.is_terminal:
+    if not state.prompt.is_terminal:
         if settings.network == "on":
             sys.stderr.write(f"{NETWORK_ON}\n")
         if settings.demo:
@@ -100,9 +108,129 @@ def _greet(talk: Talk) -> None:
     screen.print(Text.assemble(("Multi-Agent Code Generation and Execution", NAME_STYLE), (f" {VERSION}", QUIET_STYLE)))
     if settings.demo:
         screen.say(Text(_DEMO, style="yellow"))
-        screen.say(Text("Press Enter to take the suggested line, or type your own. Ctrl-D leaves.", style=QUIET_STYLE))
+        screen.say(Text("Press Enter to take the suggested line, or type your own. Ctrl-D to quit.", style=QUIET_STYLE))
     else:
-        screen.say(Text(f"{talk.model} · {talk.contract()}", style=QUIET_STYLE))
-        screen.say(Text("What shall be written? /help helps, Ctrl-D leaves.", style=QUIET_STYLE))
+        screen.say(Text(f"{state.model} · {state.contract()}", style=QUIET_STYLE))
+        screen.say(Text("What should I build? /help for commands, Ctrl-D to quit.", style=QUIET_STYLE))
     if settings.network == "on":
         screen.say(Text(NETWORK_ON, style="yellow"))
+
+
+class Chat:
+    """Takes tasks from the prompt, shows each task's stream, and answers its questions with what the user types."""
+
+    def __init__(self, state: ChatState) -> None:
+        """Take the parts of the session."""
+        self.state = state
+        self._loop = asyncio.get_running_loop()
+        self._unfinished = False
+        state.follow = self._follow
+
+    def status(self) -> ExitStatus:
+        """Return the exit status of the session so far: a terminal session is done when left, else the last task decides."""
+        prompt = self.state.prompt
+        if prompt.interrupted:
+            return ExitStatus.INTERRUPTED
+        return ExitStatus.NOT_DONE if self._unfinished and not prompt.is_terminal else ExitStatus.DONE
+
+    async def next_task(self, opening: asyncio.Future[Session]) -> str | None:
+        """Return the next task (RETRY asks the model again), or None if the user leaves; raises what `opening` raises."""
+        state = self.state
+        while not state.prompt.leaving:
+            typed = await state.prompt.read(until=None if opening.done() else opening)
+            typed = await run_slash_command(state, typed) if typed and typed.strip() else None
+            if typed is None:
+                continue
+            word = spoken_word(typed)
+            if not word:
+                return typed
+            state.notice(f"There is no task to {word} yet. Type a task, or /exit to quit.")
+        return None
+
+    async def wait_for(self, opening: asyncio.Future[Session]) -> Session | None:
+        """Wait until the session is ready, showing what is being waited for; None if the user stops waiting."""
+        state = self.state
+        waiting = asyncio.ensure_future(asyncio.wait({opening}))
+        with state.prompt.step(waiting.cancel):
+            try:
+                while not waiting.done():
+                    state.screen.show(Text(f"{state.progress} · Ctrl-C to stop waiting", style=QUIET_STYLE))
+                    await asyncio.wait({waiting}, timeout=0.2)
+            finally:
+                waiting.cancel()
+                state.screen.show()
+        if not opening.done():
+            state.notice("Stopped. The container goes on starting.")
+            return None
+        return opening.result()
+
+    async def converse(self, session: Session, task: str) -> None:
+        """Give the task to the team and show all that follows, until a word ends it, the user stops it, or the model fails."""
+        state = self.state
+        if task == RETRY and not session.has_talked:
+            state.notice("There is nothing to retry yet. Type a task.")
+            return
+        # Concerns about the sandbox come up while it opens, in the background, when the user types.
+        concerns, session.sandbox.concerns = session.sandbox.concerns, []
+        for concern in concerns:
+            state.notice(concern)
+        transcript = state.transcript()
+        self._unfinished = True
+        message = None if task == RETRY else state.with_notes(task)
+        with state.prompt.step(session.stop), transcript.live(waits_for_model=True):
+            await self._follow(session.run(message))
+        self._show_end(session)
+
+    async def _follow(self, events: AsyncIterator[Event]) -> None:
+        from agents.events import Question
+
+        state = self.state
+        assert state.session is not None
+        transcript = state.transcript()
+        async for event in events:
+            transcript.show(event)
+            if isinstance(event, Question):
+                reply = await answer(state, event)
+                transcript.question_answered(waits_for_model=event.kind == "approve")
+                state.session.answer(event.key, reply)
+
+    def _show_end(self, session: Session) -> None:
+        ended = session.record.ended
+        assert ended is not None
+        if ended.error is not None:
+            self._report(ended.error)
+        elif ended.status == "interrupted":
+            self._after_stop()
+        else:
+            self.state.transcript().show_ending()
+            self._unfinished = not session.record.approved
+
+    def _after_stop(self) -> None:
+        prompt = self.state.prompt
+        if prompt.leaving:
+            self.state.notice("Stopped.")
+            return
+        self.state.notice("Stopped. The conversation is kept. Say what to do instead, or /retry.")
+        if not prompt.is_terminal:
+            prompt.interrupted = prompt.leaving = True
+
+    def _report(self, error: AppError) -> None:
+        """Show an error and go on if a user is there; else end with it."""
+        if not self.state.prompt.is_terminal:
+            if error.hint.startswith(RETRY) or f", then {RETRY}" in error.hint:
+                # Nobody is there to type a command.
+                error.hint = error.hint.replace(f", then {RETRY}", ", then run it again").replace(RETRY, "run it again")
+            raise error
+        self.state.show_error(error)
+
+    def show_progress(self, text: str) -> None:
+        """Say what is being waited for while the session opens: in the status row of a terminal, else as a line on standard error."""
+        state = self.state
+        if threading.current_thread() is not threading.main_thread():
+            self._loop.call_soon_threadsafe(self.show_progress, text)  # an image is pulled in a thread
+            return
+        if state.session is not None or text == state.progress:
+            return
+        state.progress = text
+        if not state.screen.control_codes and not state.settings.quiet:
+            sys.stderr.write(f"{sanitize(text)}\n")

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from cli.output.files import size_text
 from cli.output.screen import BAD_STYLE, GOOD_STYLE, QUIET_STYLE, open_screen
-from cli.session import Program
+from cli.wiring import Wiring
 from utils.errors import AppError, ExitStatus, UsageError
 from utils.settings import SETTINGS, Settings
 from utils.text import sanitize
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 _LEAST_FREE = 1024**3  # bytes
 
 
-async def doctor(settings: Settings, program: Program, sources: Mapping[str, str], *, ask: bool) -> ExitStatus:
+async def doctor(settings: Settings, wiring: Wiring, sources: Mapping[str, str], *, ask: bool) -> ExitStatus:
     """Print what was found, line by line as it is found; return the status of the first thing that failed, or DONE.
 
     `sources` says for each setting that is not a default where it comes from. With `ask`, the model is asked for one word.
     """
     screen = open_screen(no_color=settings.no_color)
     status = ExitStatus.DONE
-    async for finding in _findings(settings, program, sources, ask):
+    async for finding in _findings(settings, wiring, sources, ask):
         error = finding.error
         mark = ("✘", BAD_STYLE) if error is not None else ("✔", GOOD_STYLE) if finding.fine else ("–", QUIET_STYLE)
         remedy = f" → {error.hint}" if error is not None and error.hint else ""
@@ -39,7 +39,7 @@ async def doctor(settings: Settings, program: Program, sources: Mapping[str, str
     return status
 
 
-async def _findings(settings: Settings, program: Program, sources: Mapping[str, str], ask: bool) -> AsyncIterator[Finding]:
+async def _findings(settings: Settings, wiring: Wiring, sources: Mapping[str, str], ask: bool) -> AsyncIterator[Finding]:
     from sandbox.engine.inspection import Finding, inspect_sandbox
     from sandbox.opening import limits_of
 
@@ -47,10 +47,10 @@ async def _findings(settings: Settings, program: Program, sources: Mapping[str, 
     keys = _keys(settings, sources)
     yield Finding("key", keys or "none is set", fine=bool(keys))
     try:
-        model = program.check_model(settings)
+        model = wiring.check_model(settings)
         told = "not asked; `doctor --ask` asks it for one word"
         if ask:
-            told = f"it answers: {(await program.ask_model(settings)).strip()[:40]!r}"
+            told = f"it answers: {(await wiring.ask_model(settings)).strip()[:40]!r}"
         yield Finding("model", f"{model} ({told})")
     except AppError as error:
         yield Finding("model", error.message, error)

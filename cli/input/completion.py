@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion, PathCompleter
 from prompt_toolkit.document import Document
-
-from cli.slash import command_table
 
 _TAKE_PATHS = ("/save", "/add")
 
@@ -15,10 +13,10 @@ _TAKE_PATHS = ("/save", "/add")
 class CommandCompleter(Completer):
     """Completes the first word of a line that begins with a slash, and the path after /save and /add."""
 
-    def __init__(self) -> None:
-        """Take the commands from their table."""
+    def __init__(self, commands: Sequence[tuple[str, str]]) -> None:
+        """Take for each command how it is typed and what it does."""
         self._paths = PathCompleter(expanduser=True)
-        self._commands = [(usage.partition(" ")[0], meaning) for usage, meaning in command_table()]
+        self._commands = [(usage.partition(" ")[0], meaning) for usage, meaning in commands]
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
         """Yield what may stand where the cursor is."""

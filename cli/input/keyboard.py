@@ -134,9 +134,10 @@ class TerminalKeyboard:
 
     is_terminal = True
 
-    def __init__(self, history: Path) -> None:
-        """Take the file that keeps what was typed; where it cannot be written, the history lives for this session only."""
+    def __init__(self, history: Path, commands: Sequence[tuple[str, str]] = ()) -> None:
+        """Take the file that keeps what was typed (if it cannot be written, the history lives for this session only) and the commands."""
         self._history = history
+        self._commands = commands
         self._prompts: PromptSession[str] | None = None
         self._suggestion = ""
         self._is_hushed = False
@@ -243,7 +244,7 @@ class TerminalKeyboard:
             history = InMemoryHistory()
         return PromptSession(
             history=history,
-            completer=CommandCompleter(),
+            completer=CommandCompleter(self._commands),
             complete_while_typing=False,
             enable_open_in_editor=True,
             tempfile_suffix=".md",
@@ -288,14 +289,3 @@ class ScriptedKeyboard:
 
     def set_aside(self) -> None:
         """Nobody types here."""
-
-
-def open_keyboard(screen: Screen, history: Path, demo_lines: Sequence[str] | None) -> Keyboard:
-    """Choose where lines come from: a prompt in a terminal, else the demo's own script, else standard input line by line."""
-    from cli.input.plain_terminal import PlainTerminalKeyboard
-
-    if not sys.stdin.isatty():
-        return LineKeyboard(sys.stdin) if demo_lines is None else ScriptedKeyboard(demo_lines, screen)
-    if screen.control_codes and os.environ.get("TERM", "dumb") != "dumb":
-        return TerminalKeyboard(history)
-    return PlainTerminalKeyboard(sys.stdin, screen)

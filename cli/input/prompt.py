@@ -13,7 +13,6 @@ from rich.text import Text
 from cli.input.demo_lines import DemoLines
 from cli.input.keyboard import InterruptedAtPrompt, Keyboard
 from cli.output.screen import QUIET_STYLE, Screen
-from cli.session import Token
 
 
 class Prompt:
@@ -47,17 +46,14 @@ class Prompt:
         self,
         *,
         until: asyncio.Future[Any] | None = None,
-        token: Token | None = None,
         suggests: bool = True,
     ) -> str | None:
         """Return what is typed, or None where nothing was: Ctrl-C, or the end of input, which sets `leaving`.
 
-        Raises what `until` raises if that ends first; a cancelled token ends the question with CancelledError.
+        Raises what `until` raises if that ends first.
         """
         suggestion = self._demo.suggestion() if self._demo and suggests else ""
         reading = asyncio.ensure_future(self._keyboard.read(self._status, suggestion, self.shown))
-        if token is not None:
-            token.link_future(reading)
         try:
             await _first_of(reading, until)
             typed = await reading

@@ -10,7 +10,7 @@ from rich.text import Text
 from cli.output.screen import BAD_STYLE, GOOD_STYLE, QUIET_STYLE
 
 if TYPE_CHECKING:  # agents/ imports AutoGen, and the prompt does not wait for it
-    from agents.package_steps import PackagesInstalled
+    from agents.events import PackagesInstalled
 
 NETWORK_ON = (
     "The network is on: programs that the model writes reach the internet, the services of this machine that listen to its containers, "
@@ -27,6 +27,13 @@ def result_lines(event: PackagesInstalled) -> list[Text]:
     return [*lines, *(Text(f"{'✔' if good else '✘'} {line}", style=GOOD_STYLE if good else BAD_STYLE) for line in told)]
 
 
-def question_lines(question: str) -> Sequence[Text]:
-    """Return a question that only yes answers."""
-    return [Text(question, style="yellow"), Text("y installs; anything else does not.", style=QUIET_STYLE)]
+def question_lines(packages: Sequence[str], why: str) -> Sequence[Text]:
+    """Return the question about packages that are not well known."""
+    return [
+        Text(
+            f"Install {', '.join(packages)} ({why})? Not on the list of well-known packages: models invent names, and strangers register "
+            "the inventions.",
+            style="yellow",
+        ),
+        Text("y to install; anything else to go on without.", style=QUIET_STYLE),
+    ]

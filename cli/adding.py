@@ -10,7 +10,7 @@ from cli.output.files import size_text
 from utils.text import sanitize
 
 if TYPE_CHECKING:
-    from cli.session import Session
+    from teams.session import Session
 
 _MOST_NAMES = 20  # told one by one
 
@@ -22,7 +22,7 @@ async def add_files(session: Session, paths: Sequence[Path], notes: list[str]) -
     if selection.files:
         names = _some([f"{sanitize(name)} ({size_text(length)})" for name, _, length in selection.files])
         told.append(f"Added to the programs' folder: {names}.")
-        notes.append(f"These files of the person's are in the working folder: {names}. Open them by these names.")
+        notes.append(f"These files of mine are in the working folder: {names}. Open them by these names.")
     reasons: dict[str, list[str]] = {}
     for left in selection.left_out:
         reasons.setdefault(left.reason, []).append(sanitize(left.name))

@@ -1,0 +1,290 @@
+"""Everything that happens and everything that is asked, as events on one stream, and where the answers go."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Literal, Protocol
+
+from autogen_agentchat.messages import BaseAgentEvent, BaseChatMessage, BaseTextChatMessage
+from autogen_core import CancellationToken
+
+from sandbox.files.transfer import LeftOut
+from sandbox.packages.names import Package
+from sandbox.verdicts import ProducedFile, ProgramRun, Verdict
+from utils.code_blocks import CodeBlock, SkippedBlock
+from utils.errors import AppError
+
+TASK_SOURCE = "user"
+"""The source of a task's message: the name that AutoGen gives to whoever sets the task."""
+RECOVERY_SOURCE = "Recovery"
+"""The source of messages that go back to the generator without the user: a source of its own, so nobody mistakes them for the user's."""
+NO_CODE = "no code"
+REFUSED = "refused"
+
+
+class BlocksSkipped(BaseAgentEvent):
+    """Blocks of the answer that will not run, each with the reason."""
+
+    blocks: tuple[SkippedBlock, ...]
+    type: Literal["BlocksSkipped"] = "BlocksSkipped"
+
+    def to_text(self) -> str:
+        """Name each block and the reason."""
+        return "\n".join(f"line {block.line}: {block.reason}" for block in self.blocks)
+
+
+class ProgramStarted(BaseAgentEvent):
+    """A program begins to run."""
+
+    language: str
+    code: str
+    number: int
+    total: int
+    timeout: int  # seconds
+    type: Literal["ProgramStarted"] = "ProgramStarted"
+
+    def to_text(self) -> str:
+        """Say what begins."""
+        return f"running {self.language} {self.number} of {self.total}"
+
+
+class ProgramOutput(BaseAgentEvent):
+    """A piece of a program's output, as it came; the last piece may say how much more the program printed."""
+
+    content: str
+    more: int = 0  # characters
+    type: Literal["ProgramOutput"] = "ProgramOutput"
+
+    def to_text(self) -> str:
+        """Return the piece."""
+        return self.content
+
+
+class ProgramFinished(BaseAgentEvent):
+    """A program ended, with the verdict."""
+
+    run: ProgramRun
+    summary: str
+    number: int = 1  # of the program in the answer; a program that runs again after an installation keeps its number
+    type: Literal["ProgramFinished"] = "ProgramFinished"
+
+    def to_text(self) -> str:
+        """Return the verdict in one line."""
+        return self.summary
+
+
+class FilesProduced(BaseAgentEvent):
+    """The files that programs made or changed, as they arrived on this machine, and those left out, with the reason."""
+
+    files: tuple[ProducedFile, ...]
+    left_out: tuple[LeftOut, ...] = ()
+    type: Literal["FilesProduced"] = "FilesProduced"
+
+    def to_text(self) -> str:
+        """Name the files."""
+        return "\n".join([*(file.name for file in self.files), *(f"{each.name} left out: {each.reason}" for each in self.left_out)])
+
+
+class InstallStarted(BaseAgentEvent):
+    """The network opens for pip."""
+
+    commands: tuple[str, ...]
+    why: str
+    timeout: int  # seconds
+    type: Literal["InstallStarted"] = "InstallStarted"
+
+    def to_text(self) -> str:
+        """Return the commands."""
+        return "\n".join(self.commands)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A package that was not installed, and why."""
+
+    what: str
+    reason: str
+
+
+class PackagesInstalled(BaseAgentEvent):
+    """The result of an installation; the network is closed again."""
+
+    why: str
+    installed: tuple[Package, ...]
+    refused: tuple[Refusal, ...]
+    verdict: Verdict
+    summary: str
+    output: str  # the last lines of pip's output if it failed
+    seconds: float
+    type: Literal["PackagesInstalled"] = "PackagesInstalled"
+
+    def to_text(self) -> str:
+        """Say in a line or a few what was installed, and what was not."""
+        return self.summary
+
+
+class SentBack(BaseAgentEvent):
+    """A failure goes back to the generator without asking the user."""
+
+    failure: str
+    attempt: int
+    attempts: int
+    type: Literal["SentBack"] = "SentBack"
+
+    def to_text(self) -> str:
+        """Return the failure in one line."""
+        return self.failure
+
+
+class TokensUsed(BaseAgentEvent):
+    """The model's tokens and requests of the whole session so far, requests without an answer included."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    calls: int
+    type: Literal["TokensUsed"] = "TokensUsed"
+
+    def to_text(self) -> str:
+        """Return the numbers."""
+        return f"{self.prompt_tokens} + {self.completion_tokens} tokens in {self.calls} requests"
+
+
+class Notice(BaseAgentEvent):
+    """Something to know that is not part of the conversation: a wait, a request made again."""
+
+    content: str
+    type: Literal["Notice"] = "Notice"
+
+    def to_text(self) -> str:
+        """Return the sentence."""
+        return self.content
+
+
+class Question(BaseAgentEvent):
+    """Something that whoever reads the stream has to answer, by its key; the agent that yielded it waits for the reply."""
+
+    key: str
+    kind: Literal["approve", "run", "packages"]
+    programs: tuple[CodeBlock, ...] = ()
+    """run: the programs that wait to run; packages: the program that needs them."""
+    packages: tuple[str, ...] = ()
+    because: str = ""
+    """approve: why the user is asked after a failure ("" if nothing failed); packages: why they are needed."""
+    tried: tuple[str, ...] = ()
+    """approve: the failures so far, oldest first."""
+    ran: bool = True
+    """approve: whether a program of the newest answer ran."""
+    type: Literal["Question"] = "Question"
+
+    def to_text(self) -> str:
+        """Name what is asked."""
+        return f"{self.kind}? {', '.join(self.packages) or self.because}".strip()
+
+
+class RunResult(BaseTextChatMessage):
+    """The executor's message to the team: `content` is for the model, the other fields are for our own decisions."""
+
+    verdict: str
+    """A Verdict's value (of the last run), NO_CODE or REFUSED."""
+    exit_code: int | None = None
+    error: str = ""
+    """Why it failed, or the last line of a failed program's output."""
+    said: str = ""
+    """What the user said instead of letting the program run; it is the user's answer for this turn."""
+    type: Literal["RunResult"] = "RunResult"
+
+
+@dataclass(frozen=True)
+class TaskEnded:
+    """The last item of a task's stream."""
+
+    status: Literal["approved", "stopped", "interrupted", "error"]
+    by: str = ""
+    """The agent that ended it."""
+    error: AppError | None = None
+
+
+AGENT_EVENTS = (
+    *(BlocksSkipped, ProgramStarted, ProgramOutput, ProgramFinished, FilesProduced, InstallStarted, PackagesInstalled),
+    *(SentBack, TokensUsed, Notice, Question, RunResult),
+)
+"""What AutoGen has to know of to carry it."""
+Event = BaseAgentEvent | BaseChatMessage | TaskEnded
+
+
+@dataclass(frozen=True)
+class Reply:
+    """The answer to a question; which field counts depends on the question's kind."""
+
+    text: str = ""
+    """approve: what the user says; run: why the programs may not run."""
+    programs: Sequence[CodeBlock] = ()
+    """run: the programs to run, as they are or as the user changed them; empty if they may not run."""
+    yes: bool | None = None
+    """packages: whether to install them; None if nobody can be asked."""
+
+
+@dataclass
+class Answers:
+    """The questions that wait for a reply, by key."""
+
+    _open: dict[str, asyncio.Future[Reply]] = field(default_factory=dict)
+    _numbers: count[int] = field(default_factory=count)
+
+    def open(self) -> str:
+        """Return the key of a new question."""
+        key = str(next(self._numbers))
+        self._open[key] = asyncio.get_running_loop().create_future()
+        return key
+
+    def give(self, key: str, reply: Reply) -> None:
+        """Answer a question; a question that was cancelled meanwhile needs no answer."""
+        waiting = self._open.get(key)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(reply)
+
+    async def wait(self, key: str, token: CancellationToken | None) -> Reply:
+        """Return the reply to a question; CancelledError if the token is cancelled first."""
+        waiting = self._open[key]
+        if token is not None:
+            token.link_future(waiting)
+        try:
+            return await waiting
+        finally:
+            del self._open[key]
+
+
+class Journal(Protocol):
+    """What is awaited before the next step begins, so that no step is lost whatever happens to this process."""
+
+    async def wrote(self, messages: Sequence[BaseChatMessage]) -> None:
+        """Take messages of the conversation, each once and in order, before the next speaker is chosen."""
+
+    async def started(self, program: ProgramStarted) -> None:
+        """Take a program that is about to run."""
+
+    async def finished(self, program: ProgramFinished) -> None:
+        """Take the result of a program that ran."""
+
+
+@dataclass
+class MemoryJournal:
+    """A journal that only collects."""
+
+    messages: list[BaseChatMessage] = field(default_factory=list)
+    programs: list[ProgramStarted | ProgramFinished] = field(default_factory=list)
+
+    async def wrote(self, messages: Sequence[BaseChatMessage]) -> None:
+        """Keep the messages."""
+        self.messages += messages
+
+    async def started(self, program: ProgramStarted) -> None:
+        """Keep the start."""
+        self.programs.append(program)
+
+    async def finished(self, program: ProgramFinished) -> None:
+        """Keep the result."""
+        self.programs.append(program)

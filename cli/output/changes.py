@@ -1,0 +1,37 @@
+"""The changes from one program to the next."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from cli.output.screen import QUIET_STYLE
+from utils.text import sanitize
+
+if TYPE_CHECKING:
+    from teams.record import Record
+
+_STYLES = {"+": "green", "-": "red", "@": "cyan"}
+
+
+def newest_changes(record: Record | None) -> list[Text]:
+    """Return the changes from the program before to the newest, as coloured lines of a unified diff; empty if there are none."""
+    if record is None or record.newest is None or record.before is None or record.newest.language != record.before.language:
+        return []
+    return changes(record.before.code, record.newest.code)
+
+
+def changes(before: str, after: str) -> list[Text]:
+    """Return the changes from one program to another, as coloured lines of a unified diff; empty if there are none."""
+    if before == after:
+        return []
+    if not _statements(before) & _statements(after):
+        return [Text("every line is new", style=QUIET_STYLE)]
+    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=2)
+    return [Text(sanitize(line), style=_STYLES.get(line[:1], QUIET_STYLE)) for line in list(lines)[2:]]
+
+
+def _statements(code: str) -> set[str]:
+    return {line for line in code.splitlines() if line.strip()}

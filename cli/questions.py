@@ -1,0 +1,173 @@
+"""How a user in a terminal, or the lines of a pipe, answer the questions of the stream: approve, run, packages."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
+
+from rich.text import Text
+
+from cli.input.editor import edit_program
+from cli.output.changes import changes
+from cli.output.packages import NETWORK_OFFER, question_lines
+from cli.output.screen import QUIET_STYLE
+from cli.slash import run_slash_command
+from cli.state import RETRY, ChatState
+from utils.text import sanitize
+from utils.words import APPROVE, STOP, mentioned_words, spoken_word
+
+if TYPE_CHECKING:
+    from agents.events import Question, Reply
+    from utils.code_blocks import CodeBlock
+
+_NOTHING_RAN = "No program in this answer: nothing was run."
+_GATE = "Enter to run it, e to edit it first, STOP to give up, or say why not."
+_NOT_APPROVED = "APPROVE is for the result. Press Enter to run the program."
+
+
+async def answer(state: ChatState, question: Question) -> Reply:
+    """Ask the user and return the reply; leaving counts as STOP."""
+    from agents.events import Reply
+
+    # Nothing that was typed before the question was on the screen answers it.
+    state.prompt.set_aside()
+    if question.kind == "approve":
+        return Reply(text=await _approve(state, question))
+    if question.kind == "packages":
+        return Reply(yes=await _allow(state, question))
+    programs = await _gate(state, question.programs)
+    return Reply(text=programs) if isinstance(programs, str) else Reply(programs=programs)
+
+
+async def _approve(state: ChatState, question: Question) -> str:
+    why = _why_asked(state, question)
+    if state.prompt.is_terminal:
+        verb = "to end the task" if not question.ran else "to accept"
+        state.screen.say(
+            "", *why, Text.assemble("Type ", ("APPROVE", "bold"), f" {verb}, ", ("STOP", "bold"), " to give up, or say what to change.")
+        )
+    elif why:
+        state.screen.say("", *why)
+    while not state.prompt.leaving:
+        typed = await _read_answer(state)
+        command = await run_slash_command(state, typed) if typed and typed.strip() else None
+        meant = None if command is None else await _meant(state, command)
+        if meant is None:
+            continue
+        if meant == RETRY:
+            state.notice("The model has answered; there is nothing to retry. Say what to change.")
+            continue
+        return meant if spoken_word(meant) else state.with_notes(meant)
+    return STOP
+
+
+def _why_asked(state: ChatState, question: Question) -> list[Text]:
+    """Say why the user is asked if it is not for a result, and what was tried."""
+    if not question.because:
+        return [] if question.ran else [Text(_NOTHING_RAN, style="yellow")]
+    times = Counter(question.tried)
+    failures = [f"{failure} ({count} times)" if count > 1 else failure for failure, count in times.items()]
+    tried = [Text(f"  {number}. {sanitize(failure)}", style=QUIET_STYLE) for number, failure in enumerate(failures, 1)]
+    offer = [Text(NETWORK_OFFER, style="yellow")] if _lacked_network(state) else []
+    return [Text(f"Your turn: {sanitize(question.because).rstrip('.')}. Tried so far:", style="yellow"), *tried, *offer]
+
+
+def _lacked_network(state: ChatState) -> bool:
+    from sandbox.verdicts import TRIED_NETWORK
+
+    last_run = state.record.last_run if state.record else None
+    return last_run is not None and TRIED_NETWORK in last_run.notes and state.settings.network != "on"
+
+
+async def _gate(state: ChatState, programs: Sequence[CodeBlock]) -> Sequence[CodeBlock] | str:
+    """Ask before the programs run; return them, perhaps edited, or what the user says instead."""
+    state.screen.say("", Text(f"Run this? {state.contract()}", style="yellow"))
+    if state.prompt.is_terminal:
+        state.screen.say(Text(_GATE, style=QUIET_STYLE))
+    with _waiting(state, programs, "run"):
+        while not state.prompt.leaving:
+            typed = await _read_answer(state, suggests=False)
+            if typed is None:
+                continue
+            if not typed.strip():
+                return state.waiting
+            if typed.strip().lower() == "e" and state.prompt.is_terminal:
+                state.waiting = [await _edited(state, program) for program in state.waiting]
+                state.screen.say(Text(_GATE, style=QUIET_STYLE))
+                continue
+            said = await _said_at_gate(state, typed)
+            if said is not None:
+                return said
+    return STOP
+
+
+async def _said_at_gate(state: ChatState, typed: str) -> str | None:
+    """Return STOP or why the programs may not run; None if the question is still open."""
+    command = await run_slash_command(state, typed)
+    meant = None if command is None else await _meant(state, command)
+    if meant is None:
+        return None
+    word = spoken_word(meant)
+    if word == APPROVE or meant == RETRY:
+        state.notice(_NOT_APPROVED)
+        return None
+    return word or state.with_notes(meant.strip())
+
+
+async def _allow(state: ChatState, question: Question) -> bool | None:
+    """Ask about packages, which only yes installs; None if nobody can be asked."""
+    if not state.prompt.is_terminal:
+        return None
+    state.screen.say("", *question_lines(question.packages, question.because))
+    typed = None
+    with _waiting(state, question.programs, "packages"):
+        while typed is None and not state.prompt.leaving:
+            typed = await _read_answer(state, suggests=False)
+            # A command, such as /code, may help to answer.
+            typed = await run_slash_command(state, typed) if typed is not None else None
+    if state.prompt.leaving and state.session is not None:
+        # A "no" would let the program run without its packages, fail, and go back to the model: one more request that nobody reads.
+        state.session.stop()
+    return (typed or "").strip().lower() in ("y", "yes") and not state.prompt.leaving
+
+
+@contextmanager
+def _waiting(state: ChatState, programs: Sequence[CodeBlock], what: Literal["run", "packages"]) -> Iterator[None]:
+    state.waiting, state.waiting_for = programs, what
+    try:
+        yield
+    finally:
+        state.waiting, state.waiting_for = (), ""
+
+
+async def _edited(state: ChatState, program: CodeBlock) -> CodeBlock:
+    """Return the program as the user left it, and show what that changed; an editor that fails changes nothing."""
+    code = await edit_program(program, state.notice)
+    if code is None:
+        return program
+    lines = changes(program.code, code)
+    state.screen.print(Text("Your changes:" if lines else "The program is unchanged.", style=QUIET_STYLE), *lines)
+    return replace(program, code=code)
+
+
+async def _meant(state: ChatState, typed: str) -> str | None:
+    """Return the typed text as feedback or as the word it is; asks back if it holds a word among others."""
+    word = spoken_word(typed)
+    words = mentioned_words(typed)
+    if word is not None or not words or not state.prompt.is_terminal:
+        return word or typed
+    choices = " or ".join(words)
+    state.notice(f"Is that {choices}, or feedback? Type {choices} alone, or press Enter to send it as feedback.")
+    again = await _read_answer(state, suggests=False)
+    if again is None:
+        return None
+    return spoken_word(again) or (again if again.strip() else typed)
+
+
+async def _read_answer(state: ChatState, *, suggests: bool = True) -> str | None:
+    """Read the answer to a question that is on the screen by now: nothing typed before it, or before a notice, is one."""
+    state.prompt.set_aside()
+    return await state.prompt.read(suggests=suggests)

@@ -1,0 +1,120 @@
+"""What the interactive session knows beside the record: what can be switched while it runs, and what waits to be said."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from rich.text import Text
+
+from cli.input.prompt import Prompt
+from cli.output.screen import BAD_STYLE, QUIET_STYLE, Screen
+from utils.errors import AppError
+from utils.settings import Settings
+
+if TYPE_CHECKING:  # AutoGen takes most of a second to import, and the prompt does not wait for it
+    from agents.events import Event
+    from cli.output.transcript import Transcript
+    from teams.record import Record
+    from teams.session import Session
+    from utils.code_blocks import CodeBlock
+
+RETRY = "/retry"
+"""What the prompt returns for the command that asks the model again."""
+
+
+async def _nothing_follows(events: AsyncIterator[Event]) -> None:
+    raise AssertionError("no session is open")
+
+
+@dataclass
+class ChatState:
+    """The parts of one interactive session, as the slash commands and the questions need them."""
+
+    settings: Settings
+    screen: Screen
+    prompt: Prompt
+    confirms: bool
+    model: str
+    session: Session | None = None  # None while it is being opened
+    waiting: Sequence[CodeBlock] = ()
+    """The programs that wait for the user's answer."""
+    waiting_for: Literal["", "run", "packages"] = ""
+    progress: str = "starting …"
+    notes: list[str] = field(default_factory=list)
+    """What the generator has to know with the user's next message: programs changed by hand, files added."""
+    follow: Callable[[AsyncIterator[Event]], Awaitable[None]] = _nothing_follows
+    """Show a stream of events and answer its questions; questions are answered with slash commands, some of which run programs."""
+    _transcript: Transcript | None = None
+
+    def opened(self, session: Session) -> None:
+        """Take the session once it is ready."""
+        session.confirms = self.confirms
+        self.session = session
+        self.progress = ""
+
+    def set_confirms(self, wanted: bool) -> None:
+        """Ask before each run from now on, or no longer."""
+        self.confirms = wanted
+        if self.session is not None:
+            self.session.confirms = wanted
+
+    @property
+    def record(self) -> Record | None:
+        """The facts of the session; None while it is being opened."""
+        return self.session.record if self.session else None
+
+    def transcript(self) -> Transcript:
+        """Return what shows the team's events; only for a session that is open, since it imports AutoGen."""
+        from cli.output.transcript import Transcript
+
+        if self._transcript is None:
+            assert self.session is not None
+            self._transcript = Transcript(self.screen, self.session.record, quiet=self.settings.quiet)
+        return self._transcript
+
+    def contract(self) -> str:
+        """Say in a few words what programs may do."""
+        return f"{self.settings.image} · {self.limits()}"
+
+    def limits(self) -> str:
+        """Say what one program may use."""
+        settings = self.settings
+        memory = f"{settings.memory / 1024**3:.3g} GiB" if settings.memory >= 1024**3 else f"{settings.memory / 1024**2:.0f} MiB"
+        return f"{memory} · {settings.timeout} s · {_NETWORKS[settings.network]}"
+
+    def status_line(self) -> str:
+        """Return the row below the prompt: what is being waited for, or else model, tokens, cost and limits."""
+        if self.progress:
+            return self.progress
+        rows = [[self.model, *self.spent(), self.contract()], [self.model, *self.spent(), self.limits()], [*self.spent(), self.limits()]]
+        texts = [" · ".join(row) for row in rows]
+        return next((text for text in texts if len(text) < self.screen.width), texts[-1])
+
+    def spent(self) -> list[str]:
+        """Return the tokens used, and their cost if prices are set."""
+        tokens = self.record.tokens if self.record else None
+        if tokens is None or not (tokens.prompt_tokens or tokens.completion_tokens):
+            return []
+        parts = [f"{tokens.prompt_tokens:,} + {tokens.completion_tokens:,} tokens"]
+        cost = self.settings.cost(tokens.prompt_tokens, tokens.completion_tokens)
+        return parts if cost is None else [*parts, f"${cost:.4f}"]
+
+    def notice(self, text: str) -> None:
+        """Say something that is not part of the conversation."""
+        self.screen.say(Text(text, style=QUIET_STYLE))
+
+    def show_error(self, error: AppError) -> None:
+        """Say what failed and what to do next, as cli/entry.py does if the session ends with it."""
+        self.screen.say(Text(f"error: {error.message}", style=BAD_STYLE))
+        if error.hint:
+            self.screen.say(Text(f"  → {error.hint}", style=QUIET_STYLE))
+
+    def with_notes(self, text: str) -> str:
+        """Return the user's message with the notes before it; each note goes along once."""
+        notes, self.notes = self.notes, []
+        return "\n\n".join([*notes, text])
+
+
+_NETWORKS = {"off": "offline", "install": "offline, pip only", "on": "network on"}

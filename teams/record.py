@@ -1,0 +1,127 @@
+"""What is known of a session, folded from its events: programs, attempts, files, packages, tokens, and how each task ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import singledispatchmethod
+
+from autogen_agentchat.messages import TextMessage
+
+from agents.events import (
+    TASK_SOURCE,
+    Event,
+    FilesProduced,
+    PackagesInstalled,
+    ProgramFinished,
+    ProgramStarted,
+    Question,
+    TaskEnded,
+    TokensUsed,
+)
+from sandbox.packages.names import Package
+from sandbox.verdicts import ProducedFile, ProgramRun, Verdict
+from utils.code_blocks import CodeBlock
+
+
+@dataclass
+class Attempt:
+    """One program of the present task, and its run once that has ended."""
+
+    program: CodeBlock
+    run: ProgramRun | None = None
+
+
+@dataclass
+class Record:
+    """The facts of a session; `take` folds one event after the other, and nothing else changes it."""
+
+    task: str = ""
+    """What the user asked for first in the present task."""
+    newest: CodeBlock | None = None
+    """The newest program of the session."""
+    before: CodeBlock | None = None
+    """The program before the newest."""
+    attempts: list[Attempt] = field(default_factory=list)
+    """The programs of the present task that were started, oldest first; one that ran again with its packages counts once."""
+    files: dict[str, ProducedFile] = field(default_factory=dict)
+    """Every file that programs made in this session, by name, as it was when it last changed."""
+    packages: list[Package] = field(default_factory=list)
+    """The packages that were installed in this session."""
+    tokens: TokensUsed | None = None
+    question: Question | None = None
+    """What the newest question asks; None when the next thing has happened."""
+    ended: TaskEnded | None = None
+    """How the present task ended; None while it goes on."""
+    _repaired: bool = False
+
+    @property
+    def last_run(self) -> ProgramRun | None:
+        """The last finished run of the present task."""
+        return next((attempt.run for attempt in reversed(self.attempts) if attempt.run is not None), None)
+
+    @property
+    def approved(self) -> bool:
+        """Whether the present task ended with the user's approval."""
+        return self.ended is not None and self.ended.status == "approved"
+
+    def start_task(self) -> None:
+        """Begin a task: its attempts and its end are still to come."""
+        self.task = ""
+        self.attempts = []
+        self.ended = self.question = None
+
+    def take(self, event: Event) -> None:
+        """Fold one event in."""
+        self.question = None
+        self._take(event)
+
+    @singledispatchmethod
+    def _take(self, event: object) -> None:
+        """Leave everything as it is for an event that changes nothing."""
+
+    @_take.register
+    def _(self, event: TextMessage) -> None:
+        if event.source == TASK_SOURCE and not self.task:
+            self.task = event.content
+
+    @_take.register
+    def _(self, event: Question) -> None:
+        self.question = event
+        if event.kind == "run" and len(event.programs) == 1:
+            self._become_newest(event.programs[0])
+
+    @_take.register
+    def _(self, event: ProgramStarted) -> None:
+        program = CodeBlock(event.language, event.code, 0)
+        self._become_newest(program)
+        if self._repaired and self.attempts and self.attempts[-1].program.code == event.code:
+            self.attempts.pop()
+        self._repaired = False
+        self.attempts.append(Attempt(program))
+
+    @_take.register
+    def _(self, event: ProgramFinished) -> None:
+        if not self.attempts or self.attempts[-1].run is not None:  # it was never started: its packages could not be had
+            self.attempts.append(Attempt(CodeBlock(event.run.language, event.run.code, 0)))
+        self.attempts[-1].run = event.run
+
+    @_take.register
+    def _(self, event: FilesProduced) -> None:
+        self.files.update({file.name: file for file in event.files})
+
+    @_take.register
+    def _(self, event: PackagesInstalled) -> None:
+        self._repaired = event.verdict is Verdict.OK
+        self.packages += [package for package in event.installed if package not in self.packages]
+
+    @_take.register
+    def _(self, event: TokensUsed) -> None:
+        self.tokens = event
+
+    @_take.register
+    def _(self, event: TaskEnded) -> None:
+        self.ended = event
+
+    def _become_newest(self, program: CodeBlock) -> None:
+        if self.newest is None or self.newest.code != program.code:
+            self.before, self.newest = self.newest, program

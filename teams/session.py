@@ -1,0 +1,149 @@
+"""The one object that a front end talks to: it runs tasks as a stream of events, takes the answers, and keeps the record."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+
+from autogen_agentchat.base import TaskResult
+from autogen_core import CancellationToken
+from autogen_core.models import ChatCompletionClient
+
+from agents.code_executor_agent import SandboxCodeExecutorAgent
+from agents.code_generator_agent import tokens_used
+from agents.events import Answers, Event, Reply, TaskEnded
+from sandbox.docker_executor import SandboxExecutor
+from teams.record import Record
+from teams.software_development_team import SoftwareDevelopmentTeam
+from utils.code_blocks import CodeBlock
+from utils.errors import AppError
+from utils.words import APPROVE
+
+
+class Session:
+    """A team whose model, engine and container are ready."""
+
+    def __init__(
+        self,
+        team: SoftwareDevelopmentTeam,
+        model: ChatCompletionClient,
+        executor: SandboxCodeExecutorAgent,
+        sandbox: SandboxExecutor,
+        answers: Answers,
+        switch_model: Callable[[str], Awaitable[str]],
+    ) -> None:
+        """Take the parts that main.py has wired."""
+        self.record = Record()
+        self.sandbox = sandbox
+        self._team = team
+        self._model = model
+        self._executor = executor
+        self._answers = answers
+        self._switch_model = switch_model
+        self._token: CancellationToken | None = None
+
+    # The course of a task
+
+    async def run(self, task: str | None) -> AsyncGenerator[Event, None]:
+        """Give the task to the team and yield all that happens, TaskEnded last; None asks the generator again.
+
+        A Question has to be answered before anything further happens. Every event is in the record before it is yielded. Nothing is
+        raised for a step that was stopped or that failed: TaskEnded says so.
+        """
+        if task is not None:
+            self.record.start_task()
+        self.record.ended = None
+        self._token = token = CancellationToken()
+        ended = TaskEnded("interrupted")
+        try:
+            async with aclosing(self._team.run_stream(task, token)) as stream:
+                async for event in stream:
+                    if isinstance(event, TaskResult):
+                        ended = _ended(event)
+                        continue
+                    self.record.take(event)
+                    yield event
+        except asyncio.CancelledError:
+            if not token.is_cancelled():
+                raise
+        except Exception as error:
+            ended = TaskEnded("error", error=self._explain(error))
+        finally:
+            self._token = None
+        for last in (tokens_used(self._model), ended):
+            self.record.take(last)
+            yield last
+
+    async def run_programs(self, programs: Sequence[CodeBlock]) -> AsyncGenerator[Event, None]:
+        """Run programs outside the team's turns, and yield the same events; ends early if it is stopped. Raises AppError."""
+        self._token = token = CancellationToken()
+        try:
+            async with aclosing(self._executor.run_programs(programs, token)) as stream:
+                async for event in stream:
+                    self.record.take(event)
+                    yield event
+        except asyncio.CancelledError:
+            if not token.is_cancelled():
+                raise
+        finally:
+            self._token = None
+
+    def answer(self, key: str, reply: Reply) -> None:
+        """Answer the question with this key."""
+        self._answers.give(key, reply)
+
+    def stop(self) -> None:
+        """Stop the step that runs, if one does."""
+        if self._token is not None:
+            self._token.cancel()
+
+    # What can be changed and asked meanwhile
+
+    @property
+    def has_talked(self) -> bool:
+        """Whether the conversation holds anything that the generator could answer again."""
+        return bool(self._team.messages())
+
+    @property
+    def confirms(self) -> bool:
+        """Whether each run is asked about first."""
+        return self._executor.confirms
+
+    @confirms.setter
+    def confirms(self, wanted: bool) -> None:
+        self._executor.confirms = wanted
+
+    @property
+    def whole_output(self) -> str:
+        """The output of the newest run, up to the sandbox's limit; the record keeps only as much as the model is shown."""
+        return self._executor.whole_output
+
+    async def switch_model(self, name: str) -> str:
+        """Use another model of the same provider from now on; return its name. Raises ModelError."""
+        return await self._switch_model(name)
+
+    def forget(self) -> None:
+        """Start a fresh conversation with the next task; the container and its files stay."""
+        self._team.forget()
+        self.record.start_task()
+
+    def _explain(self, error: Exception) -> AppError:
+        return explain_failure(error, getattr(self._model, "last_error", None) or self._executor.last_error)
+
+
+def explain_failure(error: BaseException, known: AppError | None) -> AppError:
+    """Return why a run failed: the error that a model or the sandbox left behind, or else the exception itself as our own fault."""
+    if known is not None:
+        return known
+    if isinstance(error, AppError):
+        return error
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    # AutoGen hands an agent's exception on as text with its whole traceback; the last line says what it was.
+    reason = lines[-1].strip() if lines else type(error).__name__
+    return AppError(f"internal error: {reason}", "run it again with --traceback and report what it prints", kind="internal")
+
+
+def _ended(result: TaskResult) -> TaskEnded:
+    by = result.messages[-1].source if result.messages else ""
+    return TaskEnded("approved" if result.stop_reason == APPROVE else "stopped", by)
