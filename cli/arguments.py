@@ -14,6 +14,7 @@ from utils.settings import SETTINGS
 VERSION = "0.1.0"
 COMMANDS = {
     "chat": "interactive session, starting with TASK if one is given",
+    "run": "one task without questions: standard output is the output of the approved program",
     "doctor": "look at settings, key, model, engine, image, limits and workspace, and say what to do where something is wrong",
 }
 SWITCHES = {
@@ -50,10 +51,23 @@ def build_parser() -> argparse.ArgumentParser:
     chat = commands.add_parser("chat", help=COMMANDS["chat"], description=COMMANDS["chat"], allow_abbrev=False)
     chat.add_argument("task", nargs="?", metavar="TASK", help="the first task")
     _add_flags(chat, default=argparse.SUPPRESS)
+    run = commands.add_parser("run", help=COMMANDS["run"], description=COMMANDS["run"], allow_abbrev=False)
+    _run_options(run)
+    _add_flags(run, default=argparse.SUPPRESS)
     doctor = commands.add_parser("doctor", help=COMMANDS["doctor"], description=COMMANDS["doctor"], allow_abbrev=False)
     doctor.add_argument("--ask", action="store_true", help="ask the model for one word, to test the key")
     _add_flags(doctor, default=argparse.SUPPRESS)
     return parser
+
+
+def _run_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "task", nargs="?", metavar="TASK", help="the task; - reads it from standard input; text piped in beside it is its context"
+    )
+    parser.add_argument("-f", "--file", metavar="FILE", help="read the task from a file")
+    parser.add_argument("--json", action="store_true", help="print one JSON object about the task in place of the output")
+    parser.add_argument("--events", action="store_true", help="print each event as a line of JSON, as it happens")
+    parser.add_argument("--output", metavar="DIR", help="save the approved program and its files in this folder")
 
 
 def _add_flags(parser: argparse.ArgumentParser, default: str | None) -> None:

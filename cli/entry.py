@@ -50,10 +50,16 @@ def _run(wiring: Wiring, argv: Sequence[str] | None) -> ExitStatus:
 
         sources = setting_sources(flags, os.environ, Path(".env"))
         return asyncio.run(doctor(settings, wiring, sources, ask=arguments.ask))
+    _check_added(arguments.add)
+    added = [Path(path) for path in arguments.add]
+    if arguments.command == "run":
+        from cli.commands.run import RunOptions, run
+
+        file, output = (Path(path) if path else None for path in (arguments.file, arguments.output))
+        return run(settings, wiring, RunOptions(arguments.task, file, arguments.json, arguments.events, output, added))
     from cli.commands.chat import chat
 
-    _check_added(arguments.add)
-    return asyncio.run(chat(settings, wiring, arguments.task, [Path(path) for path in arguments.add]))
+    return asyncio.run(chat(settings, wiring, arguments.task, added))
 
 
 def _check_added(paths: Sequence[str]) -> None:

@@ -66,6 +66,7 @@ def opens(
     *runs: ProgramRun | Exception | WaitForCancel,
     files: Sequence[ProducedFile] = (),
     failure: Exception | None = None,
+    opened: Callable[[Session], None] = lambda session: None,
 ) -> OpenSession:
     """Return the wiring of main.py with listed runs in place of the container; with a failure, one that cannot be opened."""
 
@@ -76,7 +77,9 @@ def opens(
         executor = ListedRuns(*runs, files=files)
         executor.limits = replace(executor.limits, network=settings.network)
         async with client_of(endpoint) as model:
-            yield open_team(settings, executor, model)
+            session = open_team(settings, executor, model)
+            opened(session)
+            yield session
 
     return open_session
 

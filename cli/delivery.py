@@ -1,0 +1,47 @@
+"""What a task leaves in a folder of the user's: the program under a fitting name, and the files that it made."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from utils.errors import UsageError
+
+if TYPE_CHECKING:
+    from teams.record import Record
+
+
+def deliver(record: Record, folder: Path) -> list[Path]:
+    """Write the newest program and copy the files into the folder; return their paths.
+
+    A name that is taken gets a number; nothing is written over. Raises UsageError if the folder cannot be written.
+    """
+    from teams.naming import fitting_name
+
+    if record.newest is None:
+        return []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        program = _free(folder / fitting_name(record.task, record.newest.code, record.newest.language))
+        program.write_text(record.newest.code, encoding="utf-8", errors="replace", newline="\n")
+        paths = [program]
+        for file in record.files.values():
+            if file.path.name == program.name and file.path.suffix == program.suffix and _same(file.path, program):
+                continue
+            target = _free(folder / file.name)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file.path, target)
+            paths.append(target)
+    except OSError as error:
+        raise UsageError(f"--output {folder}: {error.strerror or error}", "name a folder that can be written", kind="usage") from error
+    return paths
+
+
+def _free(path: Path) -> Path:
+    numbered = (path.with_stem(f"{path.stem}-{number}") for number in range(2, 10_000))
+    return path if not path.exists() and not path.is_symlink() else next(each for each in numbered if not each.exists())
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.read_bytes() == other.read_bytes()
