@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from cli.session import OpenSession, Program
 
 from cli.commands.chat import chat
+from cli.wiring import OpenSession, Wiring
 from sandbox.verdicts import ProgramRun
 from tests.endpoint import ModelEndpoint, Script, wrong_key
 from tests.fakes import program, ran
@@ -21,7 +21,11 @@ from utils.settings import Settings, load_settings
 FIRST, SECOND = program("print(1)"), program("print(2)")
 
 
-class Chat:
+async def nobody(settings: Settings) -> str:
+    raise AssertionError("the chat asks no single word")
+
+
+class Pipe:
     """Runs sessions whose lines come from a pipe, and keeps what the model was asked."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,17 +48,17 @@ class Chat:
         with ModelEndpoint(answers) as endpoint:
             opening: OpenSession = opens(endpoint, *runs, failure=failure)
             try:
-                return await chat(settings, Program(opening, lambda settings: "test-model", lambda: scenes), first_task)
+                return await chat(settings, Wiring(opening, lambda settings: "test-model", lambda: scenes, nobody), first_task)
             finally:
                 self.asked = [request.texts[1:] for request in endpoint.requests]
 
 
 @pytest.fixture
-def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Chat:
-    return Chat(tmp_path, monkeypatch)
+def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pipe:
+    return Pipe(tmp_path, monkeypatch)
 
 
-async def test_the_lines_of_a_pipe_are_task_answer_task_answer(session: Chat, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_the_lines_of_a_pipe_are_task_answer_task_answer(session: Pipe, capsys: pytest.CaptureFixture[str]) -> None:
     status = await session.run("count\nAPPROVE\nmore\nAPPROVE\n", [FIRST, SECOND], ran("one\n"), ran("two\n"))
     assert status is ExitStatus.DONE
     assert [told[-1] for told in session.asked] == ["count", "more"]
@@ -75,16 +79,16 @@ async def test_the_lines_of_a_pipe_are_task_answer_task_answer(session: Chat, ca
         ("count\nAPPROVE\ncount\nSTOP\n", ExitStatus.NOT_DONE),
     ],
 )
-async def test_the_exit_status_of_a_pipe_is_that_of_the_last_task(typed: str, status: ExitStatus, session: Chat) -> None:
+async def test_the_exit_status_of_a_pipe_is_that_of_the_last_task(typed: str, status: ExitStatus, session: Pipe) -> None:
     assert await session.run(typed, [FIRST, FIRST]) is status
 
 
-async def test_the_first_task_may_come_with_the_command(session: Chat) -> None:
+async def test_the_first_task_may_come_with_the_command(session: Pipe) -> None:
     assert await session.run("APPROVE\n", [FIRST], first_task="count") is ExitStatus.DONE
     assert session.asked == [["count"]]
 
 
-async def test_a_pipe_gets_no_greeting_and_no_decoration(session: Chat, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_pipe_gets_no_greeting_and_no_decoration(session: Pipe, capsys: pytest.CaptureFixture[str]) -> None:
     await session.run("count\nAPPROVE\n", [FIRST], ran("one\n"))
     said = capsys.readouterr()
     assert said.out.startswith("\nCodeGeneratorAgent\nHere it is:\n")
@@ -93,27 +97,27 @@ async def test_a_pipe_gets_no_greeting_and_no_decoration(session: Chat, capsys: 
 
 
 @pytest.mark.parametrize("failure", [EngineError("no engine", "start it"), UsageError("wrong"), ModelError("no key")])
-async def test_what_cannot_be_opened_ends_the_session(failure: Exception, session: Chat) -> None:
+async def test_what_cannot_be_opened_ends_the_session(failure: Exception, session: Pipe) -> None:
     with pytest.raises(type(failure)):
         await session.run("count\nAPPROVE\n", failure=failure)
 
 
-async def test_a_models_failure_in_a_pipe_ends_the_session(session: Chat) -> None:
+async def test_a_models_failure_in_a_pipe_ends_the_session(session: Pipe) -> None:
     with pytest.raises(ModelError):
         await session.run("count\nmore\n", [wrong_key("not-a-real-key")])
     assert len(session.asked) == 1
 
 
-async def test_a_model_that_cannot_be_asked_is_told_before_anything_is_opened(tmp_path: Path) -> None:
+async def test_a_model_that_cannot_be_used_is_an_error_before_anything_is_opened(tmp_path: Path) -> None:
     def check(settings: Settings) -> str:
         raise ModelError("no key")
 
     opened = opens(ModelEndpoint([]), failure=AssertionError("opened"))
     with pytest.raises(ModelError, match="no key"):
-        await chat(load_settings({"workspace": str(tmp_path)}, {}), Program(opened, check, lambda: []), None)
+        await chat(load_settings({"workspace": str(tmp_path)}, {}), Wiring(opened, check, lambda: [], nobody), None)
 
 
-async def test_the_demo_without_a_terminal_plays_itself(session: Chat, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_the_demo_without_a_terminal_plays_itself(session: Pipe, capsys: pytest.CaptureFixture[str]) -> None:
     scenes = [["first", "APPROVE"], ["second", "change it", "APPROVE"]]
     status = await session.run("never read\n", [FIRST, FIRST, SECOND], scenes=scenes, demo=True)
     assert status is ExitStatus.DONE
@@ -125,7 +129,7 @@ async def test_the_demo_without_a_terminal_plays_itself(session: Chat, capsys: p
     assert "That was the demo." in said
 
 
-async def test_quiet_leaves_out_what_is_said_around_it(session: Chat, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_quiet_leaves_out_what_is_said_around_it(session: Pipe, capsys: pytest.CaptureFixture[str]) -> None:
     await session.run("", [FIRST], scenes=[["first", "APPROVE"]], demo=True, quiet=True)
     said = capsys.readouterr().out
     assert "demo" not in said

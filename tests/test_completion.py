@@ -9,12 +9,12 @@ from prompt_toolkit.completion import CompleteEvent
 from prompt_toolkit.document import Document
 
 from cli.input.completion import CommandCompleter
-from cli.slash import COMMANDS
+from cli.slash import COMMANDS, command_table
 
 
 def completed(text: str) -> dict[str, str]:
     """Return what the line becomes by each completion, and what is said of it."""
-    found = CommandCompleter().get_completions(Document(text), CompleteEvent())
+    found = CommandCompleter(command_table()).get_completions(Document(text), CompleteEvent())
     return {text[: len(text) + c.start_position] + c.text: c.display_meta_text for c in found}
 
 
@@ -35,6 +35,6 @@ def test_nothing_else_is_completed(text: str) -> None:
 
 
 @pytest.mark.parametrize("command", ["/save", "/add"])
-def test_a_path_is_completed_behind_the_commands_that_take_one(command: str, tmp_path: Path) -> None:
+def test_a_path_is_completed_after_the_commands_that_take_one(command: str, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("")
     assert set(completed(f"{command} {tmp_path}/no")) == {f"{command} {tmp_path}/notes.txt"}

@@ -1,4 +1,4 @@
-"""The doctor: one line for each part, the remedy where one fails, the first failure's exit status, and no secret."""
+"""The doctor: one line for each part, the remedy if one fails, the first failure's exit status, and no secret."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import socket
 from pathlib import Path
 
 import pytest
-from cli.session import Program
 
 from cli.commands.doctor import doctor
+from cli.wiring import Wiring
 from tests.engine_proxy import EngineProxy, without
 from utils.errors import ExitStatus, ModelError
 from utils.settings import load_settings, setting_sources
@@ -20,16 +20,16 @@ async def answer(settings: object) -> str:
     return "OK\n"
 
 
-def program(model: str | ModelError = "test-model") -> Program:
+def wiring(model: str | ModelError = "test-model") -> Wiring:
     def check(settings: object) -> str:
         if isinstance(model, ModelError):
             raise model
         return model
 
-    return Program(never, check, lambda: [], answer)  # type: ignore[arg-type]
+    return Wiring(never, check, lambda: [], answer)  # type: ignore[arg-type]
 
 
-def never(settings: object, interaction: object) -> None:
+def never(settings: object, notify: object) -> None:
     raise AssertionError("the doctor opens no session")
 
 
@@ -48,7 +48,7 @@ async def run(
     }
     flags = {"workspace": str(tmp_path / "workspace"), **flags}
     settings = load_settings(flags, environment)
-    status = await doctor(settings, program(model), setting_sources(flags, environment), ask=ask)
+    status = await doctor(settings, wiring(model), setting_sources(flags, environment), ask=ask)
     out = capsys.readouterr().out
     assert "canary" not in out
     assert "\x1b" not in out
@@ -87,7 +87,7 @@ async def test_what_fails_has_its_remedy_and_the_first_decides_the_status(capsys
 
 
 @pytest.mark.engine
-async def test_a_limit_that_is_not_in_force_is_told(
+async def test_a_limit_that_is_not_in_force_is_reported(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, image: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with EngineProxy() as proxy:
@@ -99,7 +99,7 @@ async def test_a_limit_that_is_not_in_force_is_told(
     assert proxy.url in lines["engine"]
 
 
-async def test_without_an_engine_the_rest_is_looked_at(
+async def test_without_an_engine_the_rest_is_checked(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with socket.socket() as free:
@@ -111,7 +111,7 @@ async def test_without_an_engine_the_rest_is_looked_at(
     assert "DOCKER_HOST" in lines["engine"].partition(" → ")[2]
 
 
-async def test_each_place_that_was_looked_at_is_told(
+async def test_each_place_that_was_looked_at_is_listed(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with socket.socket() as free:
@@ -119,7 +119,7 @@ async def test_each_place_that_was_looked_at_is_told(
         url = f"tcp://127.0.0.1:{free.getsockname()[1]}"
         monkeypatch.setenv("DOCKER_HOST", url)
         settings = load_settings({"workspace": str(tmp_path)}, {})
-        status = await doctor(settings, program(), setting_sources({}, {}), ask=False)
+        status = await doctor(settings, wiring(), setting_sources({}, {}), ask=False)
     out = capsys.readouterr().out
     assert status is ExitStatus.ENGINE
     assert "– key        none is set" in out

@@ -9,28 +9,32 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from cli.session import Interaction, Program
 
-from cli.entry import run_program
+from cli.entry import run_command
+from cli.wiring import Wiring
 from tests.terminal import ROOT, program_environment
 from tests.views import assert_plain
 from utils.errors import AppError, ContainerLost, EngineError, ExitStatus, ModelError, UsageError
 from utils.settings import Settings
 
 
-def never(settings: Settings, interaction: Interaction) -> NoReturn:
+def never(settings: Settings, notify: Callable[[str], None]) -> NoReturn:
     raise AssertionError("nothing is opened here")
 
 
-def raising(error: BaseException) -> Program:
+async def nobody(settings: Settings) -> str:
+    raise AssertionError("nobody is asked here")
+
+
+def raising(error: BaseException) -> Wiring:
     def check(settings: Settings) -> str:
         raise error
 
-    return Program(never, check, lambda: [])
+    return Wiring(never, check, lambda: [], nobody)
 
 
 FAILURES = {
-    UsageError: (UsageError("a flag is wrong", "mend it"), ExitStatus.USAGE),
+    UsageError: (UsageError("a flag is wrong", "fix it"), ExitStatus.USAGE),
     ModelError: (ModelError("no key", "set one"), ExitStatus.MODEL),
     EngineError: (EngineError("no engine", "start it"), ExitStatus.ENGINE),
     ContainerLost: (ContainerLost("it is gone", "start it"), ExitStatus.ENGINE),
@@ -39,7 +43,7 @@ FAILURES = {
 
 
 @pytest.mark.parametrize("kind", FAILURES, ids=lambda kind: kind.__name__)
-def test_each_error_of_ours_has_its_status_and_is_told_with_its_remedy(
+def test_each_error_of_ours_has_its_status_and_is_shown_with_its_remedy(
     kind: type[AppError], capsys: pytest.CaptureFixture[str], run: Callable[..., int]
 ) -> None:
     error, status = FAILURES[kind]
@@ -57,7 +61,7 @@ def test_every_error_of_ours_is_tested() -> None:
 
 
 @pytest.mark.parametrize("error", [RuntimeError("boom"), ZeroDivisionError("by zero"), OSError(5, "no disk")])
-def test_what_is_our_own_fault_is_told_as_such(error: Exception, capsys: pytest.CaptureFixture[str], run: Callable[..., int]) -> None:
+def test_our_own_fault_is_called_that(error: Exception, capsys: pytest.CaptureFixture[str], run: Callable[..., int]) -> None:
     assert run(raising(error)) == ExitStatus.NOT_DONE
     said = capsys.readouterr().err
     assert said.startswith(f"error: internal error: {type(error).__name__}")
@@ -67,7 +71,7 @@ def test_what_is_our_own_fault_is_told_as_such(error: Exception, capsys: pytest.
 
 @pytest.mark.parametrize("error", [RuntimeError("boom"), ModelError("no key", "set one")])
 @pytest.mark.parametrize("argv", [["--traceback"], ["chat", "--traceback"]])
-def test_a_traceback_is_shown_where_it_is_wanted(
+def test_a_traceback_is_shown_if_it_is_wanted(
     error: Exception, argv: Sequence[str], capsys: pytest.CaptureFixture[str], run: Callable[..., int]
 ) -> None:
     run(raising(error), argv)
@@ -114,11 +118,11 @@ def test_wrong_usage_is_two(argv: Sequence[str], said: str, capsys: pytest.Captu
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
-    """Run a program in a folder of its own, where no .env stands."""
+    """Run a program in a folder of its own, without a .env."""
     monkeypatch.chdir(tmp_path)
 
-    def run(program: Program, argv: Sequence[str] = ()) -> int:
-        return run_program(program, argv)
+    def run(wiring: Wiring, argv: Sequence[str] = ()) -> int:
+        return run_command(wiring, argv)
 
     return run
 
@@ -145,4 +149,4 @@ def talkative() -> int:
             sys.stdout.write("x" * 100 + "\n")
         return ""
 
-    return run_program(Program(never, check, lambda: []), [])
+    return run_command(Wiring(never, check, lambda: [], nobody), [])

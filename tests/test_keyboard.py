@@ -1,4 +1,4 @@
-"""Where the person's lines come from: a pipe, a plain terminal, a prompt, and the demo's script."""
+"""Where the user's lines come from: a pipe, a plain terminal, a prompt, and the demo's script."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.input.vt100 import Vt100Input
 from prompt_toolkit.output import DummyOutput
 
-from cli.input.keyboard import InterruptedAtPrompt, Keyboard, LineKeyboard, ScriptedKeyboard, TerminalKeyboard, open_keyboard
+from cli.input.keyboard import InterruptedAtPrompt, Keyboard, LineKeyboard, ScriptedKeyboard, TerminalKeyboard
+from cli.input.opening import open_keyboard
 from cli.input.plain_terminal import PlainTerminalKeyboard
 from tests.views import pipe, terminal
 
@@ -97,7 +98,7 @@ async def test_a_stream_that_is_closed_is_the_end_of_input() -> None:
 
 
 async def answer(keyboard: Keyboard, master: int, typed: str, suggestion: str = "") -> str | None:
-    """Ask, and type once the question stands there."""
+    """Ask, and type once the question is there."""
     question = asyncio.ensure_future(read(keyboard, suggestion))
     await asyncio.sleep(0.05)
     os.write(master, typed.encode())
@@ -110,7 +111,7 @@ async def answer(keyboard: Keyboard, master: int, typed: str, suggestion: str = 
 @asynccontextmanager
 async def prompt(history: Path) -> AsyncIterator[tuple[TerminalKeyboard, PipeInput]]:
     with create_pipe_input() as keys, create_app_session(input=keys, output=DummyOutput()):
-        yield TerminalKeyboard(history), keys
+        yield TerminalKeyboard(history, [("/help", "show this help")]), keys
 
 
 @pytest.mark.parametrize(
@@ -212,9 +213,7 @@ async def prompt_on_terminal(history: Path, monkeypatch: pytest.MonkeyPatch) -> 
     os.close(master)
 
 
-async def test_what_is_typed_before_a_question_stands_in_the_prompt_and_is_not_sent(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_what_is_typed_before_a_question_is_put_into_the_prompt_and_not_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with prompt_on_terminal(tmp_path / "history", monkeypatch) as (keyboard, master):
         with keyboard.hushed():
             assert await answer(keyboard, master, "first\r") == "first"
@@ -295,5 +294,5 @@ def test_the_keyboard_fits_where_the_program_runs(
     with os.fdopen(slave, encoding="utf-8") as stream:
         monkeypatch.setattr(sys, "stdin", stream if is_terminal else io.StringIO())
         screen = terminal()[0] if codes else pipe()[0]
-        assert type(open_keyboard(screen, tmp_path / "history", ["line"] if demo else None)) is kind
+        assert type(open_keyboard(screen, tmp_path / "history", (), ["line"] if demo else None)) is kind
     os.close(master)

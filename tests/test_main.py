@@ -73,7 +73,7 @@ def test_the_first_task_may_be_an_argument(tmp_path: Path) -> None:
 
 
 @engine_test
-def test_files_that_programs_make_are_the_persons(tmp_path: Path) -> None:
+def test_files_that_programs_make_belong_to_the_user(tmp_path: Path) -> None:
     with ModelEndpoint([program("open('made.txt', 'w').write('hello')\nprint('done')")]) as endpoint:
         done = run_piped(f"{TASK}\nAPPROVE\n", ["--workspace", "mine"], model_environment(endpoint), tmp_path)
     (made,) = (tmp_path / "mine" / "sessions").glob("*/made.txt")

@@ -16,7 +16,8 @@ from cli.input.keyboard import PROMPT
 from tests.endpoint import Answer, ModelEndpoint, Script
 from tests.fakes import program
 from tests.program import CLOSING_LINES, FACTORIAL, TASK, containers_of, model_environment, running_in, wait_until
-from tests.terminal import CTRL_C, CTRL_D, Terminal, program_environment
+from tests.terminal import CTRL_C, CTRL_D, Terminal
+from tests.views import GATE, PACKAGES, QUESTION
 
 pytestmark = pytest.mark.engine
 
@@ -48,7 +49,7 @@ def test_the_main_job_in_a_terminal(tmp_path: Path, engine: docker.APIClient) ->
         terminal.wait_for_prompt()
         terminal.line(TASK)
         terminal.wait_for("│ factorial(5) = 120")
-        terminal.wait_for("APPROVE accepts")
+        terminal.wait_for(QUESTION)
         terminal.wait_for_prompt()
         terminal.line("APPROVE")
         for line in CLOSING_LINES:
@@ -60,9 +61,7 @@ def test_the_main_job_in_a_terminal(tmp_path: Path, engine: docker.APIClient) ->
         assert time.monotonic() - began < 1.5  # 0.5 s on a machine that does nothing else: see tests/bench.py
         shown = terminal.text()
     assert shown.count("def factorial(n):") == 1
-    assert (
-        shown.index("def factorial") < shown.index("│ factorial(5) = 120") < shown.index("APPROVE accepts") < shown.index(CLOSING_LINES[0])
-    )
+    assert shown.index("def factorial") < shown.index("│ factorial(5) = 120") < shown.index(QUESTION) < shown.index(CLOSING_LINES[0])
     assert b"\x1b[" in terminal.bytes  # the positive control of the tests without control codes
     assert containers_of(engine, terminal.process.pid) == []
 
@@ -81,7 +80,7 @@ def test_ctrl_c_stops_the_step_and_the_session_goes_on(tmp_path: Path, engine: d
         wait_until(lambda: "program.py" not in running_in(engine, container), 1.0)
 
         terminal.line(TASK)
-        terminal.wait_for("APPROVE accepts")
+        terminal.wait_for(QUESTION)
         terminal.wait_for_prompt()
         terminal.type(CTRL_C)
         terminal.wait_for("again to leave")
@@ -93,7 +92,7 @@ def test_ctrl_c_stops_the_step_and_the_session_goes_on(tmp_path: Path, engine: d
     assert "Traceback" not in shown
     told = endpoint.requests[2].texts[1:]
     assert [told.count(text) for text in ("first task", "run for ever", TASK)] == [1, 1, 1]
-    assert any("it runs" in text and "cancelled by the person" in text for text in told)
+    assert any("it runs" in text and "cancelled by the" in text for text in told)
     assert containers_of(engine, terminal.process.pid) == []
 
 
@@ -101,18 +100,18 @@ def test_a_word_among_others_is_asked_back(tmp_path: Path) -> None:
     with ModelEndpoint([FACTORIAL, FACTORIAL]) as endpoint, session(endpoint, tmp_path) as terminal:
         terminal.wait_for_prompt()
         terminal.line(TASK)
-        terminal.wait_for("APPROVE accepts")
+        terminal.wait_for(QUESTION)
         terminal.wait_for_prompt()
         terminal.line("APPROVE but rename it")
         terminal.wait_for("Is that APPROVE, or feedback?")
         terminal.wait_for_prompt()
         assert "User approves result" not in terminal.text()
         terminal.line("")
-        terminal.wait_for("APPROVE accepts", times=2)
+        terminal.wait_for(QUESTION, times=2)
         assert endpoint.requests[1].texts[-1] == "APPROVE but rename it"
         terminal.wait_for_prompt()
         terminal.line("do NOT approve this")
-        terminal.wait_for("refused the request")  # the endpoint has no third answer: the talk went on
+        terminal.wait_for("refused the request")  # the endpoint has no third answer: the conversation went on
         assert endpoint.requests[2].texts[-1] == "do NOT approve this"
         terminal.wait_for_prompt()
         terminal.line("/exit")
@@ -127,11 +126,10 @@ def test_sigkill_takes_the_container_with_it(tmp_path: Path, engine: docker.APIC
         wait_until(lambda: containers_of(engine, terminal.process.pid) == [], 1.0)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_request_to_end_leaves_nothing_behind(tmp_path: Path, engine: docker.APIClient, number: signal.Signals) -> None:
+def test_a_request_to_end_leaves_nothing_behind(tmp_path: Path, engine: docker.APIClient) -> None:
     with ModelEndpoint([FOREVER]) as endpoint, session(endpoint, tmp_path) as terminal:
         start_forever(terminal, engine)
-        terminal.process.send_signal(number)
+        terminal.process.send_signal(signal.SIGTERM)
         assert terminal.wait_for_exit() == 130
         assert containers_of(engine, terminal.process.pid) == []
 
@@ -160,44 +158,7 @@ def test_the_prompt_comes_first(tmp_path: Path) -> None:
     assert statistics.median(shown) < max(1.0, 20 * statistics.median(bare_start() for _ in range(3)))
 
 
-@pytest.mark.parametrize("way", ["NO_COLOR", "TERM", "--no-color"])
-def test_no_control_code_where_none_is_wanted(tmp_path: Path, way: str) -> None:
-    environment = {"NO_COLOR": {"NO_COLOR": "1"}, "TERM": {"TERM": "dumb"}}.get(way, {})
-    arguments = [way] if way.startswith("--") else []
-    with ModelEndpoint([FACTORIAL]) as endpoint, session(endpoint, tmp_path, *arguments, **environment) as terminal:
-        terminal.wait_for(PROMPT.strip())
-        terminal.line(TASK)
-        terminal.wait_for("APPROVE accepts")
-        terminal.wait_for_prompt()
-        terminal.line("APPROVE")
-        terminal.wait_for(CLOSING_LINES[-1])
-        terminal.type(CTRL_D)
-        assert terminal.wait_for_exit() == 0
-    shown = terminal.bytes.decode()
-    # The terminal itself echoes what is typed, Ctrl-D too, and turns each line's end into two characters.
-    allowed = "\r\n\x04\b"
-    assert [character for character in shown if not character.isprintable() and character not in allowed] == []
-
-
-def test_the_demo_suggests_each_line(tmp_path: Path) -> None:
-    with Terminal(["--demo"], program_environment(), tmp_path, columns=100) as terminal:
-        for approved in range(3):
-            terminal.wait_for_prompt()
-            terminal.wait_for("(Enter takes it)")
-            terminal.line("")
-            terminal.wait_for("APPROVE accepts", times=approved + 1)
-            terminal.wait_for_prompt()
-            if approved == 2:
-                terminal.line("")
-                terminal.wait_for("APPROVE accepts", times=4)
-                terminal.wait_for_prompt()
-            terminal.line("")
-            terminal.wait_for("✔ User approves result", times=approved + 1)
-        assert terminal.wait_for_exit() == 0
-        assert "That was the demo." in terminal.text()
-
-
-def test_a_model_error_is_told_and_the_session_goes_on(tmp_path: Path) -> None:
+def test_a_model_error_is_shown_and_the_session_goes_on(tmp_path: Path) -> None:
     refused = Answer(status=401, body='{"error": {"message": "no"}}')
     with ModelEndpoint([refused, FACTORIAL]) as endpoint, session(endpoint, tmp_path) as terminal:
         terminal.wait_for_prompt()
@@ -205,7 +166,7 @@ def test_a_model_error_is_told_and_the_session_goes_on(tmp_path: Path) -> None:
         terminal.wait_for("error:")
         terminal.wait_for_prompt()
         terminal.line("Try again.")
-        terminal.wait_for("APPROVE accepts")
+        terminal.wait_for(QUESTION)
         terminal.wait_for_prompt()
         assert endpoint.requests[1].texts[1:] == [TASK, "Try again."]
         assert "Traceback" not in terminal.text()
@@ -215,7 +176,7 @@ def test_a_container_that_is_gone_is_replaced(tmp_path: Path, engine: docker.API
     with ModelEndpoint([FACTORIAL, FACTORIAL]) as endpoint, session(endpoint, tmp_path) as terminal:
         terminal.wait_for_prompt()
         terminal.line(TASK)
-        terminal.wait_for("APPROVE accepts")
+        terminal.wait_for(QUESTION)
         terminal.wait_for_prompt()
         engine.remove_container(container_of(engine, terminal), force=True)
         terminal.wait_for_prompt()
@@ -232,7 +193,7 @@ def test_keys_sent_in_one_go_pass_no_gate(tmp_path: Path) -> None:
     with ModelEndpoint([Answer(FACTORIAL)]) as endpoint, session(endpoint, tmp_path, "--confirm") as terminal:
         terminal.wait_for_prompt()
         terminal.line(TASK)
-        terminal.wait_for("Enter runs it")
+        terminal.wait_for(GATE)
         terminal.wait_for_prompt()
         terminal.type("APPROVE\r\r")
         terminal.wait_for("APPROVE is for the result")
@@ -251,7 +212,7 @@ def test_what_is_typed_beside_an_editor_approves_nothing(tmp_path: Path, environ
     with ModelEndpoint([Answer(FACTORIAL)]) as endpoint, session(endpoint, tmp_path, EDITOR=editor, VISUAL="", **environment) as terminal:
         terminal.wait_for_prompt()
         terminal.line(TASK)
-        terminal.wait_for("APPROVE accepts")
+        terminal.wait_for(QUESTION)
         terminal.wait_for_prompt()
         terminal.line("/edit")
         wait_until((tmp_path / "began").exists, 10)
@@ -267,36 +228,35 @@ def test_what_is_typed_beside_an_editor_approves_nothing(tmp_path: Path, environ
         terminal.wait_for("Stopped.")
 
 
-@pytest.mark.parametrize("keys", [CTRL_D, CTRL_C * 2, ""], ids=["ctrl-d", "ctrl-c twice", "sigterm"])
+@pytest.mark.parametrize("keys", [CTRL_C * 2, ""], ids=["ctrl-c twice", "sigterm"])
 def test_leaving_at_a_question_about_packages_asks_the_model_nothing_more(tmp_path: Path, keys: str) -> None:
     wants = program("pip install acme-tools-of-nobody\nacme", "sh")
     with ModelEndpoint([wants, wants, wants]) as endpoint, session(endpoint, tmp_path, SANDBOX_NETWORK="install") as terminal:
         terminal.wait_for_prompt()
         terminal.line("use the tools")
-        terminal.wait_for("y installs")
+        terminal.wait_for(PACKAGES)
         terminal.wait_for_prompt()
         if not keys:
             terminal.process.send_signal(signal.SIGTERM)
         for key in keys:
             terminal.wait_for_prompt()
             terminal.type(key)
-            terminal.wait_for("Press Ctrl-C again" if key == CTRL_C and keys.count(key) > 1 else "›")
+            terminal.wait_for("Press Ctrl-C again")
         terminal.wait_for_exit()
         assert len(endpoint.requests) == 1
 
 
-@pytest.mark.parametrize("environment", [{}, {"NO_COLOR": "1"}])
-def test_an_editor_that_fails_at_the_gate_runs_nothing(tmp_path: Path, environment: dict[str, str]) -> None:
+def test_an_editor_that_fails_at_the_gate_runs_nothing(tmp_path: Path) -> None:
     with (
         ModelEndpoint([Answer(FACTORIAL)]) as endpoint,
-        session(endpoint, tmp_path, "--confirm", EDITOR="false", VISUAL="", **environment) as terminal,
+        session(endpoint, tmp_path, "--confirm", EDITOR="false", VISUAL="") as terminal,
     ):
         terminal.wait_for_prompt()
         terminal.line(TASK)
-        terminal.wait_for("Enter runs it")
+        terminal.wait_for(GATE)
         terminal.wait_for_prompt()
         terminal.line("e")
-        terminal.wait_for("Enter runs it", times=2)
+        terminal.wait_for(GATE, times=2)
         terminal.wait_for_prompt()
         assert "The editor ended with status 1; the program is unchanged." in terminal.text()
         assert "CodeExecutorAgent" not in terminal.text()

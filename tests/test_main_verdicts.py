@@ -1,4 +1,4 @@
-"""Programs that misbehave, one after the other in one session: each has its own true verdict, for the person and for the model."""
+"""Programs that misbehave, one after the other in one session: each has its own true verdict, for the user and for the model."""
 
 from __future__ import annotations
 
@@ -129,10 +129,10 @@ def test_every_program_has_a_verdict_here() -> None:
     assert [name for name, _, _ in VERDICTS] == list(PROGRAMS)
 
 
-@pytest.mark.parametrize(("name", "person", "model"), VERDICTS)
-def test_the_verdict_is_true(seen: dict[str, Seen], name: str, person: str, model: str) -> None:
+@pytest.mark.parametrize(("name", "user", "model"), VERDICTS)
+def test_the_verdict_is_true(seen: dict[str, Seen], name: str, user: str, model: str) -> None:
     verdicts = [line for line in seen[name].screen.splitlines() if line[:2] in ("✔ ", "✘ ")]
-    assert verdicts[0].startswith(person), verdicts
+    assert verdicts[0].startswith(user), verdicts
     assert model in seen[name].model.split("follows, to the end")[0]
 
 
@@ -153,7 +153,7 @@ def test_what_it_printed_is_kept(seen: dict[str, Seen], name: str, printed: str)
     assert printed in seen[name].model
 
 
-def test_the_model_is_told_that_there_is_no_keyboard(seen: dict[str, Seen]) -> None:
+def test_the_model_learns_that_there_is_no_keyboard(seen: dict[str, Seen]) -> None:
     assert "no keyboard input here" in seen["asks"].model
 
 

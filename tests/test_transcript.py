@@ -1,4 +1,4 @@
-"""AutoGen's messages and ours, as lines on the screen."""
+"""AutoGen's messages and our events, as lines on the screen."""
 
 from __future__ import annotations
 
@@ -7,36 +7,47 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from autogen_agentchat.base import TaskResult
-from autogen_agentchat.messages import (
-    BaseAgentEvent,
-    BaseChatMessage,
-    ModelClientStreamingChunkEvent,
-    TextMessage,
-    ToolCallSummaryMessage,
-    UserInputRequestedEvent,
-)
-from cli.programs import Programs
+from autogen_agentchat.messages import ModelClientStreamingChunkEvent, TextMessage, ToolCallSummaryMessage
 
 from agents.code_executor_agent import NAME as EXECUTOR
-from agents.code_executor_agent import BlocksSkipped, FilesProduced, ProgramFinished, ProgramOutput, ProgramStarted
 from agents.code_generator_agent import NAME as GENERATOR
-from agents.user_proxy_agent import NAME as PERSON
+from agents.events import (
+    RECOVERY_SOURCE,
+    TASK_SOURCE,
+    BlocksSkipped,
+    Event,
+    FilesProduced,
+    Notice,
+    ProgramFinished,
+    ProgramOutput,
+    ProgramStarted,
+    Question,
+    RunResult,
+    SentBack,
+    TaskEnded,
+)
+from agents.user_proxy_agent import NAME as USER
+from cli.output.screen import Screen
 from cli.output.transcript import Transcript, closing_lines
 from sandbox.verdicts import ProducedFile, ProgramRun, Verdict, keep_short
+from teams.record import Record
 from tests.fakes import ran
 from tests.views import HOSTILE, assert_only_ours, assert_plain, pipe, shown, terminal
 from utils.code_blocks import SkippedBlock
 
-Event = BaseAgentEvent | BaseChatMessage | TaskResult
+SENT_BACK = SentBack(source=USER, failure="ValueError: no", attempt=2, attempts=4)
 
 
 def piece(text: str, source: str = GENERATOR) -> Event:
     return ModelClientStreamingChunkEvent(source=source, content=text)
 
 
-def said(text: str, source: str = GENERATOR, **metadata: str) -> Event:
-    return TextMessage(source=source, content=text, metadata=metadata)
+def said(text: str, source: str = GENERATOR) -> Event:
+    return TextMessage(source=source, content=text)
+
+
+def reported(text: str, verdict: str) -> Event:
+    return RunResult(source=EXECUTOR, content=text, verdict=verdict)
 
 
 def started(code: str, number: int = 1, total: int = 1, language: str = "python") -> Event:
@@ -52,13 +63,21 @@ def finished(code: str, verdict: Verdict = Verdict.OK, summary: str = "Finished 
     return ProgramFinished(source=EXECUTOR, run=run, summary=summary)
 
 
-def result(source: str, reason: str) -> Event:
-    return TaskResult(messages=[TextMessage(source=source, content=reason)], stop_reason=reason)
+class Shown(Transcript):
+    """A transcript whose record takes each event before it is shown, as a session's does."""
+
+    def __init__(self, screen: Screen, *, quiet: bool = False) -> None:
+        self.record = Record()
+        super().__init__(screen, self.record, quiet=quiet)
+
+    def show(self, event: Event) -> None:
+        self.record.take(event)
+        super().show(event)
 
 
-async def show_all(*events: Event, programs: Programs | None = None) -> str:
+async def show_all(*events: Event) -> str:
     screen, paper = pipe()
-    transcript = Transcript(screen, programs or Programs())
+    transcript = Shown(screen)
     with transcript.live(waits_for_model=True):
         for event in events:
             transcript.show(event)
@@ -81,13 +100,10 @@ async def test_every_agent_has_its_heading() -> None:
 
 async def test_a_run_is_shown_with_output_verdict_and_files() -> None:
     files = FilesProduced(source=EXECUTOR, files=(ProducedFile(Path("kept/a.txt"), "a.txt", 3, True),))
-    programs = Programs()
-    seen = await show_all(started("x"), printed("one\ntw"), printed("o\n"), finished("x"), files, programs=programs)
+    seen = await show_all(started("x"), printed("one\ntw"), printed("o\n"), finished("x"), files)
     assert seen == (
         f"\n{EXECUTOR} · python · limit 60 s\n│ one\n│ two\n✔ Finished in 0.1 s (exit code 0).\n  new: a.txt (3 bytes) → kept/a.txt\n"
     )
-    assert list(programs.files) == ["a.txt"]
-    assert programs.last_run is not None
 
 
 async def test_of_several_programs_each_is_numbered() -> None:
@@ -100,56 +116,65 @@ async def test_from_the_second_attempt_on_the_changes_are_shown_before_it_runs()
     first, second = "a = 1\nprint(a)\n", "a = 2\nprint(a)\n"
     seen = await show_all(started(first), finished(first, Verdict.FAILED, "Failed."), started(second), finished(second))
     assert "✘ Failed.\n" in seen
-    changes = "\nchanges to the attempt before:\n@@ -1,2 +1,2 @@\n-a = 1\n+a = 2\n print(a)\n"
+    changes = ":\n@@ -1,2 +1,2 @@\n-a = 1\n+a = 2\n print(a)\n"
     assert f"{changes}\n{EXECUTOR} · python" in seen
+    assert seen.count("+a = 2") == 1
 
 
 async def test_the_same_program_again_shows_no_changes() -> None:
-    assert "changes" not in await show_all(started("a"), finished("a"), started("a"), finished("a"))
+    seen = await show_all(started("a = 1\nb"), finished("a = 1\nb"), started("a = 1\nb"), finished("a = 1\nb"))
+    assert "@@" not in seen
+    assert "every line is new" not in seen
 
 
 async def test_a_program_that_is_all_new_is_said_to_be_so_on_one_line() -> None:
     seen = await show_all(started("a"), finished("a"), started("b"), finished("b"))
-    assert "\nchanges to the attempt before: every line is new\n" in seen
+    assert ": every line is new\n" in seen
+    assert "@@" not in seen
 
 
 async def test_many_changes_are_cut_with_the_command_that_shows_all() -> None:
     first = "\n".join(f"a{n} = {n}" for n in range(100)) + "\nprint(1)"
     second = "\n".join(f"b{n} = {n}" for n in range(100)) + "\nprint(1)"
     seen = await show_all(started(first), finished(first), started(second))
-    assert "… 162 lines more: /diff\n" in seen
+    assert seen.count("\n-a") + seen.count("\n+b") < 45
+    assert "… 162 more lines: /diff\n" in seen
 
 
-async def test_a_mend_is_told_with_its_count_and_not_as_the_persons_word() -> None:
-    seen = await show_all(said("Mend it.", PERSON, automatic="ValueError: no", attempt="2", attempts="4"), said("typed", PERSON))
+async def test_a_failure_that_goes_back_is_shown_with_its_count_and_neither_its_message_nor_the_users_is_repeated() -> None:
+    seen = await show_all(SENT_BACK, said("Fix it.", RECOVERY_SOURCE), said("typed", USER))
     assert seen == "↻ ValueError: no – attempt 2 of 4\n"
 
 
 async def test_what_is_not_run_is_named_with_the_reason() -> None:
     skipped = BlocksSkipped(source=EXECUTOR, blocks=(SkippedBlock("js", 3, "js is not run here"),))
     assert await show_all(skipped) == "  not run: the block at line 3: js is not run here\n"
-    # What the executor says to the model about it is not said to the person a second time.
-    assert await show_all(said("[sandbox] Nothing was run: the answer was cut off before ...", EXECUTOR, verdict="no code")) == ""
+    # What the executor says to the model about it is not said to the user a second time.
+    assert await show_all(reported("[sandbox] Nothing was run: the answer was cut off before ...", "no code")) == ""
 
 
 async def test_messages_of_other_kinds_and_the_task_itself_show_nothing() -> None:
     other = ToolCallSummaryMessage(source=GENERATOR, content="x", tool_calls=[], results=[])
-    assert await show_all(other, said("the task", "user"), said("[sandbox] all well", EXECUTOR, verdict="ok")) == ""
+    assert await show_all(other, said("the task", TASK_SOURCE), reported("[sandbox] all well", "ok")) == ""
 
 
 @pytest.mark.parametrize(
-    ("event", "ending", "approved"),
+    ("ended", "ending"),
     [
-        (result(PERSON, "STOP"), "\nStopped.\n", False),
-        (result(GENERATOR, "STOP"), f"\n{GENERATOR} ended the task: nothing is left to run.\n", False),
+        (TaskEnded("stopped", USER), "\nStopped.\n"),
+        (TaskEnded("stopped", GENERATOR), f"\n{GENERATOR} ended the task: "),
+        (TaskEnded("approved", USER), "\n✔ Code generated by"),
     ],
 )
-async def test_how_a_task_ended(event: Event, ending: str, approved: bool) -> None:
+async def test_how_a_task_ended(ended: TaskEnded, ending: str) -> None:
     screen, paper = pipe()
-    transcript = Transcript(screen, Programs())
-    transcript.show(event)
-    assert transcript.show_ending() is approved
-    assert paper.getvalue() == ending
+    transcript = Shown(screen)
+    transcript.record.take(started("x"))
+    transcript.record.take(finished("x"))
+    transcript.show(ended)
+    transcript.show_ending()
+    assert paper.getvalue().startswith(ending)
+    assert ("User approves" in paper.getvalue()) is (ended.status == "approved")
 
 
 def closing(run: ProgramRun | None) -> list[str]:
@@ -174,23 +199,28 @@ def test_the_closing_lines_are_true() -> None:
     assert closing(None)[:3] == ["✘ No code was generated by CodeGeneratorAgent", "✘ No code was executed", "✘ Output: none"]
 
 
-async def test_a_question_is_asked_when_all_before_it_is_shown() -> None:
-    screen, _ = pipe()
-    transcript = Transcript(screen, Programs())
+async def test_no_wait_is_shown_while_a_question_is_open() -> None:
+    screen, stream = terminal()
+    transcript = Shown(screen)
     with transcript.live(waits_for_model=True):
-        assert not transcript.caught_up.is_set()
-        transcript.show(UserInputRequestedEvent(source=PERSON, request_id="1"))
-        assert transcript.caught_up.is_set()
+        await asyncio.sleep(0.05)
+        assert "Ctrl-C" in "".join(shown(stream.getvalue()))
+        transcript.show(Question(source=USER, key="1", kind="approve"))
+        assert shown(stream.getvalue()) == []
+        await asyncio.sleep(0.3)  # longer than the clock's tick
+        assert shown(stream.getvalue()) == []
         transcript.question_answered()
-        assert not transcript.caught_up.is_set()
+        await asyncio.sleep(0.3)
+        assert "Ctrl-C" in "".join(shown(stream.getvalue()))
 
 
 async def test_the_wait_for_the_model_is_seen_and_gone_with_the_answer() -> None:
     screen, stream = terminal()
-    transcript = Transcript(screen, Programs())
+    transcript = Shown(screen)
     with transcript.live(waits_for_model=True):
         await asyncio.sleep(0.05)
-        assert shown(stream.getvalue()) == [f"{GENERATOR} … 0 s · Ctrl-C stops"]
+        (row,) = shown(stream.getvalue())
+        assert row.startswith(f"{GENERATOR} … 0 s · Ctrl-C")
         transcript.show(piece("Here"))
         assert shown(stream.getvalue()) == ["", GENERATOR, "Here"]
     assert shown(stream.getvalue()) == ["", GENERATOR, "Here"]
@@ -198,7 +228,7 @@ async def test_the_wait_for_the_model_is_seen_and_gone_with_the_answer() -> None
 
 async def test_a_run_that_breaks_off_leaves_no_row_behind() -> None:
     screen, stream = terminal()
-    transcript = Transcript(screen, Programs())
+    transcript = Shown(screen)
     with transcript.live(waits_for_model=False):
         transcript.show(started("x"))
         transcript.show(printed("half"))
@@ -212,12 +242,12 @@ async def test_a_run_that_breaks_off_leaves_no_row_behind() -> None:
     assert not [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
 
 
-async def test_a_notice_in_the_middle_of_an_answer_stands_on_a_line_of_its_own() -> None:
+async def test_a_notice_in_the_middle_of_an_answer_has_a_line_of_its_own() -> None:
     screen, stream = terminal()
-    transcript = Transcript(screen, Programs())
+    transcript = Shown(screen)
     with transcript.live(waits_for_model=True):
         transcript.show(piece("Here it"))
-        transcript.notice("trying again in 2 s")
+        transcript.show(Notice(source=GENERATOR, content="trying again in 2 s"))
         transcript.show(piece("Here it is."))
     assert shown(stream.getvalue())[2:] == ["Here it", "trying again in 2 s", "", GENERATOR, "Here it is."]
 
@@ -227,7 +257,7 @@ async def test_nothing_in_any_message_steers_the_terminal(hostile: str) -> None:
     (screen, stream), (plain, paper) = terminal(), pipe()
     run = ProgramRun("python", hostile, "program.py", Verdict.OK, 0, 0.1, hostile)
     for each in (screen, plain):
-        transcript = Transcript(each, Programs())
+        transcript = Shown(each)
         with transcript.live(waits_for_model=True):
             for event in (
                 piece(hostile),
@@ -239,11 +269,11 @@ async def test_nothing_in_any_message_steers_the_terminal(hostile: str) -> None:
                 started(f"a = 1\n# {hostile} {hostile}"),
                 FilesProduced(source=EXECUTOR, files=(ProducedFile(Path("kept"), hostile, 3, True),)),
                 BlocksSkipped(source=EXECUTOR, blocks=(SkippedBlock(hostile, 3, hostile),)),
-                said("Mend it.", PERSON, automatic=hostile, attempt="2", attempts="4"),
-                result(PERSON, "APPROVE"),
+                SentBack(source=USER, failure=hostile, attempt=2, attempts=4),
+                TaskEnded("approved", USER),
             ):
                 transcript.show(event)
-            transcript.notice(hostile)
+            transcript.show(Notice(source=GENERATOR, content=hostile))
         transcript.show_ending()
     assert_only_ours(stream.getvalue())
     assert_plain(paper.getvalue())
@@ -252,16 +282,16 @@ async def test_nothing_in_any_message_steers_the_terminal(hostile: str) -> None:
 async def test_quiet_leaves_out_attempts_and_notices() -> None:
     for quiet in (False, True):
         screen, paper = pipe()
-        transcript = Transcript(screen, Programs(), quiet=quiet)
-        transcript.show(said("Mend it.", PERSON, automatic="ValueError", attempt="2", attempts="4"))
-        transcript.notice("trying again in 2 s")
+        transcript = Shown(screen, quiet=quiet)
+        transcript.show(SENT_BACK)
+        transcript.show(Notice(source=GENERATOR, content="trying again in 2 s"))
         assert ("↻" in paper.getvalue()) is not quiet
         assert ("trying again" in paper.getvalue()) is not quiet
 
 
 async def test_a_heading_is_broken_between_words() -> None:
     screen, stream = terminal(40)
-    with (transcript := Transcript(screen, Programs())).live(waits_for_model=False):
+    with (transcript := Shown(screen)).live(waits_for_model=False):
         transcript.show(started("print(1)", 11, 12, "javascript"))
     assert "\r\n" not in stream.getvalue().partition("CodeExecutorAgent")[0].strip()
     assert all(row == row.rstrip() for row in shown(stream.getvalue(), 40))

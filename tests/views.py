@@ -1,4 +1,4 @@
-"""What the tests of cli/ share: a stream that is a terminal of so many columns, what it shows, and texts that want to steer it."""
+"""What the tests of cli/ share: a terminal and what it shows, sentences to look for, and texts that steer terminals."""
 
 from __future__ import annotations
 
@@ -17,6 +17,10 @@ from pyte.modes import LNM
 
 from cli.output.screen import Screen
 
+QUESTION = "Type APPROVE to"
+GATE = "Enter to run it, e to edit it first"
+CONTRACT = "Run this?"
+PACKAGES = "y to install"
 OURS = re.compile(r"\x1b\[[0-9;]*m|\r?\x1b\[2K|\x1b\[1A|\r\n")
 PALETTE = {0, 1, 2, 3, 4, 22, 23, 24, 39, 49, *range(30, 38), *range(40, 48), *range(90, 98), *range(100, 108)}
 HOSTILE = [

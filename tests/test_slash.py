@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from cli.talk import RETRY
 
-from cli.slash import COMMANDS, command_table, run_by_hand, run_command
+from cli.slash import COMMANDS, command_table, run_by_hand, run_slash_command
+from cli.state import RETRY
 from sandbox.verdicts import Verdict
 from tests.fakes import ListedRuns, WaitForCancel, program, ran
 from tests.talks import Rehearsal, produced, rehearsal
@@ -24,9 +24,9 @@ NO_PROGRAM = "There is no program yet.\n"
 
 
 async def type_into(session: Rehearsal, line: str) -> tuple[str | None, str]:
-    """Type a command; return what it stands for, and what the person saw."""
+    """Type a command; return what it stands for, and what the user saw."""
     began = session.paper.tell()
-    meant = await run_command(session.talk, line)
+    meant = await run_slash_command(session.state, line)
     return meant, session.paper.getvalue()[began:]
 
 
@@ -43,9 +43,9 @@ async def type_into(session: Rehearsal, line: str) -> tuple[str | None, str]:
         ("/files", None, "No files yet.\n"),
         ("/open a", None, "Which file? /open NAME; there are: none yet\n"),
         ("/diff", None, "There is no change to show.\n"),
-        ("/confirm", None, "You are asked before each run.\n"),
-        ("/confirm off", None, "Programs run without a question; you approve the result.\n"),
-        ("/confirm on", None, "You are asked before each run.\n"),
+        ("/confirm", None, "You will be asked before each run.\n"),
+        ("/confirm off", None, "Programs run without asking; you approve the result.\n"),
+        ("/confirm on", None, "You will be asked before each run.\n"),
         ("/confirm perhaps", None, "/confirm on, or /confirm off\n"),
         ("/cost", None, "No tokens have been used yet.\n"),
         ("/new", None, "A fresh conversation. The container and its files stay.\n"),
@@ -60,7 +60,7 @@ async def type_into(session: Rehearsal, line: str) -> tuple[str | None, str]:
 async def test_before_anything_ran(line: str, meant: str | None, seen: str | None, is_open: bool) -> None:
     async with rehearsal([]) as session:
         if not is_open:
-            session.talk.session = None
+            session.state.session = None
         found, told = await type_into(session, line)
         assert found == meant
         assert seen is None or told == seen
@@ -69,7 +69,7 @@ async def test_before_anything_ran(line: str, meant: str | None, seen: str | Non
 @pytest.mark.parametrize("name", COMMANDS)
 async def test_no_command_fails_while_the_session_opens(name: str) -> None:
     async with rehearsal([]) as session:
-        session.talk.session = None
+        session.state.session = None
         for line in (f"/{name}", f"/{name} x", f"/{name} on"):
             await type_into(session, line)
 
@@ -122,7 +122,7 @@ async def test_save_writes_the_program_and_never_over_a_file(tmp_path: Path) -> 
         assert "Where to? /save PATH" in (await type_into(session, "/save"))[1]
 
 
-async def test_edit_runs_the_changed_program_and_tells_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_edit_runs_the_changed_program_and_the_model_sees_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("VISUAL", raising=False)
     monkeypatch.setenv("EDITOR", "sed -i s/1/7/")
     typed = ["/edit", "go on", "STOP"]
@@ -132,17 +132,17 @@ async def test_edit_runs_the_changed_program_and_tells_the_model(monkeypatch: py
         assert "│ 7\n✔ Finished" in seen
         note = session.asked[1][-1]
         assert note.endswith("\n\ngo on")
-        assert "It was run: ok, exit code 0." in note
+        assert "It ran: ok, exit code 0." in note
         assert "```python\na = 7\nprint(a)\n```" in note
 
 
-async def test_an_edited_program_that_was_not_run_is_told_as_that(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_model_learns_that_an_edited_program_did_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("VISUAL", raising=False)
     monkeypatch.setenv("EDITOR", "sed -i s/1/7/")
     unrun = replace(ran("", Verdict.NOT_RUN, None), reason="six could not be installed")
     async with rehearsal([FIRST, SECOND], ran("1\n"), unrun, typed=["/edit", "go on", "STOP"]) as session:
         await session.converse("count")
-        assert "It was not run: six could not be installed." in session.asked[1][-1]
+        assert "It did not run: six could not be installed." in session.asked[1][-1]
 
 
 async def test_an_edit_that_changes_nothing_runs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,12 +153,12 @@ async def test_an_edit_that_changes_nothing_runs_nothing(monkeypatch: pytest.Mon
         assert session.ran == [ONE]
 
 
-async def test_a_run_by_hand_can_be_stopped_and_the_question_stands() -> None:
+async def test_a_run_by_hand_can_be_stopped_and_the_question_stays_open() -> None:
     async with rehearsal([FIRST], ran("1\n"), WaitForCancel(), typed=["/run", "APPROVE"]) as session:
         running = asyncio.ensure_future(session.converse("count"))
         while "still running" not in session.paper.getvalue():
             await asyncio.sleep(0.01)
-        session.talk.prompt._on_interrupt()
+        session.state.prompt._on_interrupt()
         seen = await asyncio.wait_for(running, 2)
         assert "Cancelled" in seen or "Stopped." in seen
         assert "✔ User approves result" in seen
@@ -172,7 +172,7 @@ async def test_a_run_by_hand_that_fails_is_the_last_run() -> None:
 async def test_new_forgets_the_conversation_but_not_inside_a_task() -> None:
     async with rehearsal([FIRST, SECOND], typed=["/new", "APPROVE", "APPROVE"]) as session:
         assert "End this task first: APPROVE or STOP." in await session.converse("count")
-        session.talk.notes.append("a note")
+        session.state.notes.append("a note")
         await type_into(session, "/new")
         await session.converse("another")
         assert session.asked == [["count"], ["another"]]
@@ -182,7 +182,7 @@ async def test_exit_in_the_question_leaves_unapproved() -> None:
     async with rehearsal([FIRST], typed=["/exit"]) as session:
         seen = await session.converse("count")
         assert seen.endswith("Stopped.\n")
-        assert session.talk.prompt.leaving
+        assert session.state.prompt.leaving
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
@@ -194,12 +194,12 @@ async def test_nothing_that_is_typed_or_named_steers_the_terminal(hostile: str, 
         assert_plain(session.paper.getvalue())
 
 
-async def test_a_run_by_hand_without_an_engine_is_told() -> None:
+async def test_a_run_by_hand_without_an_engine_shows_the_error() -> None:
     async with rehearsal([FIRST], ran("1\n"), EngineError("the engine is gone", "start it"), typed=["APPROVE"]) as session:
         await session.converse("count")
         began = session.paper.tell()
-        assert session.talk.programs.newest is not None
-        await run_by_hand(session.talk, session.talk.programs.newest)
+        assert session.session.record.newest is not None
+        await run_by_hand(session.state, session.session.record.newest)
         assert session.paper.getvalue()[began:].endswith("error: the engine is gone\n  → start it\n")
 
 
@@ -214,30 +214,30 @@ class SwitchedNetwork(ListedRuns):
         self.limits = Limits(network=network)
 
 
-async def test_the_network_is_switched_with_a_warning_and_the_model_is_told() -> None:
-    async with rehearsal([]) as talks:
+async def test_the_network_is_switched_with_a_warning_and_the_model_learns_it() -> None:
+    async with rehearsal([]) as session:
         sandbox = SwitchedNetwork()
-        talks.talk.session = replace(talks.session, sandbox=sandbox)
-        for mode, seen, told in (
-            ("on", "local network", "may use"),
-            ("install", "only while", "pip install"),
-            ("off", "no network", "no network"),
+        session.session.sandbox = sandbox
+        for mode, seen, told, contract in (
+            ("on", "local network", "may use", " · network on"),
+            ("install", "only while", "pip install", " · offline, pip only"),
+            ("off", "no network", "no network", " · offline"),
         ):
-            began = talks.paper.tell()
-            assert await run_command(talks.talk, f"/network {mode}") is None
-            assert seen in talks.paper.getvalue()[began:]
-            assert told in talks.talk.notes[-1]
-            assert (sandbox.limits.network, talks.talk.settings.network) == (mode, mode)
-            assert f"network {mode}" in talks.talk.contract()
+            began = session.paper.tell()
+            assert await run_slash_command(session.state, f"/network {mode}") is None
+            assert seen in session.paper.getvalue()[began:]
+            assert told in session.state.notes[-1]
+            assert (sandbox.limits.network, session.state.settings.network) == (mode, mode)
+            assert session.state.contract().endswith(contract)
 
 
 async def test_a_network_that_cannot_be_switched_stays_as_it_is() -> None:
-    async with rehearsal([]) as talks:
+    async with rehearsal([]) as session:
         sandbox = SwitchedNetwork()
         sandbox.failure = EngineError("attaching the network failed")
-        talks.talk.session = replace(talks.session, sandbox=sandbox)
+        session.session.sandbox = sandbox
         for typed in ("/network on", "/network", "/network maybe"):
-            await run_command(talks.talk, typed)
-        assert "attaching the network failed" in talks.paper.getvalue()
-        assert talks.paper.getvalue().count("The network is install.") == 2
-        assert (talks.talk.settings.network, talks.talk.notes) == ("install", [])
+            await run_slash_command(session.state, typed)
+        assert "attaching the network failed" in session.paper.getvalue()
+        assert session.paper.getvalue().count("The network is install.") == 2
+        assert (session.state.settings.network, session.state.notes) == ("install", [])

@@ -1,18 +1,22 @@
-"""The conversation with the person: questions, the gate before a run, words among others, and how a task ends."""
+"""Questions and answers: approval, the gate before a run, packages, words among others, and how a task ends."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import replace
 
 import pytest
-from autogen_core import CancellationToken
-from cli.talk import RETRY
 
+from agents.events import Question
+from cli.output.packages import NETWORK_OFFER
+from cli.questions import answer
+from cli.state import RETRY
 from sandbox.verdicts import TRIED_NETWORK, Verdict
 from tests.endpoint import QUOTA, Script, wrong_key
 from tests.fakes import WaitForCancel, program, ran
 from tests.talks import CTRL_C, rehearsal
+from tests.views import CONTRACT, GATE, PACKAGES, QUESTION
 from utils.errors import AppError, ExitStatus, ModelError
 
 FIRST, SECOND = program("print(1)"), program("print(2)")
@@ -29,7 +33,7 @@ async def test_the_word_approves_and_the_four_lines_close_the_task() -> None:
             "✔ Output: one",
             "✔ User approves result",
         ]
-        assert session.conversation.status() is ExitStatus.DONE
+        assert session.chat.status() is ExitStatus.DONE
 
 
 async def test_feedback_goes_to_the_model() -> None:
@@ -64,7 +68,7 @@ async def test_a_pipe_is_not_asked_back() -> None:
         assert "Is that" not in seen
         assert session.asked[1][-1] == "APPROVE but rename it"
         assert "Stopped." in seen  # the end of input is STOP
-        assert session.conversation.status() is ExitStatus.NOT_DONE
+        assert session.chat.status() is ExitStatus.NOT_DONE
 
 
 async def test_ctrl_c_once_at_the_question_asks_again_and_twice_leaves() -> None:
@@ -72,8 +76,8 @@ async def test_ctrl_c_once_at_the_question_asks_again_and_twice_leaves() -> None
         seen = await session.converse("count")
         assert seen.count("Press Ctrl-C again to leave.") == 2
         assert len(session.asked) == 2
-        assert session.talk.prompt.leaving
-        assert session.conversation.status() is ExitStatus.INTERRUPTED
+        assert session.state.prompt.leaving
+        assert session.chat.status() is ExitStatus.INTERRUPTED
 
 
 async def test_retry_at_the_question_is_not_sent_to_the_model() -> None:
@@ -86,7 +90,7 @@ async def test_retry_before_any_task_asks_nothing() -> None:
     async with rehearsal([FIRST]) as session:
         assert await session.converse(RETRY) == "There is nothing to retry yet. Type a task.\n"
         assert session.asked == []
-        assert session.conversation.status() is ExitStatus.DONE
+        assert session.chat.status() is ExitStatus.DONE
 
 
 # The gate
@@ -96,21 +100,21 @@ async def test_enter_at_the_gate_runs_the_program() -> None:
     async with rehearsal([FIRST], ran("one\n"), typed=["", "APPROVE"], confirm="true", image="img:1", network="off") as session:
         seen = await session.converse("count")
         assert session.ran == [ONE]
-        assert "To run in the container: img:1 · 2 GiB · 60 s · network off\n" in seen
-        assert seen.index("To run in the container") < seen.index("│ one")
+        assert f"{CONTRACT} {session.state.contract()}\n" in seen
+        assert seen.index(CONTRACT) < seen.index("│ one")
 
 
 async def test_the_gate_shows_what_changed_and_once() -> None:
     answers: list[Script] = [program("a = 1\nprint(a)"), program("a = 2\nprint(a)")]
     async with rehearsal(answers, typed=["", "again", "", "APPROVE"], confirm="true") as session:
         seen = await session.converse("count")
-        assert seen.count("changes to the attempt before:") == 1
-        assert seen.index("+a = 2") < seen.rindex("To run in the container")
+        assert seen.count("-a = 1\n+a = 2\n") == 1
+        assert seen.index("+a = 2") < seen.rindex(CONTRACT)
 
 
 async def test_without_confirm_there_is_no_gate() -> None:
     async with rehearsal([FIRST], typed=["APPROVE"]) as session:
-        assert "To run in the container" not in await session.converse("count")
+        assert CONTRACT not in await session.converse("count")
         assert session.ran == [ONE]
 
 
@@ -120,7 +124,7 @@ async def test_any_text_at_the_gate_is_the_reason_and_reaches_the_model_at_once(
         assert session.ran == [TWO]
         assert session.asked[1][-1] == "do not print ones"
         assert "refused" in session.asked[1][-2]
-        assert seen.count("APPROVE accepts") == 1  # nobody is asked twice for one refusal
+        assert seen.count(QUESTION) == 1  # nobody is asked twice for one refusal
 
 
 @pytest.mark.parametrize("word", ["STOP", "stop.", "/stop"])
@@ -136,7 +140,7 @@ async def test_stop_at_the_gate_ends_the_task_unrun(word: str) -> None:
 async def test_approve_at_the_gate_approves_nothing_and_is_asked_again(word: str) -> None:
     async with rehearsal([FIRST], typed=[word, "", "STOP"], confirm="true") as session:
         seen = await session.converse("count")
-        assert "APPROVE is for the result. Enter runs the program." in seen
+        assert "APPROVE is for the result." in seen
         assert "User approves" not in seen
         assert session.ran == [ONE]
 
@@ -146,7 +150,7 @@ async def test_e_at_the_gate_edits_the_program(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("EDITOR", "sh -c 'echo \"print(3)\" > $0'")
     async with rehearsal([FIRST, SECOND], typed=["E", "", "go on", "", "STOP"], confirm="true") as session:
         seen = await session.converse("count")
-        assert seen.index("your changes:") < seen.rindex("Enter runs it, e edits it first")
+        assert seen.index("every line is new") < seen.rindex(GATE)
         assert session.ran[0] == "print(3)\n"
         assert "print(3)" in session.asked[1][-2]
 
@@ -158,7 +162,7 @@ async def test_after_an_editor_that_fails_or_changes_nothing_the_gate_asks_again
     async with rehearsal([FIRST], typed=["e", "STOP"], confirm="true") as session:
         seen = await session.converse("count")
         assert session.ran == []
-        assert seen.count("Enter runs it, e edits it first") == 2
+        assert seen.count(GATE) == 2
         assert seen.endswith("\nStopped.\n")
 
 
@@ -174,11 +178,11 @@ async def test_slash_commands_work_at_the_gate() -> None:
     typed = ["/code", "/run", "/edit", "/exti", "/confirm off", "", "STOP"]
     async with rehearsal([FIRST], typed=typed, confirm="true") as session:
         seen = await session.converse("count")
-        assert "\nprint(1)\nThe program waits for you" in seen
-        assert seen.count("The program waits for you: Enter runs it, e edits it first.") == 2
+        assert "\nprint(1)\nThe program is waiting" in seen
+        assert seen.count("The program is waiting") == 2
         assert "Did you mean /exit?" in seen
         assert session.ran == [ONE]
-        assert not session.talk.confirms
+        assert not session.state.confirms
 
 
 async def test_ctrl_c_at_the_gate_asks_again_and_twice_leaves_unrun() -> None:
@@ -186,7 +190,7 @@ async def test_ctrl_c_at_the_gate_asks_again_and_twice_leaves_unrun() -> None:
         seen = await session.converse("count")
         assert "Press Ctrl-C again to leave." in seen
         assert session.ran == []
-        assert session.conversation.status() is ExitStatus.INTERRUPTED
+        assert session.chat.status() is ExitStatus.INTERRUPTED
 
 
 @pytest.mark.parametrize(("lines", "runs"), [(["", "APPROVE"], [ONE]), (["no", "", "APPROVE"], [TWO]), ([], []), (["e", ""], [TWO])])
@@ -195,40 +199,39 @@ async def test_the_lines_of_a_pipe_answer_the_gate_too(lines: list[str], runs: l
         await session.converse("count")
         assert session.ran == runs
         expected = ExitStatus.DONE if lines[-1:] == ["APPROVE"] else ExitStatus.NOT_DONE
-        assert session.conversation.status() is expected
+        assert session.chat.status() is expected
 
 
 # What goes wrong
 
 
-async def test_the_person_is_told_why_they_are_asked_and_what_was_tried() -> None:
+async def test_after_failures_the_user_sees_why_it_is_their_turn_and_what_was_tried() -> None:
     failed = ran("Traceback\nValueError: \x1b[31mno\n", Verdict.FAILED, 1)
     async with rehearsal([FIRST, SECOND], failed, failed, typed=["STOP"], max_retries="3") as session:
         seen = await session.converse("count")
         assert "↻ ValueError: \\x1b[31mno – attempt 2 of 4" in seen
-        assert "You are asked because the same failure came twice in a row. Tried:\n" in seen
-        assert "Tried:\n  1. ValueError: \\x1b[31mno (2 times)\nAPPROVE accepts" in seen
+        assert re.search(r"\nYour turn: .*\btwice\b.*:\n  1\. ValueError: \\x1b\[31mno \(2 times\)\n" + QUESTION, seen)
 
 
-async def test_a_pipe_is_told_why_it_is_asked_and_a_failure_that_wants_the_network_gets_the_offer_beside_the_question() -> None:
+async def test_a_pipe_sees_why_it_is_asked_and_after_a_failure_for_want_of_the_network_the_offer_beside_the_question() -> None:
     failed = replace(ran("OSError: unreachable\n", Verdict.FAILED, 1), notes=(TRIED_NETWORK,))
     async with rehearsal([FIRST, SECOND], failed, failed, typed=["STOP"], is_terminal=False, max_retries="1") as session:
         seen = await session.converse("count")
-        why = seen[seen.index("You are asked because") :]
+        why = seen[seen.index("Your turn:") :]
         assert "\n  1. OSError: unreachable (2 times)\n" in why
-        assert "/network on" in why
-        assert "APPROVE accepts" not in seen
+        assert NETWORK_OFFER in why
+        assert QUESTION not in seen
 
 
-async def test_where_the_network_is_on_it_is_not_offered() -> None:
+async def test_a_network_that_is_on_is_not_offered() -> None:
     failed = replace(ran("OSError: unreachable\n", Verdict.FAILED, 1), notes=(TRIED_NETWORK,))
     async with rehearsal([FIRST, SECOND], failed, failed, typed=["STOP"], max_retries="1", network="on") as session:
         seen = await session.converse("count")
-        assert "/network on" not in seen[seen.index("You are asked because") :]
+        assert "/network on" not in seen[seen.index("Your turn:") :]
 
 
 @pytest.mark.parametrize("failure", [wrong_key("not-a-real-key"), QUOTA])
-async def test_a_models_failure_is_told_and_the_same_message_can_be_asked_again(failure: Script) -> None:
+async def test_a_models_failure_is_shown_and_the_same_message_can_be_asked_again(failure: Script) -> None:
     async with rehearsal([failure, FIRST], typed=["APPROVE"]) as session:
         seen = await session.converse("count")
         assert "error: " in seen
@@ -236,7 +239,7 @@ async def test_a_models_failure_is_told_and_the_same_message_can_be_asked_again(
         assert "Traceback" not in seen
         await session.converse(RETRY)
         assert session.asked == [["count"], ["count"]]
-        assert session.conversation.status() is ExitStatus.DONE
+        assert session.chat.status() is ExitStatus.DONE
 
 
 async def test_in_a_pipe_a_models_failure_ends_the_session() -> None:
@@ -258,9 +261,9 @@ async def test_a_stopped_step_leads_back_to_the_prompt() -> None:
         running = asyncio.ensure_future(session.converse("count"))
         while "still running" not in session.paper.getvalue():
             await asyncio.sleep(0.01)
-        session.talk.prompt._on_interrupt()
+        session.state.prompt._on_interrupt()
         seen = await asyncio.wait_for(running, 2)
-        assert seen.endswith("Stopped. What was said is kept: say what to do instead, or /retry.\n")
+        assert re.search(r"\nStopped\. .*/retry\.\n$", seen)
         assert "✔ User approves" in await session.converse("go on")
 
 
@@ -269,16 +272,16 @@ async def test_a_stopped_step_ends_a_pipe_as_interrupted() -> None:
         running = asyncio.ensure_future(session.converse("count"))
         while "still running" not in session.paper.getvalue():
             await asyncio.sleep(0.01)
-        session.talk.prompt._on_interrupt()
+        session.state.prompt._on_interrupt()
         await asyncio.wait_for(running, 2)
-        assert session.conversation.status() is ExitStatus.INTERRUPTED
-        assert session.talk.prompt.leaving
+        assert session.chat.status() is ExitStatus.INTERRUPTED
+        assert session.state.prompt.leaving
 
 
 async def test_a_refused_run_does_not_answer_a_later_question() -> None:
     async with rehearsal([FIRST, FIRST, SECOND], typed=["no", "", "APPROVE"], confirm="true") as session:
         await session.converse("count")
-        assert session.conversation.status() is ExitStatus.DONE
+        assert session.chat.status() is ExitStatus.DONE
 
 
 # Before a task
@@ -288,52 +291,58 @@ async def test_words_before_any_task_are_no_task() -> None:
     async with rehearsal([FIRST], typed=["APPROVE", "stop", "", "count"]) as session:
         opening = asyncio.get_running_loop().create_future()
         opening.set_result(session.session)
-        assert await session.conversation.next_task(opening) == "count"
+        assert await session.chat.next_task(opening) == "count"
         assert session.paper.getvalue().count("There is no task to") == 2
 
 
-async def test_an_error_while_the_person_types_is_raised() -> None:
+async def test_an_error_while_the_user_types_is_raised() -> None:
     async with rehearsal([]) as session:
         opening = asyncio.get_running_loop().create_future()
         opening.set_exception(AppError("no engine"))
         with pytest.raises(AppError, match="no engine"):
-            await session.conversation.wait_for(opening)
+            await session.chat.wait_for(opening)
 
 
-async def test_notices_before_the_session_are_told_once_on_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_progress_before_the_session_is_open_appears_once_on_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
     async with rehearsal([]) as session:
-        session.talk.session = None
+        session.state.session = None
         for text in ("pulling \x1b[31m1%", "pulling \x1b[31m1%", "pulling 2%"):
-            session.conversation.notify(text)
+            session.chat.show_progress(text)
         assert capsys.readouterr().err == "pulling \\x1b[31m1%\npulling 2%\n"
-        assert session.talk.progress == "pulling 2%"
+        assert session.state.progress == "pulling 2%"
 
 
-async def test_a_notice_from_a_thread_reaches_the_screen() -> None:
+async def test_progress_from_a_thread_reaches_the_status_row(capsys: pytest.CaptureFixture[str]) -> None:
     async with rehearsal([]) as session:
-        await asyncio.to_thread(session.conversation.notify, "trying again in 2 s")
-        await asyncio.sleep(0.1)
-        assert session.paper.getvalue() == "trying again in 2 s\n"
+        session.state.session = None
+        await asyncio.to_thread(session.chat.show_progress, "pulling 3%")
+        await asyncio.sleep(0)
+        assert session.state.progress == "pulling 3%"
+        assert capsys.readouterr().err == "pulling 3%\n"
+
+
+# Packages
+
+
+def about_packages() -> Question:
+    return Question(source="a", key="0", kind="packages", packages=("acme-tools",), because="the program imports it")
 
 
 @pytest.mark.parametrize(
     ("typed", "means"), [("y", True), ("Yes ", True), ("", False), ("n", False), ("sure", False), ("APPROVE", False), ("/stop", False)]
 )
-async def test_only_yes_answers_a_question_that_asks_for_it(typed: str, means: bool) -> None:
-    async with rehearsal([], typed=[typed]) as talks:
-        talks.talk.transcript().caught_up.set()
-        assert await talks.conversation.ask_yes("Install acme-tools?", CancellationToken()) is means
-        assert "Install acme-tools?" in talks.paper.getvalue()
-        assert not talks.talk.transcript().caught_up.is_set()
+async def test_only_yes_answers_a_question_about_packages(typed: str, means: bool) -> None:
+    async with rehearsal([], typed=[typed]) as session:
+        assert (await answer(session.state, about_packages())).yes is means
+        assert "acme-tools" in session.paper.getvalue()
+        assert PACKAGES in session.paper.getvalue()
 
 
 async def test_a_question_is_not_answered_by_an_interrupt_a_command_or_the_end_of_input() -> None:
-    async with rehearsal([], typed=[CTRL_C, "/cost", "y"]) as talks:
-        talks.talk.transcript().caught_up.set()
-        assert await talks.conversation.ask_yes("Install acme-tools?", CancellationToken()) is True
-    async with rehearsal([], typed=[]) as talks:
-        talks.talk.transcript().caught_up.set()
-        assert await talks.conversation.ask_yes("Install acme-tools?", CancellationToken()) is False
+    async with rehearsal([], typed=[CTRL_C, "/cost", "y"]) as session:
+        assert (await answer(session.state, about_packages())).yes is True
+    async with rehearsal([], typed=[]) as session:
+        assert (await answer(session.state, about_packages())).yes is False
 
 
 @pytest.mark.parametrize("typed", [[], [CTRL_C, CTRL_C]])
@@ -341,19 +350,19 @@ async def test_leaving_at_a_question_about_packages_asks_the_model_nothing_more(
     async with rehearsal([WITH_PACKAGE, SECOND], typed=typed, max_retries="3") as session:
         seen = await session.converse("count")
         assert "acme" in seen
-        assert seen.count("y installs; anything else does not.") == 1
+        assert seen.count(PACKAGES) == 1
         assert len(session.asked) == 1
-        assert session.talk.prompt.leaving
+        assert session.state.prompt.leaving
 
 
 async def test_the_program_can_be_read_at_a_question_about_packages_and_is_not_run_beside_it() -> None:
     typed = ["/code", "/run", "/edit", "n", "STOP"]
     async with rehearsal([WITH_PACKAGE], typed=typed) as session:
         seen = await session.converse("count")
-        question = seen.index("y installs; anything else does not.")
-        assert "\npip install acme-tools\nacme-tools\nThe program waits for your answer about its packages.\n" in seen[question:]
-        assert seen.count("The program waits for your answer about its packages.") == 2
-        assert session.talk.asked_about == ()
+        question = seen.index(PACKAGES)
+        assert "\npip install acme-tools\nacme-tools\nThe program is waiting" in seen[question:]
+        assert seen.count("The program is waiting for your answer about its packages") == 2
+        assert (session.state.waiting, session.state.waiting_for) == ((), "")
 
 
 async def test_a_pipe_is_given_no_command_as_a_remedy() -> None:
@@ -371,7 +380,7 @@ async def test_leaving_at_the_gate_or_after_a_failed_run_asks_the_model_nothing_
     async with rehearsal([FIRST, SECOND], failed, failed, typed=typed, confirm=confirm) as session:
         await session.converse("count")
         assert len(session.asked) == 1
-        assert session.talk.prompt.leaving
+        assert session.state.prompt.leaving
 
 
 async def test_a_no_to_a_question_about_packages_goes_back_to_the_model() -> None:
@@ -382,15 +391,15 @@ async def test_a_no_to_a_question_about_packages_goes_back_to_the_model() -> Non
 
 
 async def test_a_pipe_is_not_asked() -> None:
-    async with rehearsal([], typed=["y"], is_terminal=False) as talks:
-        assert await talks.conversation.ask_yes("Install acme-tools?", CancellationToken()) is None
-        assert talks.paper.getvalue() == ""
+    async with rehearsal([], typed=["y"], is_terminal=False) as session:
+        assert (await answer(session.state, about_packages())).yes is None
+        assert session.paper.getvalue() == ""
 
 
-async def test_a_program_that_tried_the_network_is_told_of_once_with_the_way_to_open_it() -> None:
+async def test_a_program_that_tried_the_network_gets_the_offer_to_open_it_once() -> None:
     tried = replace(ran("no\n", Verdict.FAILED, 1), notes=(TRIED_NETWORK,))
-    async with rehearsal([program("one"), program("two")], tried, tried, typed=["again", "APPROVE"]) as talks:
-        seen = await talks.converse("do it")
-        assert seen.count("/network on") == 1
+    async with rehearsal([program("one"), program("two")], tried, tried, typed=["again", "APPROVE"]) as session:
+        seen = await session.converse("do it")
+        assert seen.count(NETWORK_OFFER) == 1
         assert seen.count(TRIED_NETWORK) == 2
-        assert "pip install" in talks.asked[1][2]
+        assert "pip install" in session.asked[1][2]

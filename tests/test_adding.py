@@ -1,4 +1,4 @@
-"""--add and /add: what the person is told, what the generator is told, and that the programs get the files."""
+"""--add and /add: what the user reads, what the generator reads, and that the programs get the files."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from cli.add_files import add_files
-from cli.session import Session
 
+from cli.adding import add_files
 from cli.arguments import parse_arguments
 from sandbox.files.added import Selection
 from sandbox.files.transfer import LeftOut
+from teams.session import Session
 from tests.terminal import ROOT, program_environment
 
 
@@ -29,19 +29,19 @@ class Sandbox:
         return self.selection
 
 
-async def told_of(selection: Selection) -> tuple[list[str], list[str]]:
+async def lines_of(selection: Selection) -> tuple[list[str], list[str]]:
     notes: list[str] = []
     session: Any = Sandbox(selection)
     return await add_files(cast(Session, session), [Path("x")], notes), notes
 
 
-async def test_what_came_and_what_did_not_is_told_to_the_person_and_only_what_came_to_the_generator() -> None:
+async def test_the_user_reads_what_was_added_and_what_was_not_and_the_generator_only_what_was_added() -> None:
     left_out = [
         LeftOut(".env", "it may hold a secret"),
         LeftOut("b.pem", "it may hold a secret"),
         LeftOut("x\x1b[2J", "a link that is not followed"),
     ]
-    told, notes = await told_of(Selection([("a.csv", Path("a.csv"), 1200)], left_out))
+    told, notes = await lines_of(Selection([("a.csv", Path("a.csv"), 1200)], left_out))
     assert told == [
         "Added to the programs' folder: a.csv (1.2 KB).",
         "Not added, it may hold a secret: .env, b.pem.",
@@ -53,9 +53,9 @@ async def test_what_came_and_what_did_not_is_told_to_the_person_and_only_what_ca
 
 
 async def test_many_names_are_counted() -> None:
-    told, _ = await told_of(Selection([(f"{number}.txt", Path("x"), 1) for number in range(25)]))
+    told, _ = await lines_of(Selection([(f"{number}.txt", Path("x"), 1) for number in range(25)]))
     assert told[0].endswith("19.txt (1 bytes) and 5 more.")
-    assert (await told_of(Selection()))[0] == ["There is nothing to add."]
+    assert (await lines_of(Selection()))[0] == ["There is nothing to add."]
 
 
 def test_the_flag_may_be_said_often_and_before_and_after_the_command() -> None:

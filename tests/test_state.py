@@ -1,0 +1,77 @@
+"""What the interactive session knows, and the row below the prompt."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from agents.events import TokensUsed
+from cli.output.screen import Screen
+from cli.state import ChatState
+from teams.record import Record
+from tests.talks import rehearsal
+from tests.views import TerminalStream
+from utils.settings import load_settings
+
+
+def state_of(columns: int = 80, usage: tuple[int, int] = (0, 0), **environment: str) -> ChatState:
+    screen = Screen(TerminalStream(columns), control_codes=True)
+    settings = load_settings({}, {"SANDBOX_IMAGE": "img:1", **environment})
+    state = ChatState(settings, screen, SimpleNamespace(), confirms=False, model="test-model", progress="")  # type: ignore[arg-type]
+    record = Record(tokens=TokensUsed(source="a", prompt_tokens=usage[0], completion_tokens=usage[1], calls=1))
+    state.session = SimpleNamespace(record=record)  # type: ignore[assignment]
+    return state
+
+
+@pytest.mark.parametrize(
+    ("memory", "said"), [("2g", "2 GiB"), ("512m", "512 MiB"), ("1536m", "1.5 GiB"), ("16m", "16 MiB"), ("1000m", "1000 MiB")]
+)
+def test_the_contract_names_what_programs_may_do(memory: str, said: str) -> None:
+    state = state_of(SANDBOX_MEMORY=memory, SANDBOX_TIMEOUT="7", SANDBOX_NETWORK="off")
+    assert state.contract() == f"img:1 · {said} · 7 s · offline"
+
+
+def test_tokens_are_shown_and_their_cost_only_if_prices_are_set() -> None:
+    assert state_of().spent() == []
+    assert state_of(usage=(12345, 678)).spent() == ["12,345 + 678 tokens"]
+    assert state_of(usage=(12345, 678), MODEL_PRICE_IN="2").spent() == ["12,345 + 678 tokens"]
+    priced = state_of(usage=(1_000_000, 500_000), MODEL_PRICE_IN="2.5", MODEL_PRICE_OUT="10")
+    assert priced.spent() == ["1,000,000 + 500,000 tokens", "$7.5000"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "row"),
+    [
+        (200, "test-model · 12,345 + 678 tokens · img:1 · 2 GiB · 60 s · offline, pip only"),
+        (70, "test-model · 12,345 + 678 tokens · 2 GiB · 60 s · offline, pip only"),
+        (60, "12,345 + 678 tokens · 2 GiB · 60 s · offline, pip only"),
+    ],
+)
+def test_the_row_below_the_prompt_fits_the_window(columns: int, row: str) -> None:
+    assert state_of(columns, usage=(12345, 678)).status_line() == row
+
+
+def test_what_is_being_waited_for_comes_first() -> None:
+    state = state_of()
+    state.progress = "pulling img:1"
+    assert state.status_line() == "pulling img:1"
+
+
+def test_notes_go_before_the_message_once() -> None:
+    state = state_of()
+    state.notes += ["I changed it.", "I added a file."]
+    assert state.with_notes("go on") == "I changed it.\n\nI added a file.\n\ngo on"
+    assert state.with_notes("go on") == "go on"
+
+
+async def test_one_transcript_shows_the_whole_session() -> None:
+    async with rehearsal([]) as session:
+        assert session.state.transcript() is session.state.transcript()
+
+
+async def test_before_the_session_is_open_nothing_has_been_spent() -> None:
+    async with rehearsal([]) as session:
+        session.state.session = None
+        assert session.state.spent() == []
+        assert session.state.record is None
