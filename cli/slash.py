@@ -1,4 +1,4 @@
-"""The slash commands that may be typed at any prompt: one function each, whose docstring is its help."""
+"""The slash commands, which work at every prompt: one function each, whose docstring is its help."""
 
 from __future__ import annotations
 
@@ -30,15 +30,17 @@ if TYPE_CHECKING:
 Command = Callable[[ChatState, str], Awaitable[str | None]]
 _NETWORK_FOR_MODEL = {
     "off": "no network, and no packages can be installed.",
-    "install": "no network while programs run; packages that a ```sh block asks for with `pip install` are installed before.",
+    "install": "no network while programs run; packages that a ```sh block asks for with `pip install` are installed first.",
     "on": "programs may use the network.",
 }
+_STARTING = "The container is still starting. Try again in a moment."
 _ON_OFF = {"": None, "on": True, "off": False}
 _USAGE_COLUMNS = 18
 _GENERAL = (
-    "APPROVE accepts the result, STOP ends the task: the word alone, in any case. Anything else is a task, or says what to change.",
-    "Enter sends, Alt+Enter starts a new line, Ctrl-R searches what was typed.",
-    "Ctrl-C stops the current step; twice at the prompt it leaves.",
+    "Type APPROVE to accept the result or STOP to give up: the word on its own, in upper or lower case.",
+    "Anything else is a new task, or says what to change.",
+    "Enter sends, Alt+Enter starts a new line, Ctrl-R searches what you typed before.",
+    "Ctrl-C stops the current step; press it twice at the prompt to quit.",
 )
 
 
@@ -52,17 +54,17 @@ async def _help(state: ChatState, argument: str) -> str | None:
 
 
 async def _approve(state: ChatState, argument: str) -> str | None:
-    """accept the result, as the word APPROVE does"""
+    """accept the result, like the word APPROVE"""
     return APPROVE
 
 
 async def _stop(state: ChatState, argument: str) -> str | None:
-    """end the task, as the word STOP does"""
+    """give up the task, like the word STOP"""
     return STOP
 
 
 async def _retry(state: ChatState, argument: str) -> str | None:
-    """ask the model again after a step was stopped or failed"""
+    """ask the model again after a step failed or was stopped"""
     return RETRY
 
 
@@ -83,7 +85,7 @@ async def _code(state: ChatState, argument: str) -> str | None:
 
 
 async def _edit(state: ChatState, argument: str) -> str | None:
-    """change the newest program in $EDITOR, run it, and tell the generator"""
+    """change the newest program in $EDITOR and run it; the model will see the change"""
     program = _newest_to_run(state)
     if program is None:
         return None
@@ -108,20 +110,20 @@ async def _edit(state: ChatState, argument: str) -> str | None:
 
 
 async def _save(state: ChatState, argument: str) -> str | None:
-    """PATH: write the newest program to a file of yours"""
+    """PATH: save the newest program as one of your files"""
     program = _newest(state)
     if program is None:
         return None
     if not argument:
-        state.notice("Where to? /save PATH")
+        state.notice("Save where? /save PATH")
         return None
     try:
         path = Path(argument).expanduser()
-        # "x" never writes over a file, and never through a link to one.
+        # "x" never overwrites a file, and never follows a link to one.
         with path.open("x", encoding="utf-8", errors="replace", newline="\n") as file:
             file.write(program.code)
-    except (OSError, RuntimeError, ValueError) as error:  # no such user in ~user, a NUL in the name
-        state.notice(f"{argument} was not written: {getattr(error, 'strerror', None) or error}. Name another path.")
+    except (OSError, RuntimeError, ValueError) as error:  # an unknown user in ~user, a NUL in the name
+        state.notice(f"Not saved as {argument}: {getattr(error, 'strerror', None) or error}. Name another path.")
         return None
     state.notice(f"Saved as {path}.")
     return None
@@ -138,49 +140,51 @@ async def _open(state: ChatState, argument: str) -> str | None:
     file = _files_made(state).get(argument)
     if file is None:
         names = ", ".join(_files_made(state)) or "none yet"
-        state.notice(f"Which file? /open NAME; there are: {names}")
+        state.notice(f"Open which file? /open NAME. Files: {names}")
         return None
     state.notice(open_file(file.path))
     return None
 
 
 async def _add(state: ChatState, argument: str) -> str | None:
-    """PATH: copy a file or folder of yours to the programs, without keys, .git and what .sandboxignore lists"""
-    if not argument or state.session is None:
-        state.notice("What? /add PATH" if not argument else "The container is still starting. Try again in a moment.")
+    """PATH: copy a file or folder into the sandbox, without keys, .git, or what .sandboxignore lists"""
+    if not argument:
+        state.notice("Add what? /add PATH")
+        return None
+    if state.session is None:
+        state.notice(_STARTING)
         return None
     try:
-        told = await add_files(state.session, [Path(argument)], state.notes)
+        for line in await add_files(state.session, [Path(argument)], state.notes):
+            state.notice(line)
     except AppError as error:
-        told = [f"error: {error.message}", f"  → {error.hint}"]
-    for line in told:
-        state.notice(line)
+        state.show_error(error)
     return None
 
 
 async def _diff(state: ChatState, argument: str) -> str | None:
-    """show what changed from the program before to the newest"""
-    state.screen.print(*newest_changes(state.record) or [Text("There is no change to show.", style=QUIET_STYLE)])
+    """show what changed from the last program to the newest"""
+    state.screen.print(*newest_changes(state.record) or [Text("No changes to show.", style=QUIET_STYLE)])
     return None
 
 
 async def _model(state: ChatState, argument: str) -> str | None:
-    """[NAME]: show the model, or ask another one of the same provider from now on"""
+    """[NAME]: show the model, or switch to another one of the same provider"""
     if not argument:
         state.notice(f"The model is {state.model}.")
     elif state.session is None:
-        state.notice("The session is still starting; try again in a moment.")
+        state.notice(_STARTING)
     else:
         try:
             state.model = await state.session.switch_model(argument)
-            state.notice(f"From now on {state.model} is asked.")
+            state.notice(f"Now using {state.model}.")
         except AppError as error:
             state.show_error(error)
     return None
 
 
 async def _confirm(state: ChatState, argument: str) -> str | None:
-    """[on|off]: ask before each run, too"""
+    """[on|off]: ask before each run"""
     if argument not in _ON_OFF:
         state.notice("/confirm on, or /confirm off")
         return None
@@ -191,12 +195,12 @@ async def _confirm(state: ChatState, argument: str) -> str | None:
 
 
 async def _network(state: ChatState, argument: str) -> str | None:
-    """[off|install|on]: whether programs have the network; install opens it for pip alone"""
+    """[off|install|on]: whether programs may use the network; install opens it for pip only"""
     if argument not in NETWORKS:
         state.notice(f"The network is {state.settings.network}. /network off, /network install, or /network on")
         return None
     if state.session is None:
-        state.notice("The container is still starting. Try again in a moment.")
+        state.notice(_STARTING)
         return None
     try:
         await state.session.sandbox.set_network(argument)
@@ -231,7 +235,7 @@ async def _new(state: ChatState, argument: str) -> str | None:
 
 
 async def _exit(state: ChatState, argument: str) -> str | None:
-    """leave the session (also Ctrl-D)"""
+    """quit (also Ctrl-D)"""
     state.prompt.leaving = True
     return None
 
@@ -259,7 +263,7 @@ COMMANDS: dict[str, Command] = {
 
 
 def command_table() -> list[tuple[str, str]]:
-    """Return for each command how it is typed and what it does, from the docstrings."""
+    """Return how each command is typed and what it does, from the docstrings."""
     table = []
     for name, function in COMMANDS.items():
         text = inspect.getdoc(function) or ""
@@ -270,9 +274,9 @@ def command_table() -> list[tuple[str, str]]:
 
 
 async def run_slash_command(state: ChatState, typed: str) -> str | None:
-    """Carry out a slash command and return what it stands for, if anything; a text that is no command is returned as it is.
+    """Run a slash command and return the word it means, if any; text that is not a command is returned unchanged.
 
-    Only a first word that is a slash and letters is read as a command: "/tmp/x should be used" is feedback.
+    Only a slash followed by letters is a command: "/tmp/x should be used" is feedback.
     """
     word, _, argument = typed.strip().partition(" ")
     if not word.startswith("/") or not word[1:].isalpha() or "\n" in typed.strip():
@@ -309,7 +313,7 @@ def _newest_to_run(state: ChatState) -> CodeBlock | None:
 
 
 async def run_by_hand(state: ChatState, program: CodeBlock) -> ProgramRun | None:
-    """Run a program outside the team's turns, shown as any other run; Ctrl-C stops it. Return its run if it finished."""
+    """Run a program outside the team's turns, shown like any other run; Ctrl-C stops it. Return its run if it finished."""
     session = state.session
     assert session is not None  # a program has run, so the session is open
     runs = len(session.record.attempts)

@@ -26,7 +26,7 @@ OWNERS = {
     "openai": {"agents"},
     "anthropic": {"agents"},
     "ollama": {"agents"},
-    "autogen_agentchat": {"agents", "teams", "main.py", "cli/output/transcript.py"},
+    "autogen_agentchat": {"agents", "teams", "main.py", "cli/output/transcript.py", "cli/output/progress.py"},
     "autogen_core": {"agents", "teams", "sandbox", "main.py", "cli/output/transcript.py"},
     "autogen_ext": {"agents", "sandbox", "main.py"},
 }
@@ -154,6 +154,8 @@ def public_things(node: ast.Module | ast.ClassDef) -> Iterator[ast.Module | ast.
     yield node
     for inner in node.body:
         if isinstance(inner, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and not inner.name.startswith("_"):
+            if any(isinstance(each, ast.Attribute) and each.attr == "setter" for each in inner.decorator_list):
+                continue  # the property itself has the docstring
             yield from public_things(inner) if isinstance(inner, ast.ClassDef) else (inner,)
 
 

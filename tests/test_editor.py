@@ -1,4 +1,4 @@
-"""The person's own editor."""
+"""The user's own editor."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ async def test_visual_comes_before_editor(tmp_path: Path, monkeypatch: pytest.Mo
     ("command", "said"),
     [
         ("false", "The editor ended with status 1; the program is unchanged."),
-        ("no-such-editor --wait", "The editor no-such-editor --wait cannot be run (No such file or directory): set EDITOR."),
-        ("'unclosed", "EDITOR cannot be read"),
+        ("no-such-editor --wait", "The editor no-such-editor --wait could not be started (No such file or directory)."),
+        ("'unclosed", "EDITOR is not a valid command"),
     ],
 )
 async def test_an_editor_that_fails_leaves_the_program_and_says_so(command: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,10 +59,10 @@ async def test_an_editor_that_fails_leaves_the_program_and_says_so(command: str,
     assert said in notices[0]
 
 
-async def test_without_any_editor_the_person_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_any_editor_the_user_learns_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     code, notices = await edit(monkeypatch, "")
-    assert (code, notices) == (None, ["No editor was found: set EDITOR."])
+    assert (code, notices) == (None, ["No editor found. Set EDITOR."])
 
 
 async def test_an_editor_that_removes_the_file_leaves_the_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,7 +41,7 @@ def test_the_line_that_is_being_written_and_the_time_stand_below() -> None:
     view.start(60)
     view.feed("done\nhalf")
     view.tick()
-    assert shown(stream.getvalue()) == ["│ done", "│ half", "│ running 0 s of 60 s · Ctrl-C stops"]
+    assert shown(stream.getvalue()) == ["│ done", "│ half", "│ running 0 s of 60 s · Ctrl-C to stop"]
     view.feed(" a line\n")
     view.finish()
     assert shown(stream.getvalue()) == ["│ done", "│ half a line"]
@@ -61,7 +61,7 @@ def test_of_a_flood_the_beginning_is_shown_and_the_rest_is_counted() -> None:
     view.finish()
     *output, told = paper.getvalue().splitlines()
     assert sum(len(line) - len("│ ") + 1 for line in output) == MOST_CHARACTERS + 1
-    assert told == f"│ … {300_000 - MOST_CHARACTERS:,} characters more are not shown"
+    assert told == f"│ … {300_000 - MOST_CHARACTERS:,} more characters are not shown"
 
 
 def test_programs_follow_each_other() -> None:
@@ -71,18 +71,18 @@ def test_programs_follow_each_other() -> None:
         view.start(60)
         view.feed(text)
         view.finish()
-    assert shown(stream.getvalue())[-2:] == ["│ … 1 characters more are not shown", "│ second"]
+    assert shown(stream.getvalue())[-2:] == ["│ … 1 more characters are not shown", "│ second"]
 
 
 def test_what_is_not_even_sent_is_counted_as_left_out() -> None:
-    assert output_of(["x" * (MOST_CHARACTERS + 5) + "\n"])[-1] == "│ … 6 characters more are not shown"
+    assert output_of(["x" * (MOST_CHARACTERS + 5) + "\n"])[-1] == "│ … 6 more characters are not shown"
     screen, paper = pipe()
     view = ProgramView(screen)
     view.start(60)
     view.feed("head\n")
     view.leave_out(12_345)
     view.finish()
-    assert paper.getvalue() == "│ head\n│ … 12,345 characters more are not shown\n"
+    assert paper.getvalue() == "│ head\n│ … 12,345 more characters are not shown\n"
 
 
 def test_what_never_started_shows_nothing() -> None:

@@ -156,7 +156,8 @@ def test_the_demo_shows_each_row_once_and_whole(columns: int, tmp_path: Path) ->
         for question in range(7):
             wait_for_prompts(terminal, question + 1)
             terminal.wait_for_prompt()
-            terminal.wait_for("(Enter takes it)")
+            if columns == 200:  # there is no room for it in a narrow window
+                terminal.wait_for("(Enter takes it)")
             terminal.line("")
         assert terminal.wait_for_exit() == 0
         seen = rendered(terminal)
@@ -191,7 +192,7 @@ def test_an_answer_taller_than_the_window_is_whole_while_the_window_changes(tmp_
         assert code_rows(rows) == code.rstrip("\n").split("\n")
         assert "│ " + "x" * 29 in rows
         leave(terminal)
-    assert not re.search(r"Ctrl-C to stop|Ctrl-C stops|running \d", "\n".join(rows))
+    assert not re.search(r"Ctrl-C to stop|running \d", "\n".join(rows))
     assert_palette(terminal.bytes.decode())
 
 
@@ -329,7 +330,10 @@ def seconds_to_new_prompt(terminal: Terminal) -> float:
 def test_a_terminal_without_control_codes_is_usable_too(way: str, tmp_path: Path) -> None:
     environment = {"NO_COLOR": {"NO_COLOR": "1"}, "TERM": {"TERM": "dumb"}}.get(way, {})
     arguments = [way] if way.startswith("--") else []
-    with ModelEndpoint([program(SLOW), PROSE]) as endpoint, session(endpoint, tmp_path, *arguments, **environment) as terminal:
+    with (
+        ModelEndpoint([program(SLOW), PROSE]) as endpoint,
+        Terminal(arguments, {**model_environment(endpoint), **environment}, tmp_path) as terminal,
+    ):
         wait_for_prompts(terminal, 1)
         terminal.line("count")
         terminal.wait_for("│ line 1")
@@ -380,7 +384,7 @@ def test_the_commands_in_a_terminal(tmp_path: Path) -> None:
         typed("/files", "kept.txt (1 bytes)")
         typed("/cost", "$0.0000")
         typed("/save kept.py", "Saved as kept.py.")
-        typed("/save kept.py", "kept.py was not written: File exists.")
+        typed("/save kept.py", "Not saved as kept.py: File exists.")
         typed("/edit", "with your next message.")
         typed("/diff", "+print('two')")
         typed("/confirm", "asked before each run.")

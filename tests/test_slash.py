@@ -41,8 +41,8 @@ async def type_into(session: Rehearsal, line: str) -> tuple[str | None, str]:
         ("/edit", None, NO_PROGRAM),
         ("/save x.py", None, NO_PROGRAM),
         ("/files", None, "No files yet.\n"),
-        ("/open a", None, "Which file? /open NAME; there are: none yet\n"),
-        ("/diff", None, "There is no change to show.\n"),
+        ("/open a", None, "Open which file? /open NAME. Files: none yet\n"),
+        ("/diff", None, "No changes to show.\n"),
         ("/confirm", None, "You will be asked before each run.\n"),
         ("/confirm off", None, "Programs run without asking; you approve the result.\n"),
         ("/confirm on", None, "You will be asked before each run.\n"),
@@ -96,7 +96,7 @@ async def test_the_commands_after_a_run(tmp_path: Path) -> None:
         assert (await type_into(session, "/code"))[1] == "a = 2\nprint(a)\n"
         assert (await type_into(session, "/diff"))[1] == "@@ -1,2 +1,2 @@\n-a = 1\n+a = 2\n print(a)\n"
         assert (await type_into(session, "/files"))[1] == f"  new: table.txt (12 bytes) → {tmp_path}/table.txt\n"
-        assert "there are: table.txt" in (await type_into(session, "/open nothing"))[1]
+        assert "Files: table.txt" in (await type_into(session, "/open nothing"))[1]
         assert (await type_into(session, "/cost"))[1] == "22 + 14 tokens\n"
         seen = (await type_into(session, "/run"))[1]
         assert "│ 3\n✔ Finished" in seen
@@ -114,12 +114,12 @@ async def test_save_writes_the_program_and_never_over_a_file(tmp_path: Path) -> 
         (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
         for refused in (target, tmp_path / "dangling", tmp_path, tmp_path / "no" / "folder"):
             seen = (await type_into(session, f"/save {refused}"))[1]
-            assert seen.startswith(f"{refused} was not written: ")
+            assert seen.startswith(f"Not saved as {refused}: ")
         for impossible in ("~nobody-of-that-name/x", "a\x00b"):
-            assert "was not written: " in (await type_into(session, f"/save {impossible}"))[1]
+            assert "Not saved as " in (await type_into(session, f"/save {impossible}"))[1]
         assert target.read_text() == "mine"
         assert not (tmp_path / "nowhere").exists()
-        assert "Where to? /save PATH" in (await type_into(session, "/save"))[1]
+        assert "/save PATH" in (await type_into(session, "/save"))[1]
 
 
 async def test_edit_runs_the_changed_program_and_the_model_sees_it(monkeypatch: pytest.MonkeyPatch) -> None:

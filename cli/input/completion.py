@@ -1,4 +1,4 @@
-"""What the prompt completes: slash commands, and paths after those that take one."""
+"""Completion at the prompt: slash commands, and paths after those that take one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _TAKE_PATHS = ("/save", "/add")
 
 
 class CommandCompleter(Completer):
-    """Completes the first word of a line that begins with a slash, and the path after /save and /add."""
+    """Completes a slash command at the start of a line, and the path after /save and /add."""
 
     def __init__(self, commands: Sequence[tuple[str, str]]) -> None:
         """Take for each command how it is typed and what it does."""
@@ -19,7 +19,7 @@ class CommandCompleter(Completer):
         self._commands = [(usage.partition(" ")[0], meaning) for usage, meaning in commands]
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
-        """Yield what may stand where the cursor is."""
+        """Yield the completions of what is before the cursor."""
         text = document.text_before_cursor
         if not text.startswith("/") or "\n" in text:
             return

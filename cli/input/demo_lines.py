@@ -1,4 +1,4 @@
-"""What the person types in the demo: the lines of each scene, suggested one after the other."""
+"""What the user types in the demo: the lines of each scene, suggested one after another."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ class DemoLines:
         return [line for scene in self._scenes for line in scene]
 
     def start_scene(self) -> bool:
-        """Go to the next scene; False where there is none left."""
+        """Go to the next scene; False if there is none left."""
         self._number += 1
         self._line = 0
         return self._number < len(self._scenes)
 
     def suggestion(self) -> str:
-        """Return the line that fits now."""
+        """Return the line to suggest now."""
         scene = self._scenes[self._number] if 0 <= self._number < len(self._scenes) else ()
         return scene[self._line] if self._line < len(scene) else APPROVE
 
     def taken(self) -> None:
-        """Go to the next line: the person has typed one, this or another."""
+        """Go to the next line: the user has typed one, this one or another."""
         self._line += 1

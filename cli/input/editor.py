@@ -1,4 +1,4 @@
-"""The person's own editor: $VISUAL or $EDITOR on a program in a temporary file."""
+"""The user's own editor: $VISUAL or $EDITOR on a program in a temporary file."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ _EDITORS = ("nano", "vi")
 
 
 async def edit_program(program: CodeBlock, notice: Callable[[str], None]) -> str | None:
-    """Return the program as the person left it in the editor, or None, with a notice, where the editor could not be run or failed."""
+    """Return the program as the user left it, or None, with a notice, if the editor could not be run or failed."""
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or next(filter(shutil.which, _EDITORS), "")
     try:
         command = shlex.split(editor)  # "code --wait" is a command and its argument
     except ValueError:
-        notice(f"EDITOR cannot be read: a quotation mark is missing in {editor}")
+        notice(f"EDITOR is not a valid command (a quotation mark is missing): {editor}")
         return None
     if not command:
-        notice("No editor was found: set EDITOR.")
+        notice("No editor found. Set EDITOR.")
         return None
     with tempfile.TemporaryDirectory(prefix="edit-") as folder:
         path = Path(folder) / f"program{_SUFFIXES.get(program.language, '.txt')}"
@@ -39,7 +39,7 @@ async def edit_program(program: CodeBlock, notice: Callable[[str], None]) -> str
                 process = await asyncio.create_subprocess_exec(*command, str(path))
                 status = await process.wait()
         except OSError as error:
-            notice(f"The editor {editor} cannot be run ({error.strerror}): set EDITOR.")
+            notice(f"The editor {editor} could not be started ({error.strerror}). Set EDITOR.")
             return None
         if status != 0 or not path.is_file():
             notice(f"The editor ended with status {status}; the program is unchanged.")
@@ -48,7 +48,7 @@ async def edit_program(program: CodeBlock, notice: Callable[[str], None]) -> str
 
 
 def _ordinary_terminal() -> AbstractContextManager[None]:
-    """Let the terminal show what is typed for as long as the editor has it."""
+    """Turn the terminal's echo back on while the editor has it."""
     if not sys.stdin.isatty():
         return nullcontext()
     from prompt_toolkit.input.vt100 import cooked_mode

@@ -1,4 +1,4 @@
-"""What the person types: at a terminal's prompt, line by line from a pipe, or from the demo's script."""
+"""Keyboards: what the user types at a terminal's prompt, the lines of a pipe, or the demo's script."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ if TYPE_CHECKING:
 
 PROMPT = "› "
 _END = "\x04"
-_KEYS = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|O.|.)?")  # keys that are no characters, and what a terminal answers by itself
+_KEYS = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|O.|.)?")  # keys that are not characters, and a terminal's own replies
 
 
 class InterruptedAtPrompt(Exception):
-    """The person pressed Ctrl-C at the prompt."""
+    """The user pressed Ctrl-C at the prompt."""
 
     def __init__(self, *, typed: bool = False, cleared: bool = False) -> None:
-        """Take whether anything was typed since the prompt came, and whether a half-typed line was cleared by it."""
+        """Take whether anything was typed since the prompt appeared, and whether Ctrl-C cleared a half-typed line."""
         super().__init__()
         self.typed = typed
         self.cleared = cleared
 
 
 class Keyboard(Protocol):
-    """Where the person's lines come from."""
+    """Where the user's lines come from."""
 
     is_terminal: bool
-    """Whether a person sits there who can be asked back."""
+    """Whether there is a user who can be asked back."""
 
     async def read(self, status: Callable[[], str], suggestion: str, shown: asyncio.Event) -> str | None:
         """Return what is typed next, or None at the end of input; raises InterruptedAtPrompt.
@@ -49,20 +49,20 @@ class Keyboard(Protocol):
         """
 
     def interrupt(self) -> bool:
-        """Let a question that waits end with InterruptedAtPrompt; False where none waits."""
+        """End the open question with InterruptedAtPrompt; False if there is none."""
 
     def hushed(self) -> AbstractContextManager[None]:
-        """Keep what is typed between two questions out of the screen."""
+        """Keep what is typed between two questions off the screen."""
 
     def set_aside(self) -> None:
-        """Let nothing that was typed up to now answer the next question: nobody has seen that yet."""
+        """Keep anything typed so far from answering the next question, which nobody has seen yet."""
 
 
 class LineKeyboard:
     """Lines from a pipe.
 
-    One daemon thread reads the stream: nothing has to be joined at exit, a cancelled question eats no line, and the event loop never
-    waits for a line.
+    One daemon thread reads the stream, so nothing has to be joined at exit, a cancelled question loses no line, and the event loop never
+    blocks.
     """
 
     is_terminal = False
@@ -89,12 +89,12 @@ class LineKeyboard:
         finally:
             self._waiting = None
         if line is None:
-            lines.put_nowait(None)  # the end stays the end, however often it is asked for
+            lines.put_nowait(None)  # the end stays the end, however often someone reads
             return None
         return line.rstrip("\r\n") or suggestion
 
     def interrupt(self) -> bool:
-        """Let the question that waits end with InterruptedAtPrompt; False where none waits."""
+        """End the open question with InterruptedAtPrompt; False if there is none."""
         if self._waiting is None:
             return False
         self._interrupted = True
@@ -103,11 +103,11 @@ class LineKeyboard:
 
     @contextmanager
     def hushed(self) -> Iterator[None]:
-        """A pipe shows nothing."""
+        """Do nothing: a pipe echoes nothing."""
         yield
 
     def set_aside(self) -> None:
-        """The lines of a pipe are the answers to what is yet to be asked."""
+        """Do nothing: the lines of a pipe answer questions that are still to come."""
 
     def _started(self) -> asyncio.Queue[str | None]:
         if self._lines is None:
@@ -130,7 +130,7 @@ class LineKeyboard:
 
 
 class TerminalKeyboard:
-    """A prompt with line editing, history across sessions, and several lines by Alt+Enter or paste."""
+    """A prompt with line editing, history across sessions, and multi-line input by Alt+Enter or paste."""
 
     is_terminal = True
 
@@ -142,7 +142,7 @@ class TerminalKeyboard:
         self._suggestion = ""
         self._is_hushed = False
         self._ahead = ""
-        self._typed = False  # anything since the prompt came
+        self._typed = False  # anything since the prompt appeared
 
     async def read(self, status: Callable[[], str], suggestion: str, shown: asyncio.Event) -> str | None:
         """Return what is typed; Enter alone takes the suggestion."""
@@ -174,7 +174,7 @@ class TerminalKeyboard:
         return text.rstrip()
 
     def interrupt(self) -> bool:
-        """Let a question that waits end with InterruptedAtPrompt (a signal from outside; the key itself is read as a key)."""
+        """End the open question with InterruptedAtPrompt (for a signal; the Ctrl-C key itself is read as a key); False if there is none."""
         if self._prompts is None or not self._prompts.app.is_running:
             return False
         self._prompts.app.exit(exception=KeyboardInterrupt())
@@ -182,7 +182,7 @@ class TerminalKeyboard:
 
     @contextmanager
     def hushed(self) -> Iterator[None]:
-        """Let the terminal show nothing of what is typed between two questions; it stands in the next prompt, not yet sent."""
+        """Turn off the terminal's echo between questions; what is typed then goes into the next prompt without being sent."""
         descriptor = sys.stdin.fileno()
         before = termios.tcgetattr(descriptor)
         quiet = termios.tcgetattr(descriptor)
@@ -196,13 +196,13 @@ class TerminalKeyboard:
             termios.tcsetattr(descriptor, termios.TCSANOW, before)
 
     def set_aside(self) -> None:
-        """Keep what was typed up to now for the next prompt, without the keys that would send it."""
+        """Keep what was typed so far for the next prompt, without the keys that would send it."""
         if self._is_hushed and self._prompts is not None:
             typed = self._typed_ahead(self._prompts.app.input)
             self._ahead = typed if typed == _END else self._ahead + typed
 
     def _typed_ahead(self, keys: Input) -> str:
-        """Return what was typed since the last question; _END where it is Ctrl-D alone."""
+        """Return what was typed since the last question; _END if it is only Ctrl-D."""
         from prompt_toolkit.input.typeahead import get_typeahead
 
         data = "".join(key.data for key in get_typeahead(keys)).encode(errors="replace")
@@ -255,13 +255,13 @@ class TerminalKeyboard:
 
 
 def _suggested(suggestion: str) -> str:
-    """Return the suggestion and, where there is room for it in the row, how it is taken."""
+    """Return the suggestion and, if there is room for it, how to take it."""
     hint = f"{suggestion}  (Enter takes it)" if suggestion else ""
     return hint if len(PROMPT + hint) < shutil.get_terminal_size().columns else suggestion
 
 
 class ScriptedKeyboard:
-    """The demo without a terminal: the script's lines are typed by themselves and shown."""
+    """The demo without a terminal: the script's lines type themselves and are shown."""
 
     is_terminal = False
 
@@ -279,13 +279,13 @@ class ScriptedKeyboard:
         return line
 
     def interrupt(self) -> bool:
-        """Nothing ever waits here."""
+        """Return False: no question ever waits here."""
         return False
 
     @contextmanager
     def hushed(self) -> Iterator[None]:
-        """Nobody types here."""
+        """Do nothing: nobody types here."""
         yield
 
     def set_aside(self) -> None:
-        """Nobody types here."""
+        """Do nothing: nobody types here."""

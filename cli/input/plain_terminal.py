@@ -1,4 +1,4 @@
-"""A terminal that gets no control codes: the kernel edits the line, and nothing is read but for a question."""
+"""A terminal without control codes: the kernel edits the line, and input is read only for a question."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from cli.output.screen import Screen
 class PlainTerminalKeyboard:
     """Lines as the kernel hands them over.
 
-    The terminal is read only while a question stands: an editor that runs meanwhile has it for itself, and what was typed before a
-    question is still in the kernel when the question comes, where it is known to be older.
+    The terminal is read only while a question is open: an editor that runs in between has it to itself, and what was typed before a
+    question is still in the kernel when the question comes, so it is known to be older.
     """
 
     is_terminal = True
@@ -26,10 +26,10 @@ class PlainTerminalKeyboard:
         """Take the stream to read, and the screen for the prompt."""
         self._stream = stream
         self._screen = screen
-        self._begun = b""  # of a line whose end has not come
+        self._begun = b""  # a line whose end has not come yet
         self._waiting: asyncio.Future[None] | None = None
         self._interrupted = False
-        self._ended = False  # while no question stood
+        self._ended = False  # while no question was open
 
     async def read(self, status: Callable[[], str], suggestion: str, shown: asyncio.Event) -> str | None:
         """Return the next line without its end, or None at the end of input."""
@@ -45,7 +45,7 @@ class PlainTerminalKeyboard:
         return None if line is None else line.rstrip("\r\n") or suggestion
 
     def interrupt(self) -> bool:
-        """Let the question that waits end with InterruptedAtPrompt; False where none waits."""
+        """End the open question with InterruptedAtPrompt; False if there is none."""
         if self._waiting is None:
             return False
         self._interrupted = True
@@ -54,11 +54,11 @@ class PlainTerminalKeyboard:
 
     @contextmanager
     def hushed(self) -> Iterator[None]:
-        """The terminal itself shows what is typed."""
+        """Do nothing: the terminal itself echoes what is typed."""
         yield
 
     def set_aside(self) -> None:
-        """Drop the lines that were typed up to now, and say so."""
+        """Drop the lines typed so far, and say so."""
         while not self._stream.closed and select.select([self._stream.fileno()], [], [], 0)[0]:
             line = self._take()
             if line is None:
@@ -90,7 +90,7 @@ class PlainTerminalKeyboard:
         return None
 
     def _take(self) -> str | None:
-        """Return the line that is ready, nothing at the end of input, or None where the line's end has not come."""
+        """Return the line that is ready, "" at the end of input, or None if the line has not ended yet."""
         try:
             piece = os.read(self._stream.fileno(), 65536)
         except OSError:  # the terminal is gone

@@ -1,4 +1,4 @@
-"""The prompt: one line from the person, Ctrl-C and the end of input, and the signals that stop a step."""
+"""The prompt: what the user types, Ctrl-C and the end of input, and the signals that stop a step."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from cli.output.screen import QUIET_STYLE, Screen
 
 
 class Prompt:
-    """Reads what the person types, and knows whether the person is leaving or has interrupted."""
+    """Reads what the user types, and knows whether the user is leaving or has interrupted."""
 
     def __init__(self, keyboard: Keyboard, screen: Screen, status: Callable[[], str], demo: DemoLines | None = None) -> None:
-        """Take where lines come from, the screen, what stands in the row below the prompt, and the demo's lines if it is a demo."""
+        """Take where lines come from, the screen, the text of the row below the prompt, and the demo's lines if this is a demo."""
         self.leaving = False
         self.interrupted = False
         self.shown = asyncio.Event()
@@ -34,7 +34,7 @@ class Prompt:
 
     @property
     def is_terminal(self) -> bool:
-        """Whether a person sits there who can be asked back."""
+        """Whether there is a user who can be asked back."""
         return self._keyboard.is_terminal
 
     @property
@@ -42,15 +42,10 @@ class Prompt:
         """Whether a step runs that Ctrl-C would stop."""
         return self._cancel_step is not None
 
-    async def read(
-        self,
-        *,
-        until: asyncio.Future[Any] | None = None,
-        suggests: bool = True,
-    ) -> str | None:
-        """Return what is typed, or None where nothing was: Ctrl-C, or the end of input, which sets `leaving`.
+    async def read(self, *, until: asyncio.Future[Any] | None = None, suggests: bool = True) -> str | None:
+        """Return what is typed, or None if nothing was: at Ctrl-C, or at the end of input, which sets `leaving`.
 
-        Raises what `until` raises if that ends first.
+        If `until` fails first, its exception is raised.
         """
         suggestion = self._demo.suggestion() if self._demo and suggests else ""
         reading = asyncio.ensure_future(self._keyboard.read(self._status, suggestion, self.shown))
@@ -72,7 +67,7 @@ class Prompt:
         return typed
 
     def set_aside(self) -> None:
-        """Let nothing that was typed up to now answer the question that comes next."""
+        """Keep anything typed so far from answering the next question."""
         self._keyboard.set_aside()
 
     @contextmanager
@@ -105,7 +100,7 @@ class Prompt:
         self._screen.print(Text("Press Ctrl-C again to leave.", style=QUIET_STYLE))
 
     def _on_interrupt(self) -> None:
-        # A question stands inside a step: Ctrl-C there is for the question.
+        # A question is asked inside a step, and Ctrl-C there is for the question.
         if not self._keyboard.interrupt() and self._cancel_step is not None:
             self._cancel_step()
 
@@ -116,7 +111,7 @@ class Prompt:
 
 
 async def _first_of(reading: asyncio.Future[str | None], until: asyncio.Future[Any] | None) -> None:
-    """Wait for the line, but no longer than the other future goes on without an exception."""
+    """Wait for the line; raise the other future's exception if it fails first."""
     if until is None:
         return
     either: set[asyncio.Future[Any]] = {reading, until}

@@ -19,12 +19,12 @@ from cli.output.screen import QUIET_STYLE, Screen
 from cli.output.wrapping import BreakSearch, hanging_indent
 from utils.text import StreamSanitizer
 
-# Wherever it stands, in a list or a quotation: what is code is decided by utils/code_blocks.py, here it only gets its colours.
+# Also inside a list or a quotation: utils/code_blocks.py decides what is code, here it only gets its colours.
 _FENCE = re.compile(r"[\s>]*(?:(?:[-*+]|\d+[.)])\s+)?(`{3,}(?=[^`]*$)|~{3,})\s*([^\s`]*)")
 _MOST_KNOWN = 200  # lines
 _LONGEST_COLORED = 2000  # characters of a line; colours take time, and such a line is data
 _REDRAW_SECONDS = 0.04
-# The sixteen colours of the terminal's own palette: readable in a light and in a dark one alike.
+# The sixteen colours of the terminal's own palette: readable on a light and on a dark background.
 _COLORS: tuple[tuple[Any, Style], ...] = (
     (Comment, Style(dim=True, italic=True)),
     (Keyword, Style(color=Color.parse("blue"), bold=True)),
@@ -38,7 +38,7 @@ _COLORS: tuple[tuple[Any, Style], ...] = (
 
 
 class AnswerView:
-    """Shows an answer that comes in pieces; what is complete is printed for good, the rest stands in a row that comes and goes."""
+    """Shows an answer that comes in pieces; what is complete is printed for good, the rest is shown in a transient row."""
 
     def __init__(self, screen: Screen) -> None:
         """Take the screen to show on."""
@@ -50,7 +50,7 @@ class AnswerView:
         self._colors = Highlighter("")
         self._thinking = False
         self._search = BreakSearch(0)
-        self._drawn = 0.0  # when the row that comes and goes was drawn last
+        self._drawn = 0.0  # when the transient row was last drawn
         self.began = False
 
     def feed(self, piece: str) -> None:
@@ -76,7 +76,7 @@ class AnswerView:
             self._draw()
 
     def tick(self) -> None:
-        """Draw the row that is being written, where its newest piece came too soon after the one before to be drawn."""
+        """Draw the row that is being written if its newest piece came too soon after the last drawing."""
         if self.began and self._screen.control_codes:
             self._draw()
 
@@ -118,7 +118,7 @@ class AnswerView:
 
     def _draw(self) -> None:
         self._drawn = time.monotonic()
-        # A line of code is as long as it likes; what is drawn of it is one row.
+        # A line of code may be very long, but only one row of it is drawn.
         self._screen.show(Text(self._pending[: self._screen.width * 4], style=QUIET_STYLE if self._thinking else ""))
 
     def _line(self, line: str) -> Text:
@@ -143,12 +143,12 @@ class AnswerView:
 
 
 class Highlighter:
-    """Gives the lines of a program their colours, one after the other as they come."""
+    """Colours the lines of a program one by one as they arrive."""
 
     def __init__(self, language: str) -> None:
         """Take the language as the fence names it."""
         self._lexer = _lexer(language)
-        self._known: list[str] = []  # what the next line's colours depend on: a string may have begun there
+        self._known: list[str] = []  # the lines that the next line's colours depend on: a string may have begun there
 
     def line(self, line: str) -> Text:
         """Return the next line in colours."""
@@ -190,7 +190,7 @@ def _spans_lines(token: Any) -> bool:
 
 
 def _colored(tokens: Iterable[tuple[int, Any, str]], start: int) -> Text:
-    """Return the code from the character `start` on in colours."""
+    """Return the code in colours, from the character `start` on."""
     text = Text()
     for begin, token, value in tokens:
         if begin + len(value) > start:

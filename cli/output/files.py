@@ -1,4 +1,4 @@
-"""The files that programs made, on the screen and in the person's own viewer."""
+"""The files that programs made, on the screen and in the user's own viewer."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:  # sandbox/ imports the engine's client, and the prompt does n
     from sandbox.verdicts import ProducedFile
 
 MOST_LINES = 20
-"""How many files are told of after a run, of those that were made and of those that were left out for one reason."""
+"""How many files are named after a run: of those that were made, and of those left out for each reason."""
 
 
 def file_lines(files: Iterable[ProducedFile], most: int = sys.maxsize) -> list[Text]:
-    """Return a line for each file, but not for more than `most`: new or changed, name, size, and where it is."""
+    """Return a line for each of at most `most` files: new or changed, name, size, and where it is."""
     lines = [
         Text(
             f"  {'new' if file.new else 'changed'}: {sanitize(file.name)} ({size_text(file.size)}) → {sanitize(str(file.path))}",
@@ -37,7 +37,7 @@ def file_lines(files: Iterable[ProducedFile], most: int = sys.maxsize) -> list[T
 
 
 def left_out_lines(left_out: Iterable[LeftOut]) -> list[Text]:
-    """Return a line for each reason why files were left out, with the names of the first of them."""
+    """Return a line for each reason why files were left out, naming the first of them."""
     names: dict[str, list[str]] = {}
     for each in left_out:
         names.setdefault(each.reason, []).append(sanitize(each.name))
@@ -50,7 +50,7 @@ def left_out_lines(left_out: Iterable[LeftOut]) -> list[Text]:
 
 
 def size_text(size: int) -> str:
-    """Return a size in bytes as a person reads it."""
+    """Return a size in bytes as people write it."""
     if size < 1000:
         return f"{size} bytes"
     number = float(size)
@@ -62,9 +62,9 @@ def size_text(size: int) -> str:
 
 
 def open_file(path: Path) -> str:
-    """Open a file with the desktop's viewer for its kind, and return what to tell the person.
+    """Open a file with the desktop's viewer for its kind, and return what to tell the user.
 
-    A program file is never opened so: the desktop might run it.
+    A program is never opened this way: the desktop might run it.
     """
     opener = "open" if sys.platform == "darwin" else "xdg-open"
     if path.suffix.lower() not in _SHOWN or shutil.which(opener) is None:
@@ -72,7 +72,7 @@ def open_file(path: Path) -> str:
     viewer = subprocess.Popen(
         [opener, str(path)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
-    threading.Thread(target=viewer.wait, daemon=True).start()  # so that it does not stay as a zombie
+    threading.Thread(target=viewer.wait, daemon=True).start()  # so that it leaves no zombie
     return f"Opened {path}"
 
 

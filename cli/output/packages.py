@@ -1,4 +1,4 @@
-"""Installations on the screen, and what is said about the network."""
+"""Installations and the network, as they are described on the screen."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:  # agents/ imports AutoGen, and the prompt does not wait for i
     from agents.events import PackagesInstalled
 
 NETWORK_ON = (
-    "The network is on: programs that the model writes reach the internet, the services of this machine that listen to its containers, "
-    "and your local network."
+    "The network is on: programs that the model writes can reach the internet, your local network, and services on this machine that "
+    "accept connections from containers."
 )
-NETWORK_OFFER = "Programs have no network here. If this one is to have it: /network on, or start with --network on."
+NETWORK_OFFER = "Programs run without a network. If this one needs it: /network on, or start with --network on."
 
 
 def result_lines(event: PackagesInstalled) -> list[Text]:
-    """Return what became of an installation, with the end of pip's output where it failed."""
+    """Return the result of an installation, after the end of pip's output if it failed."""
     lines = [Text(f"│ {line}", style=QUIET_STYLE) for line in event.output.splitlines()]
     good = event.verdict.value == "ok"
-    told = event.to_text().splitlines()
-    return [*lines, *(Text(f"{'✔' if good else '✘'} {line}", style=GOOD_STYLE if good else BAD_STYLE) for line in told)]
+    mark, style = ("✔", GOOD_STYLE) if good else ("✘", BAD_STYLE)
+    return [*lines, *(Text(f"{mark} {line}", style=style) for line in event.to_text().splitlines())]
 
 
 def question_lines(packages: Sequence[str], why: str) -> Sequence[Text]:

@@ -14,7 +14,7 @@ _BAR = "│ "
 
 
 class ProgramView:
-    """Shows the output of one program after the other; of each at most MOST_CHARACTERS, and says how much is left out."""
+    """Shows the output of one program after another, each up to MOST_CHARACTERS, and says how much was left out."""
 
     def __init__(self, screen: Screen) -> None:
         """Take the screen to show on."""
@@ -28,7 +28,7 @@ class ProgramView:
         self._sanitizer = StreamSanitizer()
 
     def start(self, limit: int) -> None:
-        """Begin to show a program that may run for `limit` seconds."""
+        """Start showing a program that may run for `limit` seconds."""
         self._running = True
         self._since = time.monotonic()
         self._limit = limit
@@ -46,7 +46,7 @@ class ProgramView:
         self._left_out += count
 
     def finish(self) -> None:
-        """Show what is left of the output, and how much was left out."""
+        """Show the rest of the output, and how much was left out."""
         if not self._running:
             return
         self._add(self._sanitizer.finish())
@@ -56,14 +56,14 @@ class ProgramView:
             self._print([self._pending])
             self._pending = ""
         if self._left_out:
-            self._screen.print(Text(f"{_BAR}… {self._left_out:,} characters more are not shown", style=QUIET_STYLE))
+            self._screen.print(Text(f"{_BAR}… {self._left_out:,} more characters are not shown", style=QUIET_STYLE))
 
     def tick(self) -> None:
-        """Show the row that is still being written, and the time."""
+        """Show the row that is still being written, and the running time."""
         if not self._running:
             return
         seconds = time.monotonic() - self._since
-        status = Text(f"{_BAR}running {seconds:.0f} s of {self._limit} s · Ctrl-C stops", style=QUIET_STYLE)
+        status = Text(f"{_BAR}running {seconds:.0f} s of {self._limit} s · Ctrl-C to stop", style=QUIET_STYLE)
         if self._pending:
             self._screen.show(Text(_BAR + self._pending), status)
         else:

@@ -1,4 +1,4 @@
-"""The screen: lines that stay in the scrollback, and below them at most a few rows that come and go."""
+"""The screen: lines that stay in the scrollback, and below them a few transient rows."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ BAD_STYLE = "red"
 
 
 class Screen:
-    """Writes to the terminal, or without any control code where there is none.
+    """Writes to a terminal, or without control codes to anything else.
 
-    What was said is printed once and stays in the scrollback: nothing is redrawn, so nothing flickers or is lost when it is taller than
-    the window. The rows that change (the line being written, a status) stand below it and are erased before the next line is printed.
+    Every line is printed once and stays in the scrollback: nothing is redrawn, so nothing flickers or is lost if it is taller than the
+    window. The rows that change (the line being written, a status) come below and are erased before the next line is printed.
     """
 
     def __init__(self, stream: TextIO, *, control_codes: bool) -> None:
@@ -32,12 +32,12 @@ class Screen:
         self.control_codes = control_codes
         self._stream = stream
         self._is_terminal = control_codes or stream.isatty()
-        self._shown: list[int] = []  # columns of each row that stands there now
+        self._shown: list[int] = []  # columns of each transient row on the screen now
         self._transient: Sequence[Text] = ()
 
     @property
     def width(self) -> int:
-        """Columns of the terminal, at least 20; 80 where it is not known."""
+        """Columns of the terminal, at least 20; 80 if the width is unknown."""
         if not self._is_terminal:
             return 80
         try:
@@ -46,22 +46,22 @@ class Screen:
             return 80
 
     def print(self, *lines: Text | str) -> None:
-        """Print the lines for good and whole, however long: programs, their output, addresses."""
+        """Print lines for good and unbroken, however long: programs, their output, addresses."""
         self._write("".join(self._rendered(_safe(line)) for line in lines))
 
     def say(self, *lines: Text | str) -> None:
-        """Print sentences for good, broken between words where a window shows them."""
+        """Print sentences for good, broken between words on a terminal."""
         room = self.width - 1 if self._is_terminal else sys.maxsize
         self.print(*(row for line in lines for row in wrap(_safe(line), room)))
 
     def show(self, *rows: Text | str) -> None:
-        """Show the rows below everything printed, in place of those shown before; without control codes nothing is shown."""
+        """Replace the transient rows below everything printed; without control codes, show nothing."""
         self._transient = [_safe(row) for row in rows]
         if self.control_codes:
             self._write("")
 
     def raw(self, text: str) -> None:
-        """Write sanitized text as it is, for screens without control codes."""
+        """Write sanitized text unchanged, on a screen without control codes."""
         self._stream.write(text)
         self._stream.flush()
 
@@ -75,12 +75,12 @@ class Screen:
         shown = "\r\n".join(self._rendered(row).rstrip("\n") for row in rows)
         erase = self._erased(width) + text + shown
         self._shown = [columns(row.plain) for row in rows]
-        # One write, so that the terminal never shows the state in between.
+        # A single write, so that the terminal never shows the state in between.
         self._stream.write(erase)
         self._stream.flush()
 
     def _erased(self, width: int) -> str:
-        """Return what erases the rows that are shown, which a window made narrower has broken into several each."""
+        """Return what erases the transient rows; a window that became narrower has broken each into several."""
         rows = sum(max(1, -(-used // width)) for used in self._shown)
         return "\r\x1b[2K" + "\x1b[1A\x1b[2K" * (rows - 1) if rows else ""
 
@@ -103,15 +103,15 @@ class Screen:
 
 
 def _safe(line: Text | str) -> Text:
-    """Return the line as a text that cannot steer the terminal; whoever sanitized it before keeps its styles."""
+    """Return the line as a text that cannot steer the terminal; a line that was clean already keeps its styles."""
     text = line if isinstance(line, Text) else Text(line)
     plain = sanitize(text.plain)
     return text if plain == text.plain else Text(plain, style=text.style)
 
 
 def _one_row(row: Text, room: int) -> Text:
-    """Return the row cut to the room, whatever the terminal makes of its characters."""
-    row = row[: max(1, room * 4)]  # the rest could not be seen, and measuring takes time
+    """Return the row cut to the room, however the terminal shows its characters."""
+    row = row[: max(1, room * 4)]  # nobody would see the rest, and measuring takes time
     row.expand_tabs(8)
     row.plain = row.plain.replace("\n", " ")
     if columns(row.plain) <= room:
@@ -124,7 +124,7 @@ def _one_row(row: Text, room: int) -> Text:
 
 
 def open_screen(*, no_color: bool) -> Screen:
-    """Make the screen on standard output; control codes only for a terminal that takes them and a person who wants them."""
+    """Make the screen on standard output; control codes only if the terminal takes them and the user wants them."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A locale that cannot say ✔ must not end the session.

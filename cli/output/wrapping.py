@@ -1,4 +1,4 @@
-"""Where a sentence is broken into rows, and how many columns a text takes at most."""
+"""Wrapping: where a sentence breaks into rows, and how many columns a text takes at most."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from rich.cells import get_character_cell_size
 from rich.text import Text
 
-# What the further rows stand under: the text behind a list's mark, or behind a slash command in a table of them.
+# What the following rows align with: the text after a list's mark, or after a slash command in a table of them.
 _INDENT = re.compile(r" *(?:(?:[-*+•→↻✔✘]|\d{1,3}[.)]|/[a-z]+(?: [A-Z[]\S*)? ) +)?")
 # Some terminals join these to the character before, others show each in columns of its own.
 _SKIN_TONES = range(0x1F3FB, 0x1F400)
@@ -29,22 +29,22 @@ def _columns(character: str) -> int:
 
 
 def hanging_indent(line: str) -> int:
-    """Return by how many columns the further rows of a line are indented: as far as its text is behind a list's mark."""
+    """Return how many columns the following rows of a line are indented: as far as the text after a list's mark."""
     match = _INDENT.match(line)
     return columns(match[0]) if match else 0
 
 
 class BreakSearch:
-    """Looks for the end of the first row in a text that grows: what was looked at once is not looked at again."""
+    """Finds the end of the first row in a growing text without looking at any character twice."""
 
     def __init__(self, room: int) -> None:
-        """Take the columns of a row."""
+        """Take the number of columns in a row."""
         self.room = room
         self._seen = 0  # characters
         self._used = self._solid = self._best = 0
 
     def end(self, text: str) -> int:
-        """Return where the first row of the text ends; it begins with the text that was given before."""
+        """Return where the first row of the text ends; the text must begin with the one given before."""
         for number in range(self._seen, len(text)):
             character = text[number]
             if self._solid and _may_break(text[number - 1], character) and (self._solid <= self.room or not self._best):
@@ -59,18 +59,18 @@ class BreakSearch:
 
 
 def break_at(text: str, room: int) -> int:
-    """Return where the first row ends: before the last word that begins within the room, or len(text) where nothing is to be broken.
+    """Return where the first row ends: before the last word that begins within the room, or len(text) if nothing has to break.
 
     A word that is longer than the room (an address, say) is never broken; wide characters need no space between them.
     """
     return BreakSearch(room).end(text)
 
 
-def _may_break(before: str, behind: str) -> bool:
+def _may_break(before: str, after: str) -> bool:
     if before == " ":
-        return behind != " "
-    joins = behind == " " or _columns(behind) == 0 or behind == _EMOJI_STYLE or ord(behind) in _SKIN_TONES
-    return not joins and ord(before) not in _FLAG_LETTERS and _columns(before) == 2 and behind not in "、。，．）」』！？：；"
+        return after != " "
+    joins = after == " " or _columns(after) == 0 or after == _EMOJI_STYLE or ord(after) in _SKIN_TONES
+    return not joins and ord(before) not in _FLAG_LETTERS and _columns(before) == 2 and after not in "、。，．）」』！？：；"
 
 
 def wrap(line: Text, room: int) -> list[Text]:
