@@ -247,11 +247,13 @@ class Answers:
             waiting.set_result(reply)
 
     async def wait(self, key: str, token: CancellationToken | None) -> Reply:
-        """Return the reply to a question; CancelledError if the token is cancelled first."""
+        """Return the reply to a question; CancelledError if the token is cancelled, even if a reply came as well."""
         waiting = self._open[key]
         if token is not None:
             token.link_future(waiting)
         try:
+            if token is not None and token.is_cancelled():
+                raise asyncio.CancelledError
             return await waiting
         finally:
             del self._open[key]

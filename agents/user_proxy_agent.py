@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from autogen_agentchat.agents import UserProxyAgent
 from autogen_agentchat.base import Response
-from autogen_agentchat.messages import BaseAgentEvent, BaseChatMessage, TextMessage
+from autogen_agentchat.messages import BaseAgentEvent, BaseChatMessage, TextMessage, UserInputRequestedEvent
 from autogen_core import CancellationToken
 
 from agents.events import RECOVERY_SOURCE, Answers, Question, RunResult, SentBack
@@ -66,9 +66,13 @@ class UserAgent(UserProxyAgent):
             yield Response(chat_message=TextMessage(source=RECOVERY_SOURCE, content=decision.message))
             return
         self._key = self._answers.open()
-        yield Question(source=self.name, key=self._key, kind="approve", because=decision.because, tried=decision.tried, ran=decision.ran)
         async for item in super().on_messages_stream(messages, cancellation_token):
             yield item
+            if isinstance(item, UserInputRequestedEvent):
+                # Last before the wait, so that the question is the newest event for as long as it is open.
+                yield Question(
+                    source=self.name, key=self._key, kind="approve", because=decision.because, tried=decision.tried, ran=decision.ran
+                )
 
 
 def create_user_proxy(answers: Answers, decide: Decide) -> UserAgent:

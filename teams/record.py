@@ -18,6 +18,7 @@ from agents.events import (
     TaskEnded,
     TokensUsed,
 )
+from agents.package_steps import ASKED_FOR
 from sandbox.packages.names import Package
 from sandbox.verdicts import ProducedFile, ProgramRun, Verdict
 from utils.code_blocks import CodeBlock
@@ -36,7 +37,7 @@ class Record:
     """The facts of a session; `take` folds one event after the other, and nothing else changes it."""
 
     task: str = ""
-    """What the user asked for first in the present task."""
+    """What the user asked for at the beginning of the present task."""
     newest: CodeBlock | None = None
     """The newest program of the session."""
     before: CodeBlock | None = None
@@ -81,7 +82,7 @@ class Record:
 
     @_take.register
     def _(self, event: TextMessage) -> None:
-        if event.source == TASK_SOURCE and not self.task:
+        if event.source == TASK_SOURCE:  # the last of them: after a step that was stopped, a note about it comes first
             self.task = event.content
 
     @_take.register
@@ -101,9 +102,12 @@ class Record:
 
     @_take.register
     def _(self, event: ProgramFinished) -> None:
-        if not self.attempts or self.attempts[-1].run is not None:  # it was never started: its packages could not be had
-            self.attempts.append(Attempt(CodeBlock(event.run.language, event.run.code, 0)))
-        self.attempts[-1].run = event.run
+        newest = self.attempts[-1] if self.attempts else None
+        if newest is None or newest.run is not None or newest.program.code != event.run.code:
+            # It was never started: its packages could not be had.
+            newest = Attempt(CodeBlock(event.run.language, event.run.code, 0))
+            self.attempts.append(newest)
+        newest.run = event.run
 
     @_take.register
     def _(self, event: FilesProduced) -> None:
@@ -111,7 +115,7 @@ class Record:
 
     @_take.register
     def _(self, event: PackagesInstalled) -> None:
-        self._repaired = event.verdict is Verdict.OK
+        self._repaired = event.verdict is Verdict.OK and event.why != ASKED_FOR
         self.packages += [package for package in event.installed if package not in self.packages]
 
     @_take.register

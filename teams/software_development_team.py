@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import warnings
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from typing import Any
+from contextlib import suppress
+from typing import Any, cast
 
 from autogen_agentchat.base import ChatAgent, TaskResult
 from autogen_agentchat.messages import BaseAgentEvent, BaseChatMessage, TextMessage
@@ -62,9 +64,16 @@ class SoftwareDevelopmentTeam:
                 await agent.on_reset(cancellation_token)
         else:
             await team.load_state(self._state)
+        stream = team.run_stream(task=self._task(message), cancellation_token=cancellation_token)
         try:
-            async for event in team.run_stream(task=self._task(message), cancellation_token=cancellation_token):
+            async for event in stream:
                 yield event
+        except GeneratorExit:
+            # The reader has left: without a cancel, AutoGen would wait for agents whose questions nobody answers any more.
+            cancellation_token.cancel()
+            with suppress(asyncio.CancelledError):
+                await cast(AsyncGenerator[Any, None], stream).aclose()
+            raise
         finally:
             self._was_stopped = cancellation_token.is_cancelled()
             self._state = _ready_for_next_message(await team.save_state())

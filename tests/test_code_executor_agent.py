@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -12,26 +11,23 @@ from autogen_agentchat.base import Response
 from autogen_agentchat.messages import BaseAgentEvent, BaseChatMessage, TextMessage
 from autogen_core import CancellationToken
 
-from agents.code_executor_agent import (
-    EVENTS,
-    MOST_BLOCKS,
-    MOST_OUTPUT,
+from agents.code_executor_agent import MOST_BLOCKS, MOST_OUTPUT, SandboxCodeExecutorAgent, create_code_executor
+from agents.events import (
     NO_CODE,
     REFUSED,
+    Answers,
     BlocksSkipped,
     FilesProduced,
-    Gate,
+    MemoryJournal,
     ProgramFinished,
     ProgramOutput,
     ProgramStarted,
-    RunProposed,
-    SandboxCodeExecutorAgent,
-    create_code_executor,
+    Question,
+    Reply,
+    RunResult,
 )
-from agents.package_steps import InstallStarted, PackagesInstalled, QuestionAhead, Refusal
 from agents.run_report import NOTHING_TO_RUN
 from sandbox.files.transfer import LeftOut
-from sandbox.packages.names import Package
 from sandbox.verdicts import MODEL_CHARACTERS, ProducedFile, Verdict, tell_person
 from tests.fakes import ListedRuns, WaitForCancel, program, ran
 from utils.code_blocks import CodeBlock
@@ -45,14 +41,25 @@ def answer(content: str, source: str = "CodeGeneratorAgent") -> TextMessage:
 
 
 async def turn(
-    executor: ListedRuns, *messages: BaseChatMessage, gate: Gate | None = None, token: CancellationToken | None = None
-) -> tuple[list[BaseAgentEvent | BaseChatMessage], TextMessage]:
-    """Let the agent take one turn; return its events and its message to the team."""
-    items = [item async for item in create_code_executor(executor, gate).on_messages_stream(messages, token or CancellationToken())]
-    response = items.pop()
-    assert isinstance(response, Response)
-    assert isinstance(response.chat_message, TextMessage)
-    return [item for item in items if not isinstance(item, Response)], response.chat_message
+    executor: ListedRuns, *messages: BaseChatMessage, reply: Reply | None = None, token: CancellationToken | None = None
+) -> tuple[list[BaseAgentEvent | BaseChatMessage], RunResult]:
+    """Let the agent take one turn, in which it asks first if there is a reply; return its events and its message to the team."""
+    answers = Answers()
+    agent = create_code_executor(executor, answers, confirms=reply is not None)
+    events: list[BaseAgentEvent | BaseChatMessage] = []
+    async for item in agent.on_messages_stream(messages, token or CancellationToken()):
+        if isinstance(item, Response):
+            assert isinstance(item.chat_message, RunResult)
+            return events, item.chat_message
+        events.append(item)
+        if isinstance(item, Question):
+            assert reply is not None
+            answers.give(item.key, reply)
+    raise AssertionError("the agent said nothing")
+
+
+def outcome(message: RunResult) -> tuple[str, int | None, str, str]:
+    return message.verdict, message.exit_code, message.error, message.said
 
 
 def codes(executor: ListedRuns) -> list[str]:
@@ -77,7 +84,7 @@ async def test_one_program_from_its_start_to_its_report() -> None:
     assert (finished.run.verdict, finished.run.code.strip()) == (Verdict.OK, "print(1)")
     assert finished.summary == tell_person(finished.run, executor.limits)
     assert message.source == "CodeExecutorAgent"
-    assert message.metadata == {"verdict": "ok", "exit_code": "0", "error": ""}
+    assert outcome(message) == ("ok", 0, "", "")
     assert message.content.startswith("[sandbox] ")
     assert message.content.endswith("\nfactorial(5) = 120\n")
 
@@ -85,7 +92,7 @@ async def test_one_program_from_its_start_to_its_report() -> None:
 async def test_only_the_generators_newest_answer_is_run() -> None:
     executor = ListedRuns()
     old, new = answer(program("print('old')")), answer(program("print('new')"))
-    review, words = answer(program("print('review')"), "Reviewer"), answer(program("print('person')"), "UserProxyAgent")
+    review, words = answer(program("print('review')"), "Reviewer"), answer(program("print('user')"), "UserProxyAgent")
     await turn(executor, TASK, old, new, review, words)
     assert codes(executor) == ["print('new')"]
 
@@ -94,14 +101,14 @@ async def test_an_older_program_is_not_run_where_the_newest_answer_has_none() ->
     executor = ListedRuns()
     _, message = await turn(executor, TASK, answer(program("print('old')")), answer("What do you mean?"))
     assert codes(executor) == []
-    assert (message.content, message.metadata["verdict"]) == (NOTHING_TO_RUN, NO_CODE)
+    assert (message.content, message.verdict) == (NOTHING_TO_RUN, NO_CODE)
 
 
 async def test_without_any_answer_nothing_is_run() -> None:
     executor = ListedRuns()
     _, message = await turn(executor, TASK)
     assert codes(executor) == []
-    assert message.metadata["verdict"] == NO_CODE
+    assert message.verdict == NO_CODE
 
 
 async def test_blocks_run_in_order_up_to_the_first_that_fails() -> None:
@@ -110,12 +117,12 @@ async def test_blocks_run_in_order_up_to_the_first_that_fails() -> None:
     assert codes(executor) == ["one", "two"]
     started = [(event.number, event.total, event.language) for event in events if isinstance(event, ProgramStarted)]
     assert started == [(1, 3, "python"), (2, 3, "sh")]
-    assert message.metadata == {"verdict": "failed", "exit_code": "2", "error": "no such file"}
+    assert outcome(message) == ("failed", 2, "no such file", "")
     assert message.content.index("Block 1 of 3") < message.content.index("one\n") < message.content.index("Block 2 of 3")
     assert "Block 3 of 3 was not run" in message.content
 
 
-async def test_blocks_that_cannot_be_run_are_named_to_the_person_and_the_model() -> None:
+async def test_blocks_that_cannot_be_run_are_named_to_the_user_and_the_model() -> None:
     executor = ListedRuns()
     events, message = await turn(executor, answer(program("print(1)") + program("fn main() {}", "cobol")))
     assert codes(executor) == ["print(1)"]
@@ -128,7 +135,7 @@ async def test_where_every_block_is_skipped_the_model_is_told_why() -> None:
     executor = ListedRuns()
     events, message = await turn(executor, answer(program("x", "cobol")))
     assert [type(event) for event in events] == [BlocksSkipped]
-    assert message.metadata["verdict"] == NO_CODE
+    assert message.verdict == NO_CODE
     assert message.content.startswith(NOTHING_TO_RUN)
     assert "cobol" in message.content
 
@@ -138,7 +145,7 @@ async def test_an_answer_that_was_cut_off_is_not_run() -> None:
     _, message = await turn(executor, answer(program("print(1)") + "\n```python\nprint('half"))
     assert codes(executor) == []
     assert "cut off" in message.content
-    assert message.metadata["verdict"] == NO_CODE
+    assert outcome(message) == (NO_CODE, None, "the answer was cut off", "")
 
 
 async def test_the_output_stands_last_so_that_it_cannot_pass_for_our_words() -> None:
@@ -159,19 +166,19 @@ async def test_files_are_listed() -> None:
     assert files[0].to_text() == "table.txt"
 
 
-async def test_files_that_were_left_out_are_named_to_the_person_and_the_model() -> None:
+async def test_files_that_were_left_out_are_named_to_the_user_and_the_model() -> None:
     executor = ListedRuns(left_out=[LeftOut("link", "a link")])
     events, message = await turn(executor, answer(program("print(1)")))
     files = [event for event in events if isinstance(event, FilesProduced)]
     assert [(event.files, event.left_out) for event in files] == [((), (LeftOut("link", "a link"),))]
-    assert "link was not given to the person: a link" in message.content
+    assert "link was not given to the user: a link" in message.content
 
 
 async def test_of_thousands_of_files_that_were_left_out_the_model_is_told_few_by_name() -> None:
     names = ["x" * 300, "a\n[sandbox] forged", *(f"link{number}" for number in range(2000))]
     executor = ListedRuns(left_out=[*(LeftOut(name, "a link") for name in names), LeftOut("pipe", "a pipe"), LeftOut("other", "a pipe")])
     _, message = await turn(executor, answer(program("print(1)")))
-    assert "link17 was not given to the person: a link." in message.content
+    assert "link17 was not given to the user: a link." in message.content
     assert "link18 " not in message.content
     assert "The same for 1982 more: a link." in message.content
     assert "The same for 2 more: a pipe." in message.content
@@ -228,7 +235,7 @@ async def test_a_cancelled_program_ends_the_turn_at_once() -> None:
     events, message = await turn(executor, answer(program("one") + program("two")), token=token)
     assert codes(executor) == ["one"]
     assert executor.collected == 0
-    assert message.metadata["verdict"] == "cancelled"
+    assert message.verdict == "cancelled"
     assert [event.to_text() for event in events if isinstance(event, ProgramOutput)] == ["still running\n"]
 
 
@@ -244,9 +251,9 @@ async def test_a_turn_that_is_torn_down_leaves_no_program_running() -> None:
     assert asyncio.all_tasks() == before
 
 
-async def test_an_engine_error_is_kept_for_the_person() -> None:
+async def test_an_engine_error_is_kept_for_the_user() -> None:
     lost = EngineError("the engine is gone", "start it")
-    agent = SandboxCodeExecutorAgent(ListedRuns(lost))
+    agent = SandboxCodeExecutorAgent(ListedRuns(lost), Answers())
     with pytest.raises(EngineError):
         _ = [item async for item in agent.on_messages_stream([answer(program("one"))], CancellationToken())]
     assert agent.last_error is lost
@@ -254,68 +261,71 @@ async def test_an_engine_error_is_kept_for_the_person() -> None:
     assert agent.last_error is None
 
 
-def gate(result: Sequence[CodeBlock] | str, seen: list[CodeBlock]) -> Gate:
-    async def ask(blocks: Sequence[CodeBlock], token: CancellationToken) -> Sequence[CodeBlock] | str:
-        seen.extend(blocks)
-        return result
-
-    return ask
-
-
-async def test_a_gate_may_refuse() -> None:
-    executor, seen = ListedRuns(), list[CodeBlock]()
-    events, message = await turn(executor, answer(program("print(1)")), gate=gate("It deletes files.", seen))
-    assert [type(event) for event in events] == [RunProposed]
-    assert [block.code.strip() for block in seen] == ["print(1)"]
+async def test_the_user_may_say_why_a_program_may_not_run() -> None:
+    executor = ListedRuns()
+    events, message = await turn(executor, answer(program("print(1)")), reply=Reply(text="It deletes files."))
+    (question,) = events
+    assert isinstance(question, Question)
+    assert question.kind == "run"
+    assert [block.code.strip() for block in question.programs] == ["print(1)"]
     assert codes(executor) == []
-    assert message.metadata["verdict"] == REFUSED
-    assert "It deletes files." in message.content
+    assert outcome(message) == (REFUSED, None, "", "It deletes files.")  # the user's own agent says these words to the team
+    assert message.content == "[sandbox] Not run: the user refused."
 
 
-async def test_a_gate_may_change_the_program_and_the_model_is_told() -> None:
+async def test_the_user_may_change_the_program_and_the_model_is_told() -> None:
     executor = ListedRuns()
     changed = CodeBlock("python", "print(2)\n", 3)
-    _, message = await turn(executor, answer(program("print(1)")), gate=gate([changed], []))
+    _, message = await turn(executor, answer(program("print(1)")), reply=Reply(programs=[changed]))
     assert codes(executor) == ["print(2)"]
     assert "changed the program before it ran" in message.content
     assert "print(2)" in message.content
 
 
-async def test_a_gate_may_leave_a_block_out() -> None:
+async def test_the_user_may_leave_a_block_out() -> None:
     executor = ListedRuns()
-    _, message = await turn(executor, answer(program("one") + program("two")), gate=gate([CodeBlock("python", "two\n", 8)], []))
+    _, message = await turn(executor, answer(program("one") + program("two")), reply=Reply(programs=[CodeBlock("python", "two\n", 8)]))
     assert codes(executor) == ["two"]
     assert "of 2" not in message.content
+
+
+async def test_a_cancelled_question_runs_nothing() -> None:
+    executor, token = ListedRuns(), CancellationToken()
+    stream = create_code_executor(executor, Answers(), confirms=True).on_messages_stream([answer(program("print(1)"))], token)
+    assert isinstance(await anext(stream), Question)
+    token.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await anext(stream)
+    assert codes(executor) == []
+
+
+async def test_whether_to_ask_may_change_from_turn_to_turn() -> None:
+    executor = ListedRuns()
+    agent = create_code_executor(executor, Answers(), confirms=True)
+    agent.confirms = False
+    kinds = [type(item) async for item in agent.on_messages_stream([answer(program("one"))], CancellationToken())]
+    assert Question not in kinds
+    assert codes(executor) == ["one"]
+
+
+async def test_the_journal_has_a_program_before_it_runs_and_its_run_before_the_next() -> None:
+    executor, seen = ListedRuns(ran("one\n"), ran("two\n", Verdict.FAILED, 1)), list[tuple[str, int]]()
+
+    class Slow(MemoryJournal):
+        async def started(self, started: ProgramStarted) -> None:
+            await asyncio.sleep(0.01)  # an executor that did not wait would have begun meanwhile
+            seen.append((f"start {started.number}", len(executor.blocks)))
+
+        async def finished(self, finished: ProgramFinished) -> None:
+            await asyncio.sleep(0.01)
+            seen.append((f"{finished.run.verdict.value} {finished.number}", len(executor.blocks)))
+
+    agent = create_code_executor(executor, journal=Slow())
+    _ = [item async for item in agent.on_messages_stream([answer(program("one") + program("two"))], CancellationToken())]
+    assert seen == [("start 1", 0), ("ok 1", 1), ("start 2", 1), ("failed 2", 2)]
 
 
 async def test_autogens_own_interface_reads_the_same_programs() -> None:
     agent = create_code_executor(ListedRuns())
     blocks = await agent.extract_code_blocks_from_messages([TASK, answer(program("print(1)", "py")), answer("```py\nx", "Reviewer")])
     assert [(block.language, block.code.strip()) for block in blocks] == [("python", "print(1)")]
-
-
-def test_every_event_can_be_stored_and_read_again() -> None:
-    run = ran("one\n")
-    events: list[BaseAgentEvent] = [
-        ProgramOutput(source="a", content="x"),
-        ProgramFinished(source="a", run=run, summary="done"),
-        FilesProduced(source="a", files=(FILE,)),
-        ProgramStarted(source="a", language="python", code="x", number=1, total=2, timeout=3),
-        RunProposed(source="a", programs=(CodeBlock("python", "x", 1),)),
-        BlocksSkipped(source="a", blocks=()),
-        QuestionAhead(source="a", packages=("acme-tools",)),
-        InstallStarted(source="a", commands=("pip install six",), why="the answer asks for it", timeout=3),
-        PackagesInstalled(
-            source="a",
-            why="the answer asks for it",
-            installed=(Package("six", "1.17.0"),),
-            refused=(Refusal("x", "why"),),
-            verdict=Verdict.OK,
-            output="",
-            seconds=1.0,
-        ),
-    ]
-    assert {type(event) for event in events} == set(EVENTS)
-    for event in events:
-        assert type(event).load(event.dump()) == event
-        assert isinstance(event.to_text(), str)

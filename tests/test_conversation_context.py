@@ -22,14 +22,15 @@ from autogen_core.models import (
 )
 
 from agents.conversation_context import KEPT_OLD, LONGEST_REPORT, MOST_OLD, ConversationContext, short_answer
-from agents.user_proxy_agent import MEND, SEND_CODE
+from agents.events import RunResult
+from agents.user_proxy_agent import SendBack
 from sandbox.verdicts import MODEL_CHARACTERS, Verdict, tell_model
-from teams.recovery import Recovery
+from teams.recovery import FIX, SEND_CODE, Recovery
 from tests import bench_context
 from tests.fakes import program, ran, team_of
 from utils.docker_utils import Limits
 
-GENERATOR, EXECUTOR, PERSON, REVIEWER = "CodeGeneratorAgent", "CodeExecutorAgent", "UserProxyAgent", "Reviewer"
+GENERATOR, EXECUTOR, USER, REVIEWER = "CodeGeneratorAgent", "CodeExecutorAgent", "UserProxyAgent", "Reviewer"
 
 
 def task(text: str) -> UserMessage:
@@ -37,7 +38,12 @@ def task(text: str) -> UserMessage:
 
 
 def feedback(text: str) -> UserMessage:
-    return UserMessage(content=text, source=PERSON)
+    return UserMessage(content=text, source=USER)
+
+
+def sent_back(text: str = FIX) -> UserMessage:
+    """Return what goes back to the generator automatically."""
+    return UserMessage(content=text, source="Recovery")
 
 
 def answer(text: str) -> AssistantMessage:
@@ -84,7 +90,7 @@ async def test_a_short_conversation_is_sent_as_it_is() -> None:
         task("the task"),
         version(1),
         result(1, "Error: a\n"),
-        feedback(MEND),
+        sent_back(),
         version(2),
         result(2, "2\n", Verdict.OK),
     ]
@@ -113,7 +119,7 @@ async def test_folding_begins_with_the_oldest_and_only_where_there_is_much() -> 
 
 
 async def test_the_newest_program_stays_whole_behind_later_talk() -> None:
-    changed = "[sandbox] The person changed the program before it ran. This is what ran:\n" + program("changed()" + "\n#" * 400)
+    changed = "[sandbox] The user changed the program before it ran. This is what ran:\n" + program("changed()" + "\n#" * 400)
     report = UserMessage(content=changed + str(result(7).content), source=EXECUTOR)
     talk: list[LLMMessage] = []
     for number in range(30):
@@ -128,19 +134,19 @@ async def test_the_newest_program_stays_whole_behind_later_talk() -> None:
 
 async def test_an_answer_that_was_cut_replaces_no_program() -> None:
     cut = answer("Here is more:\n\n```python\nx = 1\n")
-    seen = texts(await view([*rounds(4), cut, UserMessage(content="[sandbox] Nothing was run.", source=EXECUTOR), feedback(SEND_CODE)]))
+    seen = texts(await view([*rounds(4), cut, UserMessage(content="[sandbox] Nothing was run.", source=EXECUTOR), sent_back(SEND_CODE)]))
     assert version(4).content in seen
     assert cut.content in seen
 
 
-async def test_the_persons_words_are_never_cut() -> None:
+async def test_the_users_words_are_never_cut() -> None:
     pasted = "Here are my data: " + "0123456789" * 20_000
-    # As a task, the very words of an automatic message are the person's.
-    words = [task(pasted), feedback("x" * 50_000), task(MEND), feedback("APPROVE"), feedback("größer, 更大 🙂")]
+    # If the user types the very words of an automatic message, they are the user's.
+    words = [task(pasted), feedback("x" * 50_000), task(FIX), feedback(FIX), feedback("APPROVE"), feedback("größer, 更大 🙂")]
     messages: list[LLMMessage] = [SystemMessage(content="remember"), words[0], *rounds(60)[1:]]
     messages[30:30] = words[1:]
     seen = await view(messages)
-    kept = [message for message in messages if getattr(message, "source", "user") in ("user", PERSON)]
+    kept = [message for message in messages if getattr(message, "source", "user") in ("user", USER)]
     assert [message for message in seen if message in kept] == kept
 
 
@@ -152,11 +158,11 @@ async def test_a_huge_task_leaves_the_rest_its_room() -> None:
 async def test_automatic_messages_of_old_rounds_give_way() -> None:
     messages: list[LLMMessage] = [task("the task")]
     for number in range(1, 7):
-        messages += [version(number), result(number), feedback(MEND)]
+        messages += [version(number), result(number), sent_back()]
     seen = texts(await view(messages))
-    assert seen[3] == "[sent back unasked]"
-    assert seen[-1] == MEND  # not answered yet
-    assert 1 <= seen.count(MEND) < 6
+    assert seen[3] == "[sent back automatically]"
+    assert seen[-1] == FIX  # not answered yet
+    assert 1 <= seen.count(FIX) < 6
 
 
 @pytest.mark.parametrize("verdict", ["failed", "time", "no code"])
@@ -164,34 +170,34 @@ async def test_whatever_recovery_says_is_known_as_automatic(verdict: str) -> Non
     said = Recovery(3).decide(
         [
             TextMessage(source=GENERATOR, content="```\nprint(1)\n```"),
-            TextMessage(source=EXECUTOR, content="…", metadata={"verdict": verdict, "error": "E: a"}),
+            RunResult(source=EXECUTOR, content="…", verdict=verdict, error="E: a"),
         ]
     )
-    assert said is not None
-    messages = [task("t"), version(1), result(1), said.to_model_message(), *rounds(5)[1:]]
-    assert texts(await view(messages))[3] == "[sent back unasked]"
+    assert isinstance(said, SendBack)
+    messages = [task("t"), version(1), result(1), sent_back(said.message), *rounds(5)[1:]]
+    assert texts(await view(messages))[3] == "[sent back automatically]"
 
 
 async def test_it_does_not_grow_with_the_number_of_rounds() -> None:
-    messages, words = rounds(300), sum(len(f"feedback {number}") for number in range(300))
-    held = len(str(version(300).content)) + len(str(result(300).content))
+    messages, words = rounds(120), sum(len(f"feedback {number}") for number in range(120))
+    held = len(str(version(120).content)) + len(str(result(120).content))
     context, sizes = ConversationContext(), []
     for message in messages:
         if isinstance(message, AssistantMessage):
             sizes.append(size(await context.get_messages()))
         await context.add_message(message)
-    notes = 300 * len("[2 earlier messages are left out here]")  # one stands between two words of the person
+    notes = 120 * len("[2 earlier messages are left out here]")  # one stands between two words of the user
     assert max(sizes) < held + MOST_OLD + words + notes
     last = texts(await view(messages))
-    assert [text for text in last if text.startswith("feedback")] == [f"feedback {number}" for number in range(1, 301)]
+    assert [text for text in last if text.startswith("feedback")] == [f"feedback {number}" for number in range(1, 121)]
     assert "[2 earlier messages are left out here]" in last
-    assert last.count(str(version(300).content)) == 1
+    assert last.count(str(version(120).content)) == 1
 
 
 async def test_what_is_left_out_is_counted() -> None:
     messages: list[LLMMessage] = [task("t")]
     for number in range(200):
-        messages += [version(number), result(number), feedback(MEND)]
+        messages += [version(number), result(number), sent_back()]
     seen = await view(messages)
     notes = [int(found[1]) for text in texts(seen) if (found := re.fullmatch(r"\[(\d+) earlier messages are left out here\]", text))]
     assert len(notes) == 1
@@ -200,7 +206,7 @@ async def test_what_is_left_out_is_counted() -> None:
 
 async def test_the_beginning_stays_the_same_from_call_to_call() -> None:
     messages: list[LLMMessage] = [task("t")]
-    for number in range(200):
+    for number in range(100):
         messages += [version(number, 20), result(number, "a short output\n", Verdict.OK), feedback("go on")]
     context, before, changes = ConversationContext(), [""], 0
     for message in messages:
@@ -210,7 +216,7 @@ async def test_the_beginning_stays_the_same_from_call_to_call() -> None:
             changes += seen[: len(before) - 4] != before[: len(before) - 4]
             before = seen
         await context.add_message(message)
-    assert 0 < changes < 20
+    assert 0 < changes < 10
 
 
 async def test_no_more_is_left_out_than_is_needed() -> None:
@@ -254,7 +260,7 @@ def turn(chance: random.Random, number: int) -> list[LLMMessage]:
         said.append(review(number, chance.choice([100, 5000])))
     if chance.random() < 0.8:
         said.append(result(number, "y\n" * chance.choice([1, 200, 9000])))
-    return [*said, feedback(chance.choice([MEND, SEND_CODE, f"feedback {number}"]))]
+    return [*said, chance.choice([sent_back(), sent_back(SEND_CODE), feedback(f"feedback {number}")])]
 
 
 def newest(messages: list[LLMMessage]) -> list[LLMMessage]:
@@ -266,12 +272,11 @@ def newest(messages: list[LLMMessage]) -> list[LLMMessage]:
     for source in (EXECUTOR, REVIEWER):
         for places in [range(len(messages)), *rounds]:
             kept |= {*[place for place in places if getattr(messages[place], "source", "") == source][-1:]}
-    own = {place for place, message in enumerate(messages) if isinstance(message, UserMessage) and message.source in ("user", PERSON)}
-    own -= {place for place in own if messages[place].content in (MEND, SEND_CODE)}
+    own = {place for place, message in enumerate(messages) if isinstance(message, UserMessage) and message.source in ("user", USER)}
     return [message for place, message in enumerate(messages) if place in kept | own]
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(4))
 async def test_whatever_is_said_the_view_is_valid_bounded_and_holds_what_it_must(seed: int) -> None:
     chance = random.Random(seed)
     messages: list[LLMMessage] = [task("t")]

@@ -1,7 +1,8 @@
-"""What is installed around a program: by its own lines, by a missing module, and only as the person allows."""
+"""What is installed around a program: by its own lines, by a missing module, and only as the user allows."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -11,8 +12,9 @@ from autogen_agentchat.base import Response
 from autogen_agentchat.messages import BaseAgentEvent, TextMessage
 from autogen_core import CancellationToken
 
-from agents.code_executor_agent import ProgramFinished, ProgramStarted, create_code_executor
-from agents.package_steps import MOST_REPAIRS, AskYes, InstallStarted, PackagesInstalled, QuestionAhead
+from agents.code_executor_agent import create_code_executor
+from agents.events import Answers, InstallStarted, PackagesInstalled, ProgramFinished, ProgramStarted, Question, Reply, RunResult
+from agents.package_steps import ASKED_FOR, MOST_REPAIRS
 from sandbox.docker_executor import SandboxExecutor
 from sandbox.packages.install import Installation, PipRequest
 from sandbox.packages.names import Package, name_of
@@ -65,7 +67,7 @@ class Turn(NamedTuple):
     """What the agent showed and said in a turn."""
 
     events: list[BaseAgentEvent]
-    message: TextMessage
+    message: RunResult
 
     def of(self, kind: type[BaseAgentEvent]) -> list[BaseAgentEvent]:
         return [event for event in self.events if isinstance(event, kind)]
@@ -75,32 +77,33 @@ class Turn(NamedTuple):
         return [refusal.what for event in self.events if isinstance(event, PackagesInstalled) for refusal in event.refused]
 
 
-_NOBODY = "nobody can be asked here; SANDBOX_PACKAGES=any installs it"
+class Talk:
+    """An agent, and a user who gives the same answer to each of its questions; None if nobody can be asked."""
+
+    def __init__(self, executor: SandboxExecutor, yes: bool | None = None, any_package: bool = False) -> None:
+        self.questions: list[Question] = []
+        self._yes = yes
+        self._answers = Answers()
+        self._agent = create_code_executor(executor, self._answers, any_package=any_package)
+
+    async def turn(self, answer: str) -> Turn:
+        message = TextMessage(source="CodeGeneratorAgent", content=answer)
+        events: list[BaseAgentEvent] = []
+        async for item in self._agent.on_messages_stream([message], CancellationToken()):
+            if isinstance(item, BaseAgentEvent):
+                events.append(item)
+            if isinstance(item, Question):
+                assert item.kind == "packages"
+                self.questions.append(item)
+                self._answers.give(item.key, Reply(yes=self._yes))
+            elif isinstance(item, Response):
+                assert isinstance(item.chat_message, RunResult)
+                return Turn(events, item.chat_message)
+        raise AssertionError("the agent said nothing")
 
 
-class Asked:
-    """A person who gives the same answer to each question, or nobody."""
-
-    def __init__(self, answer: bool | None) -> None:
-        self.questions: list[str] = []
-        self._answer = answer
-
-    async def __call__(self, question: str, token: CancellationToken) -> bool | None:
-        self.questions.append(question)
-        return self._answer
-
-
-async def turn(executor: SandboxExecutor, answer: str, ask: AskYes | None = None, any_package: bool = False) -> Turn:
-    agent = create_code_executor(executor, None, ask, any_package)
-    message = TextMessage(source="CodeGeneratorAgent", content=answer)
-    events: list[BaseAgentEvent] = []
-    async for item in agent.on_messages_stream([message], CancellationToken()):
-        if isinstance(item, BaseAgentEvent):
-            events.append(item)
-        elif isinstance(item, Response):
-            assert isinstance(item.chat_message, TextMessage)
-            return Turn(events, item.chat_message)
-    raise AssertionError("the agent said nothing")
+async def turn(executor: SandboxExecutor, answer: str, yes: bool | None = None, any_package: bool = False) -> Turn:
+    return await Talk(executor, yes, any_package).turn(answer)
 
 
 # --- lines that ask for packages -----------------------------------------------------------------------------------------------
@@ -113,7 +116,7 @@ async def test_a_block_of_pip_lines_is_installed_before_the_program_runs() -> No
     assert [block.code.strip() for block in executor.blocks] == ["import six"]
     assert [type(event).__name__ for event in seen.events[:2]] == ["InstallStarted", "PackagesInstalled"]
     assert "six 1.0, toolz 1.0" in seen.message.content
-    assert seen.message.metadata["verdict"] == "ok"
+    assert seen.message.verdict == "ok"
 
 
 async def test_only_the_pip_lines_of_a_mixed_block_get_the_network() -> None:
@@ -123,7 +126,7 @@ async def test_only_the_pip_lines_of_a_mixed_block_get_the_network() -> None:
     assert [block.code for block in executor.blocks] == ["echo a\n: && curl http://example.org\n"]
     started = seen.of(ProgramStarted)[0]
     assert isinstance(started, ProgramStarted)
-    assert started.code == "echo a\npip install six && curl http://example.org\n"  # the person sees what the model wrote
+    assert started.code == "echo a\npip install six && curl http://example.org\n"  # the user sees what the model wrote
 
 
 async def test_pip_lines_in_python_are_taken_out_and_lines_keep_their_numbers() -> None:
@@ -158,16 +161,16 @@ async def test_a_file_of_requirements_is_read_by_us_and_never_by_pip() -> None:
 )
 async def test_what_is_refused_is_not_installed_and_the_block_does_not_run(line: str) -> None:
     executor = ListedInstalls()
-    seen = await turn(executor, program(f"pip install toolz\n{line}\necho here", "sh") + program("print(1)"), Asked(True))
+    seen = await turn(executor, program(f"pip install toolz\n{line}\necho here", "sh") + program("print(1)"), yes=True)
     assert (executor.calls, executor.blocks) == ([], [])
     assert len(seen.refusals) == 1
-    assert (seen.message.metadata["verdict"], seen.message.metadata["exit_code"]) == ("not run", "")
-    assert "could not be installed" in seen.message.metadata["error"]
+    assert (seen.message.verdict, seen.message.exit_code) == ("not run", None)
+    assert "could not be installed" in seen.message.error
     assert "Not installed" in seen.message.content
     assert "Block 2 of 2 was not run" in seen.message.content
 
 
-async def test_addresses_are_installed_where_the_person_allows_any_package_but_never_another_index() -> None:
+async def test_addresses_are_installed_where_the_user_allows_any_package_but_never_another_index() -> None:
     executor = ListedInstalls()
     await turn(executor, program("pip install git+https://example.org/six -e . acme-tools", "sh"), any_package=True)
     assert executor.calls == [["pip install git+https://example.org/six -e /workspace/. acme-tools"]]
@@ -182,7 +185,7 @@ async def test_a_failed_installation_is_the_result_with_pips_last_words() -> Non
     assert executor.blocks == []
     assert "ERROR: no such version" in seen.message.content
     assert "line 0\n" not in seen.message.content
-    assert seen.message.metadata == {"verdict": "not run", "exit_code": "", "error": "six==99 could not be installed"}
+    assert (seen.message.verdict, seen.message.exit_code, seen.message.error) == ("not run", None, "six==99 could not be installed")
     ended = seen.of(ProgramFinished)[0]
     assert isinstance(ended, ProgramFinished)
     assert ended.summary == "Not run: six==99 could not be installed."
@@ -204,29 +207,29 @@ async def test_an_index_that_is_not_trusted_is_told_with_what_helps() -> None:
 @pytest.mark.parametrize(("verdict", "why"), [(Verdict.DISK, "more than it may hold"), (Verdict.TIME, "longer than 600 s")])
 async def test_an_installation_that_reached_a_limit_says_which(verdict: Verdict, why: str) -> None:
     seen = await turn(ListedInstalls(outcome=Installation(verdict, None, (), "", 1.0)), program("pip install six", "sh"))
-    assert seen.message.metadata["verdict"] == "not run"
+    assert seen.message.verdict == "not run"
     assert why in seen.message.content
 
 
 async def test_a_network_that_cannot_be_had_is_told() -> None:
     seen = await turn(ListedInstalls(outcome=EngineError("attaching the network failed: no")), program("pip install six", "sh"))
     assert "attaching the network failed" in seen.message.content
-    assert seen.message.metadata["verdict"] == "not run"
+    assert seen.message.verdict == "not run"
 
 
 async def test_a_stopped_installation_is_cancelled() -> None:
     seen = await turn(ListedInstalls(outcome=Installation(Verdict.CANCELLED, None, (), "", 1.0)), program("pip install six", "sh"))
-    assert seen.message.metadata["verdict"] == "cancelled"
+    assert seen.message.verdict == "cancelled"
 
 
 @pytest.mark.parametrize(("network", "strict"), [("off", False), ("install", True)])
 async def test_nothing_is_installed_where_there_is_no_network(network: str, strict: bool) -> None:
     executor = ListedInstalls(missing("six"), network=network)
     executor.strict = strict
-    seen = await turn(executor, program("pip install six", "sh"), Asked(True))
+    seen = await turn(executor, program("pip install six", "sh"), yes=True)
     assert (executor.calls, len(seen.refusals)) == ([], 1)
-    assert seen.message.metadata["verdict"] == "not run"
-    seen = await turn(executor, program("import six"), Asked(True))
+    assert seen.message.verdict == "not run"
+    seen = await turn(executor, program("import six"), yes=True)
     assert (executor.calls, seen.refusals) == ([], ["pip install six"])
     assert ("the strict profile has no network" if strict else "the network is off (SANDBOX_NETWORK=off)") in seen.message.content
 
@@ -234,33 +237,65 @@ async def test_nothing_is_installed_where_there_is_no_network(network: str, stri
 # --- names that are not well known -----------------------------------------------------------------------------------------------
 
 
-async def test_an_unknown_name_is_installed_only_after_the_persons_yes() -> None:
-    person = Asked(True)
+async def test_an_unknown_name_is_installed_only_after_the_users_yes() -> None:
     executor = ListedInstalls()
-    agent = create_code_executor(executor, None, person)
+    talk = Talk(executor, yes=True)
     for _ in range(2):
-        message = TextMessage(source="CodeGeneratorAgent", content=program("pip install six acme-tools", "sh"))
-        events = [item async for item in agent.on_messages_stream([message], CancellationToken())]
+        seen = await talk.turn(program("pip install six acme-tools", "sh"))
     assert executor.calls == [["pip install six acme-tools"]] * 2
-    assert len(person.questions) == 1  # a yes counts for the session
-    assert "acme-tools" in person.questions[0]
-    assert "six" not in person.questions[0].replace("acme-tools", "")
-    assert not [event for event in events if isinstance(event, QuestionAhead)]
+    (question,) = talk.questions  # a yes counts for the session
+    assert (question.packages, question.because) == (("acme-tools",), ASKED_FOR)
+    assert [block.code for block in question.programs] == ["pip install six acme-tools\n"]
+    assert seen.of(Question) == []
 
 
-async def test_without_the_yes_it_is_refused() -> None:
-    for ask, because in ((Asked(False), "the person did not allow it"), (None, _NOBODY), (Asked(None), _NOBODY)):
-        executor = ListedInstalls()
-        seen = await turn(executor, program("pip install six acme-tools", "sh"), ask)
-        assert (executor.calls, seen.refusals) == ([], ["acme-tools"])
-        assert f"it is not on the list of well-known packages, and {because}." in seen.message.content
-        assert bool(seen.of(QuestionAhead)) is (ask is not None)
+async def test_nothing_is_installed_before_the_question_is_answered() -> None:
+    executor, answers = ListedInstalls(), Answers()
+    agent = create_code_executor(executor, answers)
+    message = TextMessage(source="CodeGeneratorAgent", content=program("pip install acme-tools", "sh"))
+    stream = agent.on_messages_stream([message], CancellationToken())
+    question = await anext(stream)
+    assert isinstance(question, Question)
+    following = asyncio.ensure_future(anext(stream))
+    await asyncio.sleep(0.01)
+    assert (following.done(), executor.calls) == (False, [])
+    answers.give(question.key, Reply(yes=True))
+    assert isinstance(await following, InstallStarted)
+    assert isinstance(await anext(stream), PackagesInstalled)
+    assert executor.calls == [["pip install acme-tools"]]
+    await stream.aclose()
+
+
+async def test_a_cancelled_question_installs_and_runs_nothing() -> None:
+    executor, token = ListedInstalls(), CancellationToken()
+    message = TextMessage(source="CodeGeneratorAgent", content=program("pip install acme-tools", "sh"))
+    stream = create_code_executor(executor).on_messages_stream([message], token)
+    assert isinstance(await anext(stream), Question)
+    token.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await anext(stream)
+    assert (executor.calls, executor.blocks) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("yes", "because"),
+    [
+        (False, "the user said no"),
+        (None, "it is not on the list of well-known packages, and nobody can be asked here; SANDBOX_PACKAGES=any installs it"),
+    ],
+)
+async def test_without_the_yes_it_is_refused(yes: bool | None, because: str) -> None:
+    executor = ListedInstalls()
+    seen = await turn(executor, program("pip install six acme-tools", "sh"), yes)
+    assert (executor.calls, seen.refusals) == ([], ["acme-tools"])
+    assert f"Not installed: acme-tools: {because}." in seen.message.content
+    assert len(seen.of(Question)) == 1
 
 
 async def test_any_package_leaves_the_question_out() -> None:
     executor = ListedInstalls()
-    await turn(executor, program("pip install acme-tools", "sh"), any_package=True)
-    assert executor.calls == [["pip install acme-tools"]]
+    seen = await turn(executor, program("pip install acme-tools", "sh"), any_package=True)
+    assert (executor.calls, seen.of(Question)) == ([["pip install acme-tools"]], [])
 
 
 # --- a module that is missing ------------------------------------------------------------------------------------------------------
@@ -274,7 +309,7 @@ async def test_a_missing_module_is_installed_and_the_program_run_again_without_t
     kinds = [type(event) for event in seen.events]
     assert kinds.count(ProgramStarted) == kinds.count(ProgramFinished) == 2  # each run is shown
     assert kinds.count(InstallStarted) == 1
-    assert seen.message.metadata["verdict"] == "ok"
+    assert seen.message.verdict == "ok"
     assert "opencv-python-headless 1.0" in seen.message.content
     assert "No module named" not in seen.message.content
 
@@ -288,29 +323,30 @@ async def test_the_programs_other_well_known_imports_come_with_it() -> None:
 
 
 async def test_an_unknown_module_is_only_ever_asked_about() -> None:
-    no, yes = Asked(False), Asked(True)
     executor = ListedInstalls(missing("helpers"))
-    seen = await turn(executor, program("import helpers"), no)
-    assert (executor.calls, len(no.questions), seen.refusals) == ([], 1, ["helpers"])
-    assert seen.message.metadata["verdict"] == "failed"
+    seen = await turn(executor, program("import helpers"), yes=False)
+    (question,) = seen.of(Question)
+    assert isinstance(question, Question)
+    assert (question.packages, question.because) == (("helpers",), "the program imports helpers")
+    assert (executor.calls, seen.refusals) == ([], ["helpers"])
+    assert seen.message.verdict == "failed"
     assert "Not installed: helpers" in seen.message.content
     executor = ListedInstalls(missing("helpers"), ran("done\n"))
-    await turn(executor, program("import helpers"), yes)
+    await turn(executor, program("import helpers"), yes=True)
     assert executor.calls == [["pip install helpers"]]
 
 
 @pytest.mark.parametrize("module", ["json", "tkinter", "helpers.tools", "imp"])
 async def test_modules_of_python_and_of_the_program_are_not_installed(module: str) -> None:
-    person = Asked(True)
     executor = ListedInstalls(missing(module), own=["helpers"])
-    await turn(executor, program(f"import {module}"), person)
-    assert (executor.calls, person.questions, len(executor.blocks)) == ([], [], 1)
+    seen = await turn(executor, program(f"import {module}"), yes=True)
+    assert (executor.calls, seen.of(Question), len(executor.blocks)) == ([], [], 1)
 
 
-async def test_the_same_module_is_installed_once_and_a_program_is_mended_a_few_times_at_most() -> None:
+async def test_the_same_module_is_installed_once_and_a_program_is_run_again_a_few_times_at_most() -> None:
     executor = ListedInstalls(missing("six"), missing("six"))
     seen = await turn(executor, program("import six"))
-    assert (len(executor.calls), seen.message.metadata["verdict"]) == (1, "failed")
+    assert (len(executor.calls), seen.message.verdict) == (1, "failed")
     modules = ["six", "toolz", "numpy", "pandas", "requests", "attrs", "click"]
     executor = ListedInstalls(*(missing(module) for module in modules))
     await turn(executor, program("exec('import ...')"))
@@ -326,7 +362,7 @@ async def test_an_installation_that_fails_leaves_the_programs_own_failure() -> N
     assert "ERROR: no network" in seen.message.content
 
 
-async def test_a_program_that_only_prints_such_a_line_is_not_mended() -> None:
+async def test_a_program_that_only_prints_such_a_line_is_not_run_again() -> None:
     executor = ListedInstalls(ran("ModuleNotFoundError: No module named 'six'\n"))
     await turn(executor, program("print('...')"))
     assert executor.calls == []
@@ -347,7 +383,7 @@ async def test_for_real_a_missing_module_is_installed_and_the_program_run_again(
     if reason := why_no_index():
         pytest.skip(reason)
     seen = await turn(real, program("import dateutil.parser\nprint(dateutil.parser.parse('2 May 2024').date())"))
-    assert seen.message.metadata["verdict"] == "ok", seen.message.content
+    assert seen.message.verdict == "ok", seen.message.content
     assert "2024-05-02" in seen.message.content
     assert "python-dateutil" in seen.message.content
 

@@ -1,77 +1,78 @@
-"""Which runs go back to the generator unasked, and when the person is asked."""
+"""Which runs go back to the generator without the user, and when the user is asked."""
+
+from __future__ import annotations
 
 import pytest
-from autogen_agentchat.messages import TextMessage
+from autogen_agentchat.messages import BaseChatMessage, TextMessage
 
-from teams.recovery import Recovery
+from agents.events import RunResult
+from agents.user_proxy_agent import AskUser, SendBack
+from teams.recovery import FIX, SEND_CODE, Recovery
 
 CODE = "```python\nprint(1)\n```"
 
 
-def turn(verdict: str, error: str = "", exit_code: str = "1", answer: str = CODE) -> list[TextMessage]:
+def turn(verdict: str, error: str = "", exit_code: int | None = 1, answer: str = CODE) -> list[BaseChatMessage]:
     """Return what the generator and the executor say in one round."""
-    metadata = {"verdict": verdict, "error": error, "exit_code": exit_code}
     return [
         TextMessage(source="CodeGeneratorAgent", content=answer),
-        TextMessage(source="CodeExecutorAgent", content="…", metadata=metadata),
+        RunResult(source="CodeExecutorAgent", content="…", verdict=verdict, error=error, exit_code=exit_code),
     ]
 
 
-# Each row: the rounds of one task, and how often the generator is asked again before the person is.
+# Each row: the rounds of one task, how often the generator is asked again before the user is, and why and of what the user is asked.
 @pytest.mark.parametrize(
-    ("rounds", "sent_back", "because"),
+    ("rounds", "sent_back", "because", "ran"),
     [
-        ([turn("ok")], 0, ""),
-        ([turn("failed", "ValueError: a"), turn("ok")], 1, ""),
-        ([turn("failed", f"ValueError: {n}") for n in range(9)], 3, "4 attempts failed"),
-        ([turn("failed", "ValueError: a"), turn("failed", "ValueError: a")], 1, "the same failure came twice in a row"),
-        ([turn("time"), turn("failed", "ValueError: a"), turn("time")], 2, "it took too long twice"),
-        ([turn("time"), turn("time")], 1, "the same failure came twice in a row"),
-        ([turn("memory"), turn("ok")], 1, ""),
+        ([turn("ok")], 0, "", True),
+        ([turn("failed", "ValueError: a"), turn("ok")], 1, "", True),
+        ([turn("failed", f"ValueError: {n}") for n in range(9)], 3, "4 attempts failed", True),
+        ([turn("failed", "ValueError: a"), turn("failed", "ValueError: a")], 1, "the same failure came twice in a row", True),
+        ([turn("time"), turn("failed", "ValueError: a"), turn("time")], 2, "it took too long twice", True),
+        ([turn("time"), turn("time")], 1, "the same failure came twice in a row", True),
+        ([turn("memory"), turn("ok")], 1, "", True),
         (
             [turn("failed", "E: a"), turn("no code", answer="Hm."), turn("no code", answer="Hm.")],
             2,
             "the same failure came twice in a row",
+            False,
         ),
-        ([turn("no code", answer="Which unit do you mean?")], 0, ""),
-        ([turn("no code", answer="```\nprint(1)\n```"), turn("ok")], 1, ""),
-        ([turn("cancelled")], 0, ""),
-        ([turn("lost")], 0, ""),
-        ([turn("refused")], 0, ""),
-        ([turn("failed", "", "3"), turn("failed", "", "4"), turn("ok")], 2, ""),
+        ([turn("no code", answer="Which unit do you mean?")], 0, "", False),
+        ([turn("no code", answer="```\nprint(1)\n```"), turn("ok")], 1, "", True),
+        ([turn("cancelled")], 0, "", True),
+        ([turn("lost")], 0, "", True),
+        ([turn("refused")], 0, "", False),
+        ([turn("failed", "", 3), turn("failed", "", 4), turn("ok")], 2, "", True),
     ],
 )
-def test_decisions(rounds: list[list[TextMessage]], sent_back: int, because: str) -> None:
+def test_decisions(rounds: list[list[BaseChatMessage]], sent_back: int, because: str, ran: bool) -> None:
     recovery = Recovery(max_retries=3)
     decisions = []
     for messages in rounds:
         decisions.append(recovery.decide(messages))
-        if decisions[-1] is None:
+        if isinstance(decisions[-1], AskUser):
             break
-    assert decisions[-1] is None
+    asked = decisions[-1]
+    assert isinstance(asked, AskUser)
     assert len(decisions) - 1 == sent_back
-    assert recovery.asked_because == because
+    assert (asked.because, asked.ran) == (because, ran)
+    assert len(asked.tried) == (sent_back + 1 if because else 0)
 
 
 def test_each_attempt_is_numbered_and_named() -> None:
     recovery = Recovery(max_retries=3)
-    first = recovery.decide(turn("failed", "ValueError: a"))
-    second = recovery.decide(turn("failed", "ValueError: b"))
-    assert first is not None
-    assert second is not None
-    assert (first.metadata["attempt"], first.metadata["attempts"], first.metadata["automatic"]) == ("2", "4", "ValueError: a")
-    assert (second.metadata["attempt"], second.metadata["automatic"]) == ("3", "ValueError: b")
-    assert recovery.tried == ["ValueError: a", "ValueError: b"]
+    assert recovery.decide(turn("failed", "ValueError: a")) == SendBack(FIX, "ValueError: a", 2, 4)
+    assert recovery.decide(turn("no code", answer="Hm.")) == SendBack(SEND_CODE, "no program in the answer", 3, 4)
+    assert recovery.tried == ["ValueError: a", "no program in the answer"]
 
 
-def test_the_count_starts_again_with_the_person() -> None:
+def test_the_count_starts_again_with_the_user() -> None:
     recovery = Recovery(max_retries=1)
-    assert recovery.decide(turn("failed", "E: a")) is not None
-    assert recovery.decide(turn("failed", "E: b")) is None
-    assert recovery.tried == ["E: a", "E: b"]  # readable while the person is asked
-    assert recovery.decide(turn("failed", "E: b")) is not None
+    assert isinstance(recovery.decide(turn("failed", "E: a")), SendBack)
+    assert recovery.decide(turn("failed", "E: b")) == AskUser("2 attempts failed", ("E: a", "E: b"))
+    assert isinstance(recovery.decide(turn("failed", "E: b")), SendBack)
     recovery.start_again()
-    assert recovery.decide(turn("failed", "E: b")) is not None
+    assert isinstance(recovery.decide(turn("failed", "E: b")), SendBack)
 
 
 @pytest.mark.parametrize(
@@ -86,22 +87,25 @@ def test_the_count_starts_again_with_the_person() -> None:
 )
 def test_a_failure_is_told_so_that_it_can_be_understood(error: str, told: str) -> None:
     recovery = Recovery(max_retries=1)
-    recovery.decide(turn("failed", error, "3"))
+    recovery.decide(turn("failed", error, 3))
     assert recovery.tried == [told]
 
 
+def test_an_answer_that_was_cut_off_is_told_as_that() -> None:
+    decision = Recovery(max_retries=3).decide(turn("no code", "the answer was cut off", None, "```python\nprint(1)"))
+    assert decision == SendBack(SEND_CODE, "the answer was cut off", 2, 4)
+
+
 def test_a_program_that_was_not_run_is_told_with_the_reason() -> None:
-    recovery = Recovery(max_retries=3)
-    message = recovery.decide(turn("not run", "pyyaml could not be installed", ""))
-    assert message is not None
-    assert message.metadata["automatic"] == "was not run: pyyaml could not be installed"
+    decision = Recovery(max_retries=3).decide(turn("not run", "pyyaml could not be installed", None))
+    assert decision == SendBack(FIX, "was not run: pyyaml could not be installed", 2, 4)
 
 
 def test_zero_always_asks() -> None:
     recovery = Recovery(max_retries=0)
-    assert recovery.decide(turn("failed", "E: a")) is None
-    assert recovery.decide(turn("time")) is None
+    assert recovery.decide(turn("failed", "E: a")) == AskUser("", ("E: a",))
+    assert isinstance(recovery.decide(turn("time")), AskUser)
 
 
-def test_before_any_run_the_person_is_asked() -> None:
-    assert Recovery(max_retries=3).decide([TextMessage(source="user", content="a task")]) is None
+def test_before_any_run_the_user_is_asked() -> None:
+    assert Recovery(max_retries=3).decide([TextMessage(source="user", content="a task")]) == AskUser(ran=False)

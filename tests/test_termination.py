@@ -1,23 +1,29 @@
-"""Who ends the talk, and with which words."""
+"""Who ends the talk, and with which words, and that the journal is awaited."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
 
 import pytest
 from autogen_agentchat.base import TerminatedException
 from autogen_agentchat.conditions import TextMentionTermination
-from autogen_agentchat.messages import TextMessage
+from autogen_agentchat.messages import BaseChatMessage, TextMessage
 
 from agents.code_generator_agent import word_of_the_generator
-from teams.termination import SpokenWordTermination
+from agents.events import MemoryJournal, Notice, RunResult
+from teams.termination import JournalCondition, SpokenWordTermination
 from utils.words import spoken_word
 
-PERSON, GENERATOR, EXECUTOR = "UserProxyAgent", "CodeGeneratorAgent", "CodeExecutorAgent"
+USER, GENERATOR, EXECUTOR = "UserProxyAgent", "CodeGeneratorAgent", "CodeExecutorAgent"
 
 
-async def ended_by(source: str, content: str, **metadata: str) -> str | None:
+async def ended_by(source: str, content: str) -> str | None:
     """Return the word that ends the talk when the source says the content."""
-    condition = SpokenWordTermination("APPROVE", {PERSON: spoken_word}) | SpokenWordTermination(
-        "STOP", {PERSON: spoken_word, GENERATOR: word_of_the_generator}
+    condition = SpokenWordTermination("APPROVE", {USER: spoken_word}) | SpokenWordTermination(
+        "STOP", {USER: spoken_word, GENERATOR: word_of_the_generator}
     )
-    stop = await condition([TextMessage(source=source, content=content, metadata=metadata)])
+    stop = await condition([TextMessage(source=source, content=content)])
     return stop.content if stop else None
 
 
@@ -28,14 +34,16 @@ def test_it_is_text_mention_termination() -> None:
 @pytest.mark.parametrize(
     ("source", "content", "word"),
     [
-        (PERSON, "APPROVE", "APPROVE"),
-        (PERSON, "approve!", "APPROVE"),
-        (PERSON, "stop", "STOP"),
-        (PERSON, "do NOT APPROVE this", None),
-        (PERSON, "APPROVE but rename it", None),
-        (PERSON, "please don't STOP on errors", None),
+        (USER, "APPROVE", "APPROVE"),
+        (USER, "approve!", "APPROVE"),
+        (USER, "stop", "STOP"),
+        (USER, "do NOT APPROVE this", None),
+        (USER, "APPROVE but rename it", None),
+        (USER, "please don't STOP on errors", None),
         (EXECUTOR, "APPROVE", None),
         (EXECUTOR, "STOP", None),
+        ("Recovery", "APPROVE", None),
+        ("Recovery", "STOP", None),
         ("user", "STOP", None),
         ("user", "Write a STOP-watch", None),
         (GENERATOR, "APPROVE", None),
@@ -62,16 +70,47 @@ async def test_words(source: str, content: str, word: str | None) -> None:
     assert await ended_by(source, content) == word
 
 
-async def test_a_message_that_was_not_typed_by_the_person_never_ends_the_talk() -> None:
-    assert await ended_by(PERSON, "APPROVE", automatic="exit code 1") is None
+@pytest.mark.parametrize("source", [USER, GENERATOR])
+async def test_a_result_never_ends_the_talk_whoever_it_comes_from(source: str) -> None:
+    condition = SpokenWordTermination("STOP", {USER: spoken_word, GENERATOR: word_of_the_generator})
+    assert await condition([RunResult(source=source, content="STOP", verdict="ok")]) is None
+    assert await condition([TextMessage(source=source, content="STOP")]) is not None
 
 
 async def test_the_condition_is_spent_until_reset() -> None:
-    condition = SpokenWordTermination("STOP", {PERSON: spoken_word})
-    message = TextMessage(source=PERSON, content="STOP")
+    condition = SpokenWordTermination("STOP", {USER: spoken_word})
+    message = TextMessage(source=USER, content="STOP")
     assert await condition([message]) is not None
     assert condition.terminated
     with pytest.raises(TerminatedException):
         await condition([message])
     await condition.reset()
     assert await condition([message]) is not None
+
+
+async def test_the_journal_takes_every_message_and_ends_nothing() -> None:
+    said: list[BaseChatMessage] = [
+        TextMessage(source="user", content="count"),
+        TextMessage(source=GENERATOR, content="STOP"),
+        RunResult(source=EXECUTOR, content="APPROVE", verdict="ok"),
+        TextMessage(source=USER, content="APPROVE"),
+    ]
+    journal = MemoryJournal()
+    condition = JournalCondition(journal)
+    assert await condition(said[:1]) is None
+    assert await condition([Notice(source=GENERATOR, content="The model is busy."), *said[1:]]) is None
+    assert journal.messages == said
+    await condition.reset()
+    assert not condition.terminated
+
+
+async def test_the_journal_is_awaited_beside_a_condition_that_ends_the_talk() -> None:
+    class Slow(MemoryJournal):
+        async def wrote(self, messages: Sequence[BaseChatMessage]) -> None:
+            await asyncio.sleep(0.01)
+            await super().wrote(messages)
+
+    journal, word = Slow(), TextMessage(source=USER, content="APPROVE")
+    stop = await (JournalCondition(journal) | SpokenWordTermination("APPROVE", {USER: spoken_word}))([word])
+    assert stop is not None
+    assert (stop.content, journal.messages) == ("APPROVE", [word])
