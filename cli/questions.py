@@ -28,8 +28,12 @@ _GATE = "Enter to run it, e to edit it first, STOP to give up, or say why not."
 _NOT_APPROVED = "APPROVE is for the result. Press Enter to run the program."
 
 
+class StepStopped(Exception):
+    """The step that asked was stopped: its question needs no answer."""
+
+
 async def answer(state: ChatState, question: Question) -> Reply:
-    """Ask the user and return the reply; leaving counts as STOP."""
+    """Ask the user and return the reply; leaving counts as STOP. Raises StepStopped."""
     from agents.events import Reply
 
     # Nothing that was typed before the question was on the screen answers it.
@@ -170,4 +174,13 @@ async def _meant(state: ChatState, typed: str) -> str | None:
 async def _read_answer(state: ChatState, *, suggests: bool = True) -> str | None:
     """Read the answer to a question that is on the screen by now: nothing typed before it, or before a notice, is one."""
     state.prompt.set_aside()
-    return await state.prompt.read(suggests=suggests)
+    _see_that_it_goes_on(state)
+    typed = await state.prompt.read(suggests=suggests)
+    _see_that_it_goes_on(state)
+    return typed
+
+
+def _see_that_it_goes_on(state: ChatState) -> None:
+    # Ctrl-C stops the step if it comes just before the prompt, or in an editor that leaves it to the whole terminal.
+    if state.session is not None and state.session.is_stopped:
+        raise StepStopped

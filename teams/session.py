@@ -77,7 +77,7 @@ class Session:
 
     async def run_programs(self, programs: Sequence[CodeBlock]) -> AsyncGenerator[Event, None]:
         """Run programs outside the team's turns, and yield the same events; ends early if it is stopped. Raises AppError."""
-        self._token = token = CancellationToken()
+        outer, self._token = self._token, (token := CancellationToken())
         try:
             async with aclosing(self._executor.run_programs(programs, token)) as stream:
                 async for event in stream:
@@ -87,7 +87,7 @@ class Session:
             if not token.is_cancelled():
                 raise
         finally:
-            self._token = None
+            self._token = outer  # of the task whose question the user has not answered yet
 
     def answer(self, key: str, reply: Reply) -> None:
         """Answer the question with this key."""
@@ -97,6 +97,11 @@ class Session:
         """Stop the step that runs, if one does."""
         if self._token is not None:
             self._token.cancel()
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the step that runs was stopped, so that nobody waits for the answer to its question any more."""
+        return self._token is not None and self._token.is_cancelled()
 
     # What can be changed and asked meanwhile
 

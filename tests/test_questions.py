@@ -284,6 +284,21 @@ async def test_a_refused_run_does_not_answer_a_later_question() -> None:
         assert session.chat.status() is ExitStatus.DONE
 
 
+@pytest.mark.parametrize(("confirm", "lines"), [("true", 1), ("false", 2)])
+async def test_a_stopped_step_ends_its_question(confirm: str, lines: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with rehearsal([FIRST, SECOND], typed=["e", "/edit", "APPROVE", "APPROVE"], confirm=confirm) as session:
+
+        async def edit(*_: object) -> None:  # an editor that leaves Ctrl-C to the whole terminal
+            session.state.prompt._on_interrupt()
+
+        monkeypatch.setattr("cli.questions.edit_program", edit)
+        monkeypatch.setattr("cli.slash.edit_program", edit)
+        seen = await asyncio.wait_for(session.converse("count"), 10)
+        assert "Stopped. " in seen
+        assert "User approves" not in seen
+        assert len(session.keyboard.statuses) == lines  # no further line is taken for an answer
+
+
 # Before a task
 
 

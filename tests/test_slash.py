@@ -164,6 +164,19 @@ async def test_a_run_by_hand_can_be_stopped_and_the_question_stays_open() -> Non
         assert "✔ User approves result" in seen
 
 
+async def test_after_a_run_by_hand_the_task_can_still_be_stopped() -> None:
+    async with rehearsal([FIRST, SECOND], ran("1\n"), ran("1\n"), WaitForCancel(), typed=["/run", "again", "APPROVE"]) as session:
+        running = asyncio.ensure_future(session.converse("count"))
+        while "still running" not in session.paper.getvalue():
+            await asyncio.sleep(0.01)
+        session.state.prompt._on_interrupt()
+        stops = session.session.is_stopped
+        if not stops:
+            running.cancel()
+        assert stops
+        assert "Stopped." in await asyncio.wait_for(running, 10)
+
+
 async def test_a_run_by_hand_that_fails_is_the_last_run() -> None:
     async with rehearsal([FIRST], ran("1\n"), ran("no\n", Verdict.FAILED, 1), typed=["/run", "APPROVE"]) as session:
         assert "✘ Code executed in Docker, and failed (failed)" in await session.converse("count")

@@ -19,7 +19,7 @@ from cli.input.opening import open_keyboard
 from cli.input.prompt import Prompt
 from cli.output.packages import NETWORK_ON
 from cli.output.screen import NAME_STYLE, QUIET_STYLE, open_screen
-from cli.questions import answer
+from cli.questions import StepStopped, answer
 from cli.slash import command_table, run_slash_command
 from cli.state import RETRY, ChatState
 from cli.wiring import Wiring
@@ -190,9 +190,10 @@ class Chat:
         async for event in events:
             transcript.show(event)
             if isinstance(event, Question):
-                reply = await answer(state, event)
-                transcript.question_answered(waits_for_model=event.kind == "approve")
-                state.session.answer(event.key, reply)
+                with suppress(StepStopped):
+                    reply = await answer(state, event)
+                    transcript.question_answered(waits_for_model=event.kind == "approve")
+                    state.session.answer(event.key, reply)
 
     def _show_end(self, session: Session) -> None:
         ended = session.record.ended
