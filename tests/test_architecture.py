@@ -21,7 +21,7 @@ OWNERS = {
     "prompt_toolkit": {"cli"},
     "sqlite3": {"history"},
     "dotenv": {"utils/settings.py"},
-    "markdown_it": {"utils/code_blocks.py"},
+    "markdown_it": {"utils/code_blocks.py", "utils/markdown.py"},
     "pathspec": {"sandbox"},
     "openai": {"agents"},
     "anthropic": {"agents"},

@@ -86,7 +86,7 @@ def test_one_program_is_found(text: str) -> None:
         ("```markdown\n# A\n```", ("markdown", "Markdown is a text, not a program")),
         ("- ```python\n  print(1)\n\nText", ("python", "the block is not closed")),
         ("<!--\n```python\nx\n```\n-->", ("python", "it stands in HTML")),
-        ("<details>\n```python\nx\n```\n</details>", ("python", "it stands in HTML")),
+        ("<pre>\n```python\nx\n```\n</pre>", ("python", "it stands in HTML")),
         ("Text\n\n    ```python\n    x\n    ```\n", ("python", "it stands in a part that is indented by four spaces or more")),
     ],
 )

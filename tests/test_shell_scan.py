@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox.packages.shell_scan import simple_commands
+from sandbox.packages.shell_scan import ends_in_here_document, simple_commands
 
 
 def found(script: str) -> list[str]:
@@ -59,3 +59,20 @@ def test_the_mark_is_of_one_command_alone() -> None:
 def test_a_hostile_script_takes_no_time() -> None:
     for piece in ("$(", "<<E\n", "'", '"$(', "${", "&", "\\", "`"):
         assert len(found(piece * 50_000)) <= 50_000
+
+
+@pytest.mark.parametrize(
+    ("script", "is_open"),
+    [
+        ("cat <<EOF\na\n", True),
+        ("cat <<EOF\na\nEOF\n", False),
+        ("cat <<A <<B\n1\nA\n2\n", True),
+        ("cat <<'EOF' > x\n# a\nEOF\necho b\n", False),
+        ("echo $((1 << 2))\n", False),
+        ("cat <<< a\n", False),
+        ("# cat <<EOF\n", False),
+        ("echo 'cat <<EOF'\n", False),
+    ],
+)
+def test_an_open_here_document_is_noticed(script: str, is_open: bool) -> None:
+    assert ends_in_here_document(script) is is_open

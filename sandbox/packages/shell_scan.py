@@ -24,6 +24,14 @@ def simple_commands(script: str) -> Iterator[Simple]:
     return _Scanner(script).scan()
 
 
+def ends_in_here_document(script: str) -> bool:
+    """Whether the script breaks off before the line that ends a here-document."""
+    scanner = _Scanner(script)
+    for _ in scanner.scan():
+        pass
+    return scanner.document_open
+
+
 class _Scanner:
     def __init__(self, script: str) -> None:
         self.script = script
@@ -31,6 +39,7 @@ class _Scanner:
         self.begin = 0
         self.expands = False
         self.here: list[str] = []  # delimiters of the here-documents that begin at the next line
+        self.document_open = False
 
     def scan(self) -> Iterator[Simple]:
         while self.at < len(self.script):
@@ -119,12 +128,12 @@ class _Scanner:
     def _skip_here_documents(self) -> None:
         while self.here:
             delimiter = self.here.pop(0)
-            while self.at < len(self.script):
+            self.document_open = True
+            while self.at < len(self.script) and self.document_open:
                 end = self._line_end()
                 line = self.script[self.at : end]
                 self.at = end + 1
-                if line.lstrip("\t") == delimiter:
-                    break
+                self.document_open = line.lstrip("\t") != delimiter
 
     def _word_starts(self) -> bool:
         return self.at == self.begin or self.script[self.at - 1] in " \t\n;&|("

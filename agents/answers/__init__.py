@@ -1,0 +1,1 @@
+"""Reading an answer as one thing: which of its blocks are programs, which belong together, and which are only shown."""

@@ -1,0 +1,106 @@
+"""The file name that an answer gives a block: in the fence's info string, in the block's first comment, or in the prose before it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from sandbox.files.names import header_name, safe_name
+from utils.code_blocks import Fence
+from utils.labels import canonical, language_of
+
+_BARE = r"(?:Dockerfile|Makefile|Procfile|\.(?:gitignore|dockerignore|editorconfig|env(?:\.example)?))"
+_NAME = rf"(?:\./|/workspace/)?(?P<name>(?:[\w.-]+/)*(?:[\w-][\w.-]*\.[A-Za-z][A-Za-z0-9]{{0,9}}|{_BARE}))"
+_WORD = r"(?:file[ _-]?name|file[ _-]?path|file|path|title|name|save(?:d)? (?:this )?(?:as|to|in))"
+_ATTRIBUTE = re.compile(rf"(?:file_?name|file|path|title|name)\s*=\s*[\"']?{_NAME}(?=[\"'\s}}]|$)", re.IGNORECASE)
+_ALONE = re.compile(_NAME)
+# A heading or a line that is nothing but the name: `### 1. utils.py`, `**utils.py**`, "File: `utils.py`:", "utils.py - helpers".
+_LINE = re.compile(
+    rf"[\s#>*_+-]*(?:\(?\d+[.)]\s*)?[\s*_`]*(?:(?:step|part) \d+[.:]\s*)?(?:{_WORD}\b[\s*_]*[:=]?\s*)?[*_`\"']*{_NAME}[*_`\"']*\s*"
+    r"(?:\([^()]*\)\s*)?:?[*_\s]*(?:(?:-|–|—|:)\s.*)?",
+    re.IGNORECASE,
+)
+_SENTENCE = re.compile(rf".*\b(?:saved?|created?|named?|called)\b[^`*]*(?:`|\*\*){_NAME}(?:`|\*\*)[^`]*:\s*", re.IGNORECASE)
+_HEADING = re.compile(r"\s*(?:#{1,6}\s|\*\*[^*]+\*\*:?\s*$)")
+_COMMENT = re.compile(
+    rf"\s*(?:#|//|--|;|%|<!--|/\*|\"\"\"|''')+\s*(?P<word>{_WORD}\s*[:=]\s*)?[`\"']?{_NAME}(?:`|\"(?!\"\")|'(?!''))?(?P<rest>.*)",
+    re.IGNORECASE,
+)
+_REST = re.compile(r"\s*(?:-->|\*/|\"\"\"|''')?\s*(?:(?:-|–|—|:|\()\s*.*)?")
+_FIRST_LINES = re.compile(r"#!|\s*#.*coding[:=]")
+_SEEN_AS_NAMES = {"node.js", "next.js", "vue.js", "react.js", "express.js", "three.js", "d3.js", "asp.net", "socket.io"}
+_SHOWN = ("output", "text", "txt", "console", "stdout", "log", "plaintext", "terminal")
+_WITHOUT_COMMENTS = ("json", "csv", "tsv", "txt")
+
+
+def named(fence: Fence, aliases: Mapping[str, str]) -> tuple[str, str]:
+    """Return the name that the block is given, "" for none, and its text, without a comment that names it if its format has none."""
+    label = language_of(fence.info)
+    if canonical(label, aliases):
+        try:
+            asked = header_name(fence.text)
+        except ValueError:  # whoever stores it says that
+            return "", fence.text
+        if asked:
+            return asked, fence.text
+    name = _fitting(_in_info(fence.info, label), label, aliases)
+    if name:
+        return name, fence.text
+    name = _fitting(_in_comment(fence.text), label, aliases)
+    if name:
+        return name, _without_first_line(fence.text) if name.rpartition(".")[2].lower() in _WITHOUT_COMMENTS else fence.text
+    return _fitting(_in_prose(fence.before, label), label, aliases), fence.text
+
+
+def _in_info(info: str, label: str) -> str:
+    found = _ATTRIBUTE.search(info)
+    if found:
+        return found["name"]
+    if "=" in info:
+        return ""
+    words = re.split(r"[\s:,{}\[\]()]+", info.strip())
+    return next((match["name"] for word in words if (match := _ALONE.fullmatch(word))), "")
+
+
+def _in_comment(text: str) -> str:
+    lines = (line for line in text.split("\n", 4)[:4] if line.strip() and not _FIRST_LINES.match(line))
+    found = _COMMENT.fullmatch(next(lines, ""))
+    return found["name"] if found and (found["word"] or _REST.fullmatch(found["rest"])) else ""
+
+
+def _in_prose(lines: tuple[str, ...], label: str) -> str:
+    written = [line for line in lines if line.strip()]
+    if not written:
+        return ""
+    heading = next((line for line in reversed(written) if _HEADING.match(line)), "")
+    for line in (written[-1], heading):
+        found = _LINE.fullmatch(line) or (_SENTENCE.fullmatch(line) if label not in _SHOWN else None)
+        if found:
+            return found["name"]
+    return ""
+
+
+def _fitting(name: str, label: str, aliases: Mapping[str, str]) -> str:
+    """Return the name made safe if it can be that of a block with this label; "" if not."""
+    if not name or name.lower() in _SEEN_AS_NAMES:
+        return ""
+    language, of_name = canonical(label, aliases), language_of_file(name, aliases)
+    fits = of_name == language if language else not (of_name and label in _SHOWN)
+    return (safe_name(name) or "") if fits else ""
+
+
+def language_of_file(name: str, aliases: Mapping[str, str]) -> str:
+    """Return the language in which a file of this name is run, "" if none."""
+    ending = name.rpartition("/")[2].rpartition(".")[2].lower()
+    return aliases.get({"pyw": "py"}.get(ending, ending), "") if "." in name else ""
+
+
+def _without_first_line(text: str) -> str:
+    return text.lstrip("\n").partition("\n")[2]
+
+
+def module_of(name: str) -> str:
+    """Return the module as which Python imports a file of the working folder: `pkg.mod` for pkg/mod.py, "" for what is no module."""
+    if not name.endswith(".py"):
+        return ""
+    return name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")

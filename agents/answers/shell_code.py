@@ -1,0 +1,106 @@
+"""What a shell block of an answer is: a program, instructions to the user for running another one, or requests for packages."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from dataclasses import dataclass
+
+from sandbox.packages.pip_lines import find_pip_lines
+from sandbox.packages.shell_scan import simple_commands
+
+_LONGEST = 100_000  # characters; a longer script is run as it is labelled
+_PROMPT = re.compile(r"^[ \t]*(?:\([\w.-]+\)[ \t]*)?(?:\$|%|[\w.-]+@[\w.-]+[^\s$#]*[$#]|PS [A-Z]:[^>\n]*>|[A-Z]:\\[^>\n]*>)[ \t]+(?=\S)")
+_PYTHON = re.compile(r"(?:\S*/)?(?:python[\d.]*|py|pypy\d*)")
+# What the user would type to have the answer's program run, or to set up a machine for it.
+_RUNS = {
+    *("node", "deno", "bun", "ruby", "perl", "php", "java", "javac", "go", "cargo", "rustc", "gcc", "g++", "clang", "cc", "make", "cmake"),
+    *("pytest", "tox", "flask", "uvicorn", "gunicorn", "streamlit", "jupyter", "docker", "docker-compose", "kubectl", "dotnet", "tsc"),
+    *("source", ".", "conda", "virtualenv", "poetry", "pipenv", "uv", "deactivate", "sudo", "apt", "apt-get", "brew", "dnf", "yum"),
+    *(
+        "choco",
+        "winget",
+        "npm",
+        "npx",
+        "yarn",
+        "pnpm",
+        "git",
+        "nano",
+        "vim",
+        "vi",
+        "code",
+        "chmod",
+        "curl",
+        "wget",
+        "open",
+        "start",
+        "clear",
+    ),
+}
+_NEUTRAL = {"cd", "mkdir", "touch", "echo", "ls", "cat", "pwd", "export", "set", "head", "tail", "grep", "tee", "time", ":", "true", "exit"}
+_SHELLS = ("bash", "sh", "zsh")
+_SHOWN_MODULES = ("venv", "pip", "http.server", "pytest", "unittest", "flask", "virtualenv", "ensurepip", "jupyter", "streamlit", "uvicorn")
+_SCRIPT = re.compile(r"(?:\./)?((?:[\w.-]+/)*[\w-]+\.py)")
+
+
+@dataclass(frozen=True)
+class ShellCode:
+    """A shell block: its requests for packages as a script, whether anything else is in it, and whether that is only to be read."""
+
+    packages: str  # "" for none
+    anything_else: bool
+    is_instruction: bool
+    has_prompts: bool
+    scripts: tuple[str, ...] = ()  # Python files that it runs
+    requirement_files: tuple[str, ...] = ()  # that its requests for packages read
+
+
+def read_shell(code: str) -> ShellCode:
+    """Say what the block holds."""
+    if len(code) > _LONGEST:
+        return ShellCode("", True, False, False)
+    first = next((line for line in code.splitlines() if line.strip() and not line.lstrip().startswith("#")), "")
+    has_prompts = _PROMPT.match(first) is not None
+    if has_prompts:
+        code = "".join(f"{line[found.end() :]}\n" for line in code.splitlines() if (found := _PROMPT.match(line)))
+    lines = find_pip_lines("sh", code)
+    commands = [code[each.start : each.end] for each in simple_commands(lines.rest)] if lines.anything_left else []
+    packages = "".join(f"{each.text}\n" for each in lines.commands)
+    scripts = tuple(found[1] for command in commands for word in _words(command)[1:2] if (found := _SCRIPT.fullmatch(word)))
+    listed = tuple(name for each in lines.commands for name in each.files)
+    return ShellCode(packages, lines.anything_left, has_prompts or _only_instructs(lines.rest), has_prompts, scripts, listed)
+
+
+def _only_instructs(script: str) -> bool:
+    """Whether every command is one that the user would type to run or set up what the answer holds, or does nothing beside them."""
+    kinds = [_kind(script[each.start : each.end]) for each in simple_commands(script)]
+    return "run" in kinds and "work" not in kinds
+
+
+def _kind(command: str) -> str:
+    """Return "run" for a command that runs or sets up something, "neutral" for one that does not matter beside it, "work" for any other."""
+    words = _words(command)
+    if not words or "<<" in command:
+        return "work"
+    name, rest = words[0], words[1:]
+    if _PYTHON.fullmatch(name):
+        return "run" if _runs_a_file(rest) else "work"
+    if name in _NEUTRAL:
+        return "work" if re.search(r"(?<![0-9&])>(?!&|\s*/dev/null)", command) else "neutral"
+    if name in _SHELLS:
+        return "run" if rest and not rest[0].startswith("-") else "work"
+    return "run" if name in _RUNS or name.startswith("./") else "work"
+
+
+def _runs_a_file(words: list[str]) -> bool:
+    if words[:1] == ["-m"]:
+        return bool(words[1:]) and (words[1] in _SHOWN_MODULES or words[1].partition(".")[0] not in sys.stdlib_module_names)
+    return not words or (not words[0].startswith("-") or words[0] in ("--version", "-V", "-u", "-i"))
+
+
+def _words(command: str) -> list[str]:
+    try:
+        return shlex.split(command, comments=True)
+    except ValueError:
+        return []
