@@ -23,7 +23,7 @@ from sandbox.container import SandboxContainer
 from sandbox.engine.limit_check import Fact, check_limits
 from sandbox.files.added import Selection, select
 from sandbox.files.host_folder import HostFolder
-from sandbox.files.names import header_name
+from sandbox.files.names import NOT_IN_WORKSPACE, header_name, safe_name
 from sandbox.files.transfer import LeftOut
 from sandbox.languages import ALIASES, BY_NAME, find_language
 from sandbox.packages.install import Installation, PipRequest, install_packages, names_present, network_switch, read_text
@@ -157,16 +157,23 @@ class SandboxExecutor(DockerCommandLineCodeExecutor):
     # --- What our own agent uses ----------------------------------------------------------------------------------------------
 
     async def run_block(
-        self, block: CodeBlock, cancellation_token: CancellationToken, on_output: Callable[[str], None] | None = None
+        self,
+        block: CodeBlock,
+        cancellation_token: CancellationToken,
+        on_output: Callable[[str], None] | None = None,
+        *,
+        name: str = "",
+        files: Sequence[tuple[str, str]] = (),
     ) -> ProgramRun:
         """Run one block and judge it; `on_output` gets its output, decoded, on the event loop as it comes.
 
+        It is stored as `name`, if its own first line does not say otherwise; names and texts in `files` are stored beside it first.
         A program that fails is a result. EngineError means that nothing could be run.
         """
         if self._functions and self._functions_in != self._current().number:
             await self._setup_functions(cancellation_token)
         try:
-            job = self._job(block)
+            job = self._job(block, name, files)
         except ValueError as error:
             return ProgramRun(block.language, block.code, "", Verdict.NOT_RUN, None, 0.0, "", reason=str(error))
         return await self._run_job(job, cancellation_token, on_output)
@@ -288,12 +295,14 @@ class SandboxExecutor(DockerCommandLineCodeExecutor):
 
     # --- Jobs, AutoGen's functions, and its stored configuration --------------------------------------------------------------
 
-    def _job(self, block: CodeBlock) -> Job:
+    def _job(self, block: CodeBlock, name: str = "", files: Sequence[tuple[str, str]] = ()) -> Job:
         language = find_language(block.language)
         if language is None:
             raise ValueError(f"The language {block.language!r} is not supported; supported are: {', '.join(BY_NAME)}")
-        name = header_name(block.code) or language.file_name
-        return Job(language, block.code, name, keep_file=not self._delete_tmp_files)
+        if any(safe_name(each) != each for each in (*([name] if name else []), *(each for each, _ in files))):
+            raise ValueError(NOT_IN_WORKSPACE)
+        name = header_name(block.code) or name or language.file_name
+        return Job(language, block.code, name, not self._delete_tmp_files, tuple(files))
 
     def _request(self) -> ContainerRequest:
         return ContainerRequest(

@@ -10,10 +10,11 @@ from uuid import uuid4
 
 from sandbox.container import Counters, SandboxContainer
 from sandbox.exec_stream import Command, OpenExec, Outcome
+from sandbox.files.added import put_texts
 from sandbox.languages import Language
 from sandbox.verdicts import Ended, Evidence, ProgramRun, Verdict, decide, facts
 from utils.docker_utils import Limits
-from utils.errors import EngineError
+from utils.errors import ContainerLost, EngineError
 
 _OUR_DEADLINE = 5  # seconds behind the program's own limit, for a program that keeps timeout(1) from doing its work
 
@@ -81,6 +82,7 @@ class Job:
     code: str
     file_name: str  # relative, made of safe parts
     keep_file: bool = True
+    files: tuple[tuple[str, str], ...] = ()  # names and texts of what is stored beside it before it runs
 
 
 class NotStarted(Exception):
@@ -110,6 +112,7 @@ def run_program(
     Raises NotStarted when it could not be stored or started, Denied when its name stands in the way of that, and EngineError when the
     image has no interpreter for it.
     """
+    _store_files(container, job)
     mark = uuid4().hex
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     with container.watch_disk(limits.disk, stop) as watch:
@@ -121,6 +124,15 @@ def run_program(
     if watch.full and outcome.ended is Ended.CANCEL:
         outcome.ended = Ended.DISK
     return _judge(job, limits, outcome, mark, before, container.counters()), outcome
+
+
+def _store_files(container: SandboxContainer, job: Job) -> None:
+    try:
+        put_texts(container, job.files)
+    except ContainerLost as error:
+        raise NotStarted(error.message) from error
+    except EngineError as error:
+        raise Denied(error.message) from error
 
 
 def _command(job: Job, limits: Limits, mark: str) -> Command:

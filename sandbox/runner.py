@@ -18,6 +18,7 @@ from sandbox.files.added import Selection, put_files
 from sandbox.files.host_folder import HostFolder
 from sandbox.files.names import HostNames
 from sandbox.files.transfer import LeftOut, Listing, choose, list_files, mirror
+from sandbox.languages import ALIASES
 from sandbox.program import Denied, Job, NotStarted, not_run, prepare, run_program
 from sandbox.verdicts import Ended, ProducedFile, ProgramRun, Verdict
 from utils.docker_utils import ENGINE_FAILURES, ContainerRequest, Limits
@@ -214,17 +215,22 @@ class Runner:
         return self._names.name(file_name)
 
     def _save(self, job: Job) -> tuple[str, ...]:
-        code = job.code.encode("utf-8", "replace")
-        name = self._names.name(job.file_name)
-        self._stored[job.file_name] = len(code)
-        self._shown.add(job.file_name)
-        try:
-            if name is not None:
+        notes: tuple[str, ...] = ()
+        for file_name, text in (*job.files, (job.file_name, job.code)):
+            code = text.encode("utf-8", "replace")
+            name = self._names.name(file_name)
+            self._stored[file_name] = len(code)
+            # Data is the program's to change; code stays as it was shown before it ran.
+            if file_name == job.file_name or file_name.rpartition(".")[2].lower() in ALIASES:
+                self._shown.add(file_name)
+            try:
+                if name is None:
+                    raise OSError("its name is not allowed")
                 self._folder().write(name, code)
-                return ()
-        except OSError as error:
-            _LOG.info("%s was not saved: %s", name, error)
-        return (f"{job.file_name} {NOT_SAVED}",)
+            except OSError as error:
+                _LOG.info("%s was not saved: %s", name, error)
+                notes += (f"{file_name} {NOT_SAVED}",)
+        return notes
 
     def _forget(self, job: Job) -> None:
         name = None if job.keep_file else self._names.name(job.file_name)

@@ -148,6 +148,44 @@ async def test_a_name_outside_is_a_result_and_not_an_exception(executor: Sandbox
 
 
 @pytest.mark.engine
+async def test_files_of_an_answer_are_stored_beside_its_program_and_are_not_produced_by_it(fresh: SandboxExecutor, tmp_path: Path) -> None:
+    files = (("lib/tools.py", "X = 41\n"), ("data.csv", "a\n1\n"))
+    code = "from lib.tools import X\nprint(X + int(open('data.csv').read().split()[1]))\nopen('made.txt', 'w').write('x')"
+    run = await fresh.run_block(python(code), CancellationToken(), name="main.py", files=files)
+    assert (run.verdict, run.output, run.file_name) == (Verdict.OK, "42\n", "main.py")
+    assert [file.name for file in await fresh.collect_files()] == ["made.txt"]
+    assert (tmp_path / "lib/tools.py").read_text() == "X = 41\n"
+    assert (tmp_path / "data.csv").read_text() == "a\n1\n"
+    await fresh.run_block(
+        python("open('data.csv', 'a').write('2\\n'); open('lib/tools.py', 'a').write('Y')"), CancellationToken(), files=files
+    )
+    assert sorted(file.name for file in await fresh.collect_files()) == ["data.csv", "lib/tools~2.py"]
+    assert (tmp_path / "data.csv").read_text() == "a\n1\n2\n"
+    assert (tmp_path / "lib/tools.py").read_text() == "X = 41\n"  # code stays as it was shown before it ran
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("name", ["../a.csv", "/etc/a.csv", "a/../../b.csv", ".git/config", "a:b.csv"])
+async def test_a_file_of_an_answer_is_stored_in_the_folder_or_not_at_all(executor: SandboxExecutor, folder: Path, name: str) -> None:
+    before = sorted(folder.rglob("*"))
+    run = await executor.run_block(python("print('ran')"), CancellationToken(), files=[(name, "1")])
+    assert (run.verdict, run.reason) == (Verdict.NOT_RUN, "Filename is not in the workspace")
+    assert (await executor.run_block(python("print('ran')"), CancellationToken(), name=name)).verdict is Verdict.NOT_RUN
+    assert sorted(folder.rglob("*")) == before
+
+
+@pytest.mark.engine
+async def test_a_link_in_the_place_of_an_answers_file_is_replaced(fresh: SandboxExecutor) -> None:
+    await fresh.run_block(
+        python("import os; os.symlink('/workspace/other', 'data.csv'); open('other', 'w').write('kept')"), CancellationToken()
+    )
+    run = await fresh.run_block(
+        python("print(open('other').read(), open('data.csv').read())"), CancellationToken(), files=[("data.csv", "1")]
+    )
+    assert run.output == "kept 1\n"
+
+
+@pytest.mark.engine
 @pytest.mark.parametrize("language", ["cobol", "", "python/../../x", "pwsh"])
 async def test_an_unknown_language_is_a_result_that_names_the_known_ones(executor: SandboxExecutor, language: str) -> None:
     done = await executor.run_block(CodeBlock(code="x", language=language), CancellationToken())
