@@ -13,6 +13,7 @@ from autogen_core import CancellationToken
 from autogen_core import code_executor as autogen_code
 
 from agents import code_generator_agent, package_steps
+from agents.answers.reading import read_answer
 from agents.events import (
     NO_CODE,
     REFUSED,
@@ -21,6 +22,7 @@ from agents.events import (
     FilesProduced,
     Journal,
     MemoryJournal,
+    Notice,
     PackagesInstalled,
     ProgramFinished,
     ProgramOutput,
@@ -33,7 +35,7 @@ from agents.run_report import changed_by_hand, grouped, tell_runs, why_nothing_r
 from sandbox.docker_executor import SandboxExecutor
 from sandbox.languages import ALIASES
 from sandbox.verdicts import ProgramRun, Verdict, keep_short, tell_person
-from utils.code_blocks import Answer, CodeBlock, SkippedBlock, read_answer
+from utils.code_blocks import Answer, CodeBlock, SkippedBlock, StoredFile
 from utils.errors import AppError
 
 NAME = "CodeExecutorAgent"
@@ -85,15 +87,16 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
         """Run the programs of the generator's newest answer, in order, up to the first that fails."""
         self.last_error = None
         answer = self._newest_answer(messages)
-        if answer.skipped:
-            yield BlocksSkipped(source=self.name, blocks=answer.skipped)
-        proposed: Sequence[CodeBlock] = () if answer.cut else answer.blocks
-        if not proposed:
+        for event in self._about(answer):
+            yield event
+        if not answer.blocks:
+            async for event in self._store(answer.files):
+                yield event
             yield self._respond(why_nothing_ran(answer), NO_CODE, error="the answer was cut off" if answer.cut else "")
             return
-        blocks = proposed
+        blocks: Sequence[CodeBlock] = answer.blocks
         if self.confirms:
-            question = Question(source=self.name, key=self._answers.open(), kind="run", programs=tuple(proposed))
+            question = Question(source=self.name, key=self._answers.open(), kind="run", programs=answer.blocks)
             yield question
             reply = await self._answers.wait(question.key, cancellation_token)
             if not reply.programs:
@@ -101,7 +104,8 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
                 return
             blocks = reply.programs
         notes = [
-            *changed_by_hand(proposed, blocks),
+            *changed_by_hand(answer.blocks, blocks),
+            *(f"{note}." for note in answer.notes),
             *grouped("The block at line {} was not run", [(str(each.line), each.reason) for each in answer.skipped]),
         ]
         runs: dict[int, ProgramRun] = {}
@@ -111,6 +115,10 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
             notes += _notes(event)
             yield event
         yield self._report(list(runs.values()), len(blocks), notes)
+
+    def _about(self, answer: Answer) -> list[BaseAgentEvent]:
+        skipped = [BlocksSkipped(source=self.name, blocks=answer.skipped)] if answer.skipped else []
+        return [*skipped, *(Notice(source=self.name, content=note) for note in answer.notes)]
 
     async def extract_code_blocks_from_messages(self, messages: Sequence[BaseChatMessage]) -> list[autogen_code.CodeBlock]:
         """Return the programs of the generator's newest answer, for callers that use AutoGen's own interface."""
@@ -133,8 +141,23 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
                 yield event
             if verdict is not Verdict.OK:
                 break
-        if token.is_cancelled():
+        if not token.is_cancelled():
+            async for event in self._collect():
+                yield event
+
+    async def _store(self, files: Sequence[StoredFile]) -> AsyncGenerator[BaseAgentEvent, None]:
+        """Store the files of an answer that holds no program; they reach the user as files do that a program makes."""
+        if not files:
             return
+        try:
+            await self._executor.store([(file.name, file.text) for file in files])
+        except AppError as error:
+            self.last_error = error
+            raise
+        async for event in self._collect():
+            yield event
+
+    async def _collect(self) -> AsyncGenerator[BaseAgentEvent, None]:
         files = await self._executor.collect_files()
         if files or self._executor.left_out:
             yield FilesProduced(source=self.name, files=tuple(files), left_out=self._executor.left_out)
@@ -159,6 +182,8 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
             number=number,
             total=total,
             timeout=self._executor.limits.timeout,
+            name=block.name,
+            files=block.files,
         )
         again = True
         while again:
@@ -176,7 +201,7 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
         await self._journal.started(started)
         yield started
         room, more = MOST_OUTPUT, 0
-        async for item in self._run_live(CodeBlock(block.language, code, block.line), token):
+        async for item in self._run_live(replace(block, code=code), token):
             if isinstance(item, str):
                 piece = item[:room]
                 room -= len(piece)
@@ -198,7 +223,8 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
         """Yield the program's output piece by piece, then the finished run."""
         pieces: list[str] = []
         program = autogen_code.CodeBlock(code=block.code, language=block.language)
-        run = asyncio.ensure_future(self._executor.run_block(program, token, pieces.append))
+        files = [(file.name, file.text) for file in block.files]
+        run = asyncio.ensure_future(self._executor.run_block(program, token, pieces.append, name=block.name, files=files))
         try:
             while not run.done():
                 await asyncio.wait({run}, timeout=_PIECE_MILLISECONDS / 1000)
@@ -236,6 +262,8 @@ def _notes(event: BaseAgentEvent) -> list[str]:
 
 
 def _bounded(answer: Answer) -> Answer:
+    if answer.cut:
+        return replace(answer, blocks=(), files=(), notes=(), modules=())
     beyond = [SkippedBlock(b.language, b.line, f"more than {MOST_BLOCKS} programs in one answer") for b in answer.blocks[MOST_BLOCKS:]]
     return replace(answer, blocks=answer.blocks[:MOST_BLOCKS], skipped=(*answer.skipped, *beyond)) if beyond else answer
 

@@ -14,10 +14,10 @@ from autogen_core import CancellationToken
 from autogen_core.model_context import ChatCompletionContext
 from autogen_core.models import ChatCompletionClient
 
+from agents.answers.reading import read_answer
 from agents.conversation_context import ConversationContext
 from agents.events import Notice, TokensUsed
 from sandbox.languages import ALIASES, LANGUAGES
-from utils.code_blocks import read_answer
 from utils.settings import Settings
 from utils.words import STOP
 
@@ -145,7 +145,7 @@ def create_code_generator(
 def word_of_the_generator(text: str) -> str | None:
     """Return STOP where the generator's message ends with that word alone on its last line and holds no code left to run."""
     answer = read_answer(text, ALIASES)
-    if answer.blocks or answer.skipped or answer.cut:
+    if answer.blocks or answer.skipped or answer.files or answer.cut:
         return None
     # Bare, or emphasised: a quoted line ("> STOP"), a heading or an item of a list speaks about the word.
     return STOP if _STOP_LINE.fullmatch(answer.last_line.strip()) else None

@@ -9,11 +9,13 @@ from functools import cache
 from autogen_core.model_context import ChatCompletionContext
 from autogen_core.models import AssistantMessage, FunctionExecutionResultMessage, LLMMessage, SystemMessage, UserMessage
 
+from agents.answers.reading import read_answer
 from agents.events import RECOVERY_SOURCE, TASK_SOURCE
 from agents.user_proxy_agent import NAME as USER
 from sandbox.files.names import header_name
 from sandbox.languages import ALIASES
-from utils.code_blocks import CodeBlock, read_answer, split_blocks
+from sandbox.packages.shell_scan import ends_in_here_document
+from utils.code_blocks import CodeBlock, split_blocks
 from utils.text import shorten
 
 # All sizes are in characters; four make about one token.
@@ -65,20 +67,24 @@ class ConversationContext(ChatCompletionContext):
 def short_answer(text: str) -> str:
     """Return an answer's prose with a line in place of each block; the answer itself where that is no shorter."""
     parts = []
-    for part in split_blocks(text, ALIASES):
+    names = {file.line: file.name for file in read_answer(text, ALIASES).files}
+    for part in split_blocks(text, ALIASES, ends_in_here_document):
         if isinstance(part, str):
             parts.append(shorten(part, _SHORT_PROSE))
+        elif isinstance(part, CodeBlock):
+            parts.append(_mark(part.code, names.get(part.line)))
         else:
-            parts.append(_mark(part.code) if isinstance(part, CodeBlock) else "[a block that was not run stood here]")
+            stored = f"[a file stood here; it was stored as {names[part.line]}]" if part.line in names else ""
+            parts.append(stored or "[a block that was not run stood here]")
     short = shorten("\n\n".join(parts), _SHORT_ANSWER) or "[an earlier answer stood here]"
     return short if len(short) < len(text) else text
 
 
-def _mark(code: str) -> str:
+def _mark(code: str, name: str | None) -> str:
     count = len(code.splitlines())
     what = f"an earlier program of {count} line{'' if count == 1 else 's'}"
     try:
-        name = header_name(code)
+        name = name or header_name(code)
     except ValueError:
         name = None
     # A program with a name of its own may be a part of what came later.
@@ -86,8 +92,6 @@ def _mark(code: str) -> str:
 
 
 def _holds_program(text: str) -> bool:
-    if "```" not in text and "~~~" not in text:
-        return False
     answer = read_answer(text, ALIASES)
     return bool(answer.blocks) and not answer.cut
 

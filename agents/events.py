@@ -14,7 +14,7 @@ from autogen_core import CancellationToken
 from sandbox.files.transfer import LeftOut
 from sandbox.packages.names import Package
 from sandbox.verdicts import ProducedFile, ProgramRun, Verdict
-from utils.code_blocks import CodeBlock, SkippedBlock
+from utils.code_blocks import CodeBlock, SkippedBlock, StoredFile
 from utils.errors import AppError
 
 TASK_SOURCE = "user"
@@ -44,6 +44,8 @@ class ProgramStarted(BaseAgentEvent):
     number: int
     total: int
     timeout: int  # seconds
+    name: str = ""  # of its file; "" for the language's own
+    files: tuple[StoredFile, ...] = ()  # stored beside it before it runs
     type: Literal["ProgramStarted"] = "ProgramStarted"
 
     def to_text(self) -> str:

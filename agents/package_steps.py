@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import posixpath
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 
 from autogen_agentchat.messages import BaseAgentEvent
 from autogen_core import CancellationToken
 
+from agents.answers.file_names import own_modules
 from agents.events import Answers, InstallStarted, PackagesInstalled, Question, Refusal
 from sandbox.docker_executor import SandboxExecutor
 from sandbox.packages.install import INSTALL_SECONDS, STRICT, Installation, PipRequest
@@ -101,7 +103,8 @@ class PackageSteps:
         return wish
 
     async def _listed_in(self, name: str) -> PipCommand:
-        text = await self._executor.read_text(name)
+        own = next((file.text for file in self._block.files if posixpath.normpath(name) == file.name), None)
+        text = own if own is not None else await self._executor.read_text(name)
         if text is None:
             return PipCommand(
                 1, name, refusal="there is no such file in the working folder; write it in a block before this one, or name the packages"
@@ -153,7 +156,8 @@ class PackageSteps:
             return []
         # What else the program imports comes with it, so that it is not run once for each.
         others = {name.partition(".")[0]: found for name in imports_of(code) if (found := package_of(name, code)) and is_known(found)}
-        own = await self._executor.names_present([top, *others])
+        answers = own_modules([self._block.name, *(file.name for file in self._block.files)])
+        own = {*answers, *await self._executor.names_present([top, *others])}
         if top in own:
             return []
         return [package, *sorted({found for name, found in others.items() if name not in own} - {package})]

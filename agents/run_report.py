@@ -68,7 +68,9 @@ def why_nothing_ran(answer: Answer) -> str:
     """Say why no program of the answer was run."""
     if answer.cut:
         return "[sandbox] Nothing was run: the answer was cut off before its last code block was closed. Send the whole program again."
+    names = ", ".join(_on_one_line(file.name) for file in answer.files[:_MOST_NAMES])
+    stored = f"[sandbox] Stored: {names}. Nothing was run: the answer holds no program." if answer.files else ""
     if answer.skipped:
         reasons = grouped("the block at line {}", [(str(block.line), block.reason) for block in answer.skipped])
-        return "\n- ".join([NOTHING_TO_RUN, *reasons])
-    return NOTHING_TO_RUN
+        return "\n- ".join([stored or NOTHING_TO_RUN, *reasons])
+    return stored or NOTHING_TO_RUN

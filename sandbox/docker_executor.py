@@ -21,9 +21,9 @@ from typing_extensions import Self
 
 from sandbox.container import SandboxContainer
 from sandbox.engine.limit_check import Fact, check_limits
-from sandbox.files.added import Selection, select
+from sandbox.files.added import Selection, Texts, put_texts, select
 from sandbox.files.host_folder import HostFolder
-from sandbox.files.names import NOT_IN_WORKSPACE, header_name, safe_name
+from sandbox.files.names import header_name
 from sandbox.files.transfer import LeftOut
 from sandbox.languages import ALIASES, BY_NAME, find_language
 from sandbox.packages.install import Installation, PipRequest, install_packages, names_present, network_switch, read_text
@@ -33,6 +33,7 @@ from sandbox.verdicts import ProducedFile, ProgramRun, Verdict, tell_person
 from utils.docker_utils import ContainerRequest, Limits, unique_name
 
 Result = TypeVar("Result")
+OnOutput = Callable[[str], None] | None
 _THREADS = 4  # one reads a program's output, the others kill, list and remove meanwhile
 
 
@@ -157,13 +158,7 @@ class SandboxExecutor(DockerCommandLineCodeExecutor):
     # --- What our own agent uses ----------------------------------------------------------------------------------------------
 
     async def run_block(
-        self,
-        block: CodeBlock,
-        cancellation_token: CancellationToken,
-        on_output: Callable[[str], None] | None = None,
-        *,
-        name: str = "",
-        files: Sequence[tuple[str, str]] = (),
+        self, block: CodeBlock, cancellation_token: CancellationToken, on_output: OnOutput = None, *, name: str = "", files: Texts = ()
     ) -> ProgramRun:
         """Run one block and judge it; `on_output` gets its output, decoded, on the event loop as it comes.
 
@@ -177,6 +172,10 @@ class SandboxExecutor(DockerCommandLineCodeExecutor):
         except ValueError as error:
             return ProgramRun(block.language, block.code, "", Verdict.NOT_RUN, None, 0.0, "", reason=str(error))
         return await self._run_job(job, cancellation_token, on_output)
+
+    async def store(self, files: Texts) -> None:
+        """Store texts under their names in the programs' folder; EngineError if that fails, ValueError for a name outside of it."""
+        await self._in_thread(lambda: self._current().use(lambda _, container: put_texts(container, files)))
 
     async def collect_files(self) -> list[ProducedFile]:
         """Kill what still runs, and mirror the files that are new or changed since the last call; see `left_out` for the others.
@@ -215,7 +214,7 @@ class SandboxExecutor(DockerCommandLineCodeExecutor):
     # --- Packages and the network ---------------------------------------------------------------------------------------------
 
     async def install(
-        self, requests: Sequence[PipRequest], cancellation_token: CancellationToken, on_output: Callable[[str], None] | None = None
+        self, requests: Sequence[PipRequest], cancellation_token: CancellationToken, on_output: OnOutput = None
     ) -> Installation:
         """Run pip for each request in order, with the network attached for it where it is not; `on_output` gets what pip prints.
 
@@ -261,15 +260,14 @@ class SandboxExecutor(DockerCommandLineCodeExecutor):
             raise ValueError("the executor is not running: start it, or use it as a context manager")
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
-    async def _run_job(self, job: Job, token: CancellationToken, on_output: Callable[[str], None] | None = None) -> ProgramRun:
-        runner = self._current()
-        return await self._stoppable(lambda stop, show: runner.run(job, stop, show), token, on_output)
+    async def _run_job(self, job: Job, token: CancellationToken, on_output: OnOutput = None) -> ProgramRun:
+        return await self._stoppable(lambda stop, show: self._current().run(job, stop, show), token, on_output)
 
     async def _stoppable(
         self,
         work: Callable[[threading.Event, Callable[[str], None]], Result],
         token: CancellationToken,
-        on_output: Callable[[str], None] | None,
+        on_output: OnOutput,
     ) -> Result:
         stop = threading.Event()
         self._stops.add(stop)
@@ -295,14 +293,11 @@ class SandboxExecutor(DockerCommandLineCodeExecutor):
 
     # --- Jobs, AutoGen's functions, and its stored configuration --------------------------------------------------------------
 
-    def _job(self, block: CodeBlock, name: str = "", files: Sequence[tuple[str, str]] = ()) -> Job:
+    def _job(self, block: CodeBlock, name: str = "", files: Texts = ()) -> Job:
         language = find_language(block.language)
         if language is None:
             raise ValueError(f"The language {block.language!r} is not supported; supported are: {', '.join(BY_NAME)}")
-        if any(safe_name(each) != each for each in (*([name] if name else []), *(each for each, _ in files))):
-            raise ValueError(NOT_IN_WORKSPACE)
-        name = header_name(block.code) or name or language.file_name
-        return Job(language, block.code, name, not self._delete_tmp_files, tuple(files))
+        return Job(language, block.code, header_name(block.code) or name or language.file_name, not self._delete_tmp_files, tuple(files))
 
     def _request(self) -> ContainerRequest:
         return ContainerRequest(
@@ -320,8 +315,7 @@ class SandboxExecutor(DockerCommandLineCodeExecutor):
         )
 
     async def _setup_functions(self, cancellation_token: CancellationToken) -> None:
-        functions = [each for each in self._functions if isinstance(each, FunctionWithRequirements)]
-        packages = sorted({package for each in functions for package in each.python_packages})
+        packages = sorted({name for each in self._functions if isinstance(each, FunctionWithRequirements) for name in each.python_packages})
         code = build_python_functions_file(self._functions)
         if packages:
             done = await self.install([PipRequest(tuple(packages))], cancellation_token)

@@ -10,7 +10,8 @@ from uuid import uuid4
 
 from sandbox.container import Counters, SandboxContainer
 from sandbox.exec_stream import Command, OpenExec, Outcome
-from sandbox.files.added import put_texts
+from sandbox.files.added import Texts, put_texts
+from sandbox.files.names import check_names
 from sandbox.languages import Language
 from sandbox.verdicts import Ended, Evidence, ProgramRun, Verdict, decide, facts
 from utils.docker_utils import Limits
@@ -82,7 +83,11 @@ class Job:
     code: str
     file_name: str  # relative, made of safe parts
     keep_file: bool = True
-    files: tuple[tuple[str, str], ...] = ()  # names and texts of what is stored beside it before it runs
+    files: Texts = ()  # stored beside it before it runs
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a name that is not safe."""
+        check_names((self.file_name, *(name for name, _ in self.files)))
 
 
 class NotStarted(Exception):

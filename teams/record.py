@@ -93,7 +93,7 @@ class Record:
 
     @_take.register
     def _(self, event: ProgramStarted) -> None:
-        program = CodeBlock(event.language, event.code, 0)
+        program = CodeBlock(event.language, event.code, 0, event.name, event.files)
         self._become_newest(program)
         if self._repaired and self.attempts and self.attempts[-1].program.code == event.code:
             self.attempts.pop()

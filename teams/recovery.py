@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from autogen_agentchat.messages import BaseChatMessage, TextMessage
 
 from agents import code_generator_agent
+from agents.answers.reading import read_answer
 from agents.events import NO_CODE, REFUSED, RunResult
 from agents.user_proxy_agent import AskUser, SendBack
+from sandbox.languages import ALIASES
 from sandbox.verdicts import Verdict
 
 FIX = "The program failed as shown above. Find the cause, fix it, and send the whole program again."
@@ -57,11 +59,14 @@ class Recovery:
 
     def _is_plain_talk(self, messages: Sequence[BaseChatMessage], verdict: str) -> bool:
         # An answer in prose to the user's own question is theirs to read. It is a failure only if code was due: after a failed run,
-        # or if the answer holds blocks that could not be run.
+        # or if the answer holds blocks that could not be run. Files that it names are for the user to judge.
         if verdict != NO_CODE or self.tried:
             return False
         answer = next((m for m in reversed(messages) if m.source == code_generator_agent.NAME), None)
-        return not (isinstance(answer, TextMessage) and ("```" in answer.content or "~~~" in answer.content))
+        if not isinstance(answer, TextMessage):
+            return True
+        read = read_answer(answer.content, ALIASES)
+        return bool(read.files) or not (read.skipped or read.cut)
 
     def _reason_to_ask(self, failure: str) -> str | None:
         if self.tried and self.tried[-1] == failure:

@@ -17,7 +17,8 @@ from agents.code_executor_agent import create_code_executor
 from agents.code_generator_agent import create_code_generator
 from agents.events import Answers, Question, Reply
 from agents.user_proxy_agent import create_user_proxy
-from sandbox.docker_executor import SandboxExecutor
+from sandbox.docker_executor import OnOutput, SandboxExecutor
+from sandbox.files.added import Texts
 from sandbox.files.transfer import LeftOut
 from sandbox.verdicts import ProducedFile, ProgramRun, Verdict
 from teams.recovery import Recovery
@@ -52,6 +53,8 @@ class ListedRuns(SandboxExecutor):
     ) -> None:
         super().__init__("none")
         self.blocks: list[CodeBlock] = []
+        self.beside: list[tuple[str, dict[str, str]]] = []  # name and further files of each program
+        self.stored: dict[str, str] = {}  # without a program
         self.collected = 0
         self._runs = list(runs)
         self._files = list(files)
@@ -62,9 +65,10 @@ class ListedRuns(SandboxExecutor):
         return self._left_out
 
     async def run_block(
-        self, block: CodeBlock, cancellation_token: CancellationToken, on_output: Callable[[str], None] | None = None
+        self, block: CodeBlock, cancellation_token: CancellationToken, on_output: OnOutput = None, *, name: str = "", files: Texts = ()
     ) -> ProgramRun:
         self.blocks.append(block)
+        self.beside.append((name, dict(files)))
         run = self._runs.pop(0) if self._runs else ran("done\n")
         if isinstance(run, Exception):
             raise run
@@ -78,6 +82,9 @@ class ListedRuns(SandboxExecutor):
         elif on_output and run.output:
             on_output(run.output)
         return replace(run, language=block.language, code=block.code)
+
+    async def store(self, files: Texts) -> None:
+        self.stored |= dict(files)
 
     async def collect_files(self) -> list[ProducedFile]:
         self.collected += 1

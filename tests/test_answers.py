@@ -168,6 +168,11 @@ def test_a_program_with_an_error_is_run_so_that_the_error_is_seen() -> None:
     assert runs(read(py("Result: 1 of 2"))) == [("python", "Result: 1 of 2")]
 
 
+def test_a_value_is_no_program_and_a_name_is_run_so_that_its_error_is_seen() -> None:
+    assert reasons(read(py("42"))) == reasons(read(py("# only a comment"))) == ["it does nothing when it runs: it shows something"]
+    assert runs(read(py("result"))) == [("python", "result")]
+
+
 def test_a_program_that_is_indented_as_a_whole_is_run() -> None:
     answer = read(py("    import math", "    print(math.pi)"))
     assert runs(answer) == [("python", "import math\nprint(math.pi)")]

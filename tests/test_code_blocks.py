@@ -7,13 +7,18 @@ import time
 
 import pytest
 
-from utils.code_blocks import Answer, CodeBlock, SkippedBlock, read_answer, split_blocks, without_thoughts
+from utils.code_blocks import Answer, CodeBlock, SkippedBlock, judge, read_markdown, split_blocks, without_thoughts
 
 ALIASES = {"python": "python", "py": "python", "python3": "python", "bash": "shell", "shell": "shell", "sh": "shell"}
 
 
-def read(text: str) -> Answer:
-    return read_answer(text, ALIASES)
+def read(text: str, aliases: dict[str, str] = ALIASES) -> Answer:
+    """Read each block for itself, by its label alone."""
+    markdown = read_markdown(text, aliases)
+    judged = [judge(block, aliases) for block in markdown.fences]
+    programs = tuple(block for block in judged if isinstance(block, CodeBlock))
+    skipped = tuple(block for block in judged if isinstance(block, SkippedBlock))
+    return Answer(programs, (*skipped, *markdown.hidden), markdown.cut, markdown.last_line)
 
 
 def programs(text: str) -> list[tuple[str, str]]:
@@ -196,8 +201,8 @@ def test_thoughts_are_taken_out(text: str, rest: str) -> None:
 
 
 def test_languages_come_from_the_caller() -> None:
-    assert read_answer("```ruby\np 1\n```", {"ruby": "ruby"}).blocks == (CodeBlock("ruby", "p 1\n", 1),)
-    assert read_answer("```python\nx\n```", {}).blocks == ()
+    assert read("```ruby\np 1\n```", {"ruby": "ruby"}).blocks == (CodeBlock("ruby", "p 1\n", 1),)
+    assert read("```python\nx\n```", {}).blocks == ()
 
 
 PROSE = ("Some text.", "A `code` span.", "# Heading", "- a list", "> a quotation", "STOP", "| a | b |", "[a]: b", "<b>bold</b>", "***")

@@ -7,12 +7,12 @@ from autogen_agentchat.agents import AssistantAgent
 from autogen_agentchat.messages import ModelClientStreamingChunkEvent, TextMessage
 from autogen_core import CancellationToken
 
+from agents.answers.reading import read_answer
 from agents.code_generator_agent import create_code_generator, system_message, word_of_the_generator
 from sandbox.languages import ALIASES, LANGUAGES
 from tests.asking import client_of
 from tests.endpoint import ModelEndpoint
 from tests.fakes import SETTINGS, program
-from utils.code_blocks import read_answer
 from utils.settings import load_settings
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from agents.answers.reading import read_answer
 from agents.code_generator_agent import word_of_the_generator
 from agents.models.demo_scenes import SCENES
 from sandbox.languages import ALIASES
-from utils.code_blocks import read_answer
 from utils.words import APPROVE, spoken_word
 
 ANSWERS = [answer for scene in SCENES for answer in scene.answers]

@@ -19,7 +19,7 @@ from cli.arguments import VERSION, build_parser
 from tests.docs import README, TABLES, render
 from tests.endpoint import Answer, ModelEndpoint
 from tests.terminal import program_environment
-from utils.code_blocks import read_answer
+from utils.code_blocks import CodeBlock, split_blocks
 from utils.errors import UsageError
 from utils.settings import SETTINGS, load_settings
 
@@ -48,7 +48,7 @@ FOUR_LINES = """\
 
 
 def fences(language: str) -> list[str]:
-    return [block.code for block in read_answer(TEXT, {language: language}).blocks]
+    return [part.code for part in split_blocks(TEXT, {language: language}) if isinstance(part, CodeBlock)]
 
 
 COMMANDS = [line for code in fences("bash") for line in code.splitlines() if line.strip()]

@@ -111,19 +111,6 @@ def read_markdown(text: str, aliases: Mapping[str, str], open_string: OpenString
     return Markdown(tuple(fences), tuple(hidden), tuple(prose), cut, "" if ends_in_code or last < 0 else lines[last].strip())
 
 
-def read_answer(text: str, aliases: Mapping[str, str]) -> Answer:
-    """Read the labelled programs out of a message, each for itself."""
-    markdown = read_markdown(text, aliases)
-    judged = [_judge(block, aliases) for block in markdown.fences]
-    skipped = [*(block for block in judged if isinstance(block, SkippedBlock)), *markdown.hidden]
-    return Answer(
-        tuple(block for block in judged if isinstance(block, CodeBlock)),
-        tuple(sorted(skipped, key=lambda block: block.line)),
-        markdown.cut,
-        markdown.last_line,
-    )
-
-
 def without_thoughts(text: str) -> str:
     """Return the message without the model's thoughts and with \\n line ends; unchanged where it holds none."""
     source = normal(text)
@@ -152,7 +139,7 @@ def split_blocks(
         prose = "\n".join(lines[position:start]).strip()
         if prose:
             yield prose
-        yield _judge(Fence(token.info, token.content, start + 1, token.meta["closed"], False, ()), aliases)
+        yield judge(Fence(token.info, token.content, start + 1, token.meta["closed"], False, ()), aliases)
         position = end
     prose = "\n".join(lines[position:]).strip()
     if prose:
@@ -166,7 +153,8 @@ def unusable(fence: Fence) -> str:
     return "" if fence.text.strip() else "the block is empty"
 
 
-def _judge(block: Fence, aliases: Mapping[str, str]) -> CodeBlock | SkippedBlock:
+def judge(block: Fence, aliases: Mapping[str, str]) -> CodeBlock | SkippedBlock:
+    """Say what a block is by its label alone."""
     label = language_of(block.info)
     reason = unusable(block) or ("" if canonical(label, aliases) else why_not_run(label))
     return SkippedBlock(label, block.line, reason) if reason else CodeBlock(canonical(label, aliases), block.text, block.line)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from sandbox.files.names import header_name, safe_name
 from utils.code_blocks import Fence
@@ -104,3 +104,8 @@ def module_of(name: str) -> str:
     if not name.endswith(".py"):
         return ""
     return name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+def own_modules(names: Iterable[str]) -> tuple[str, ...]:
+    """Return every name under which one of the files can be imported: with "src/utils.py" that is "src" and "utils"."""
+    return tuple(dict.fromkeys(part for name in names for part in module_of(name).split(".") if part))

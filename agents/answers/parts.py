@@ -106,7 +106,7 @@ def _sort(fence: Fence, aliases: Mapping[str, str], found: Sorted) -> None:
 
 def _is_program(part: Part, python: str, shell: str) -> bool:
     if part.language == python:
-        return part.python is not None or looks_broken(part.text)
+        return looks_broken(part.text) if part.python is None else not part.python.is_only_shown
     return part.shell is None or (part.shell.anything_else and not part.shell.is_instruction)
 
 
@@ -133,7 +133,7 @@ def _leave_out_what_is_shown(found: Sorted, python: str) -> None:
     whole = [part for part in found.programs if part.python and not part.python.is_only_shown]
     for part in [each for each in found.programs if each.language == python]:
         if part.python is not None:
-            if part.python.is_only_shown and not part.name:
+            if (part.python.is_literal or (whole and part.python.is_only_shown)) and not part.name:
                 found.programs.remove(part)
                 found.skip(part, "it does nothing when it runs: it shows something")
             continue

@@ -121,6 +121,11 @@ class PythonCode:
         return all(map(_is_value, self.tree.body))
 
     @property
+    def is_literal(self) -> bool:
+        """Whether it holds nothing that could even fail: literal values and comments."""
+        return self.is_only_shown and not any(isinstance(node, ast.Name) for node in ast.walk(self.tree))
+
+    @property
     def is_program(self) -> bool:
         """Whether code without a label is Python beyond doubt: it defines, imports, or calls what there is to call."""
         if self.is_only_shown:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from agents.answers.file_names import module_of
+from agents.answers.file_names import own_modules
 from agents.answers.forms import instead_of_a_program, unfenced
 from agents.answers.joining import join_parts
 from agents.answers.parts import sort_blocks
 from sandbox.packages.shell_scan import ends_in_here_document
-from utils.code_blocks import Answer, StoredFile, read_markdown
+from utils.code_blocks import Answer, read_markdown
 
 
 def read_answer(text: str, aliases: Mapping[str, str]) -> Answer:
@@ -33,11 +33,5 @@ def read_answer(text: str, aliases: Mapping[str, str]) -> Answer:
         last_line=markdown.last_line,
         files=joined.files,
         notes=tuple(dict.fromkeys(found.notes)),
-        modules=_modules(joined.files),
+        modules=own_modules(file.name for file in joined.files),
     )
-
-
-def _modules(files: tuple[StoredFile, ...]) -> tuple[str, ...]:
-    """Return the names under which the answer's own files can be imported."""
-    dotted = [module_of(file.name) for file in files]
-    return tuple(dict.fromkeys(part for module in dotted for part in module.split(".") if part))

@@ -13,7 +13,7 @@ from pathspec import GitIgnoreSpec
 
 from sandbox.container import SandboxContainer
 from sandbox.exec_stream import Command
-from sandbox.files.names import safe_name
+from sandbox.files.names import check_names, safe_name
 from sandbox.files.transfer import LeftOut
 from sandbox.verdicts import Ended, size
 from utils.errors import ContainerLost, EngineError, UsageError
@@ -46,6 +46,10 @@ while read -r size && [ "$size" != end ] && IFS= read -r name; do
 done
 [ "$size" = end ] && echo stored
 """
+
+
+Texts = Sequence[tuple[str, str]]
+"""Names, relative to the programs' folder, and what is to be stored under them."""
 
 
 @dataclass
@@ -189,8 +193,9 @@ def put_files(container: SandboxContainer, selection: Selection) -> dict[str, in
     return stored | _send(container, batch)
 
 
-def put_texts(container: SandboxContainer, files: Sequence[tuple[str, str]]) -> dict[str, int]:
-    """Store texts under safe names in the programs' folder; return their sizes. Fails as put_files does."""
+def put_texts(container: SandboxContainer, files: Texts) -> dict[str, int]:
+    """Store texts under their names in the programs' folder; return their sizes. Fails as put_files does; ValueError for an unsafe name."""
+    check_names(name for name, _ in files)
     return _send(container, [(name, text.encode("utf-8", "replace")) for name, text in files])
 
 

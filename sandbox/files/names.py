@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 import unicodedata
+from collections.abc import Iterable
 
 from utils.docker_utils import WORKSPACE
 
@@ -43,6 +44,12 @@ def safe_name(name: str) -> str | None:
         return None
     safe = "/".join(_safe_part(part) for part in parts)
     return safe if len(safe.encode()) <= _LONGEST_NAME else None
+
+
+def check_names(names: Iterable[str]) -> None:
+    """Raise ValueError unless each name is safe as it is."""
+    if any(safe_name(name) != name for name in names):
+        raise ValueError(NOT_IN_WORKSPACE)
 
 
 def _safe_part(part: str) -> str:
