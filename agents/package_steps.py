@@ -155,7 +155,9 @@ class PackageSteps:
         if package is None:
             return []
         # What else the program imports comes with it, so that it is not run once for each.
-        others = {name.partition(".")[0]: found for name in imports_of(code) if (found := package_of(name, code)) and is_known(found)}
+        texts = [code, *(file.text for file in self._block.files if file.name.endswith(".py"))]
+        imported = {name for text in texts for name in imports_of(text)}
+        others = {name.partition(".")[0]: found for name in imported if (found := package_of(name, code)) and is_known(found)}
         answers = own_modules([self._block.name, *(file.name for file in self._block.files)])
         own = {*answers, *await self._executor.names_present([top, *others])}
         if top in own:

@@ -19,6 +19,7 @@ from agents.events import (
     BlocksSkipped,
     FilesProduced,
     MemoryJournal,
+    Notice,
     ProgramFinished,
     ProgramOutput,
     ProgramStarted,
@@ -131,6 +132,43 @@ async def test_blocks_that_cannot_be_run_are_named_to_the_user_and_the_model() -
     assert f"line {events[0].blocks[0].line} was not run: {events[0].blocks[0].reason}" in message.content
 
 
+ANSWER = "\n".join(
+    [
+        "**tools.py**\n" + program("def double(x):\n    return 2 * x"),
+        program("from tools import double"),
+        "Then:\n" + program("print(double(4))"),
+        '```json title="data.json"\n[1]\n```',
+    ]
+)
+
+
+async def test_what_belongs_together_runs_as_one_program_with_its_files_beside_it() -> None:
+    executor = ListedRuns(ran("8\n"))
+    events, message = await turn(executor, answer(ANSWER))
+    assert codes(executor) == ["from tools import double\n\n\nprint(double(4))"]
+    assert executor.beside == [("", {"tools.py": "def double(x):\n    return 2 * x\n", "data.json": "[1]\n"})]
+    notes = [event.content for event in events if isinstance(event, Notice)]
+    assert notes == ["2 blocks run as one program: they use each other's names", "stored beside the program: tools.py, data.json"]
+    assert all(f"[sandbox] {note}." in message.content for note in notes)
+    (started,) = [event for event in events if isinstance(event, ProgramStarted)]
+    assert [file.name for file in started.files] == ["tools.py", "data.json"]
+
+
+async def test_an_answer_of_files_only_is_stored_and_is_the_users_to_judge() -> None:
+    page = ProducedFile(Path("/x/index.html"), "index.html", 9, True)
+    executor = ListedRuns(files=[page])
+    events, message = await turn(executor, answer("**index.html**\n\n```html\n<p>Hi</p>\n```\n"))
+    assert executor.stored == {"index.html": "<p>Hi</p>\n"}
+    assert [event.files for event in events if isinstance(event, FilesProduced)] == [(page,)]
+    assert (message.verdict, message.content) == (NO_CODE, "[sandbox] Stored: index.html. Nothing was run: the answer holds no program.")
+
+
+async def test_an_answer_that_was_cut_off_stores_nothing() -> None:
+    executor = ListedRuns()
+    await turn(executor, answer("**index.html**\n\n```html\n<p>Hi</p>\n```\n```python\nprint("))
+    assert executor.stored == {}
+
+
 async def test_where_every_block_is_skipped_the_model_is_told_why() -> None:
     executor = ListedRuns()
     events, message = await turn(executor, answer(program("x", "cobol")))
@@ -214,8 +252,8 @@ async def test_the_blocks_of_an_answer_share_what_the_model_is_told_of_their_out
 
 async def test_of_an_answer_with_very_many_programs_the_first_are_run() -> None:
     executor = ListedRuns()
-    events, message = await turn(executor, answer("".join(program(str(number)) for number in range(MOST_BLOCKS + 100))))
-    assert codes(executor) == [str(number) for number in range(MOST_BLOCKS)]
+    events, message = await turn(executor, answer("".join(program(f"print({number})") for number in range(MOST_BLOCKS + 100))))
+    assert codes(executor) == [f"print({number})" for number in range(MOST_BLOCKS)]
     assert isinstance(events[0], BlocksSkipped)
     assert len(events[0].blocks) == 100
     assert message.content.count(f"was not run: more than {MOST_BLOCKS} programs in one answer") == 20

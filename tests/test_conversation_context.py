@@ -169,7 +169,7 @@ async def test_automatic_messages_of_old_rounds_give_way() -> None:
 async def test_whatever_recovery_says_is_known_as_automatic(verdict: str) -> None:
     said = Recovery(3).decide(
         [
-            TextMessage(source=GENERATOR, content="```\nprint(1)\n```"),
+            TextMessage(source=GENERATOR, content="```cobol\nx\n```"),
             RunResult(source=EXECUTOR, content="…", verdict=verdict, error="E: a"),
         ]
     )

@@ -336,6 +336,31 @@ async def test_an_unknown_module_is_only_ever_asked_about() -> None:
     assert executor.calls == [["pip install helpers"]]
 
 
+TWO_FILES = "**tools.py**\n\n" + program("import yaml\nX = 1") + "\n**main.py**\n\n" + program("import pandas\nimport tools\nprint(1)")
+
+
+@pytest.mark.parametrize("module", ["tools", "main"])
+async def test_the_answers_own_modules_are_never_packages(module: str) -> None:
+    executor = ListedInstalls(missing(module))
+    seen = await turn(executor, TWO_FILES, yes=True)
+    assert (executor.calls, seen.of(Question), len(executor.blocks)) == ([], [], 1)
+    assert seen.message.verdict == "failed"
+
+
+async def test_what_the_answers_other_files_import_comes_too() -> None:
+    executor = ListedInstalls(missing("pandas"), ran("done\n"))
+    await turn(executor, TWO_FILES)
+    assert executor.calls == [["pip install pandas pyyaml"]]
+
+
+async def test_a_list_of_packages_in_the_answer_is_read_from_there() -> None:
+    executor = ListedInstalls(ran("done\n"), texts={"requirements.txt": "toolz\n"})
+    listed = "**requirements.txt**\n\n```\nsix\n```\n"
+    await turn(executor, program("import six\nprint(1)") + listed + program("pip install -r ./requirements.txt\npython main.py", "sh"))
+    assert executor.calls == [["pip install six"]]
+    assert [block.code for block in executor.blocks] == ["import six\nprint(1)\n"]
+
+
 @pytest.mark.parametrize("module", ["json", "tkinter", "helpers.tools", "imp"])
 async def test_modules_of_python_and_of_the_program_are_not_installed(module: str) -> None:
     executor = ListedInstalls(missing(module), own=["helpers"])
