@@ -1,0 +1,141 @@
+"""What a session leaves behind, as plain rows: nothing here knows how they are stored, shown or run again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+OPEN = "open"  # the newest task has no outcome yet
+APPROVED = "approved"
+STOPPED = "stopped"
+UNREADABLE = "cannot be read"
+
+
+class HistoryError(Exception):
+    """The history cannot be read or written; the message is a sentence for the user, `hint` says what to do."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        """Take the sentence and the remedy."""
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+@dataclass(frozen=True)
+class SessionInfo:
+    """One row of the list of sessions; times are seconds since the epoch."""
+
+    id: str
+    started: float
+    task: str  # the first one
+    updated: float = 0.0
+    status: str = OPEN
+    name: str = ""
+    parent: str = ""  # the session that this one is a fork of
+    provider: str = ""
+    model: str = ""
+    image: str = ""
+    image_digest: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)  # limits, platform and whatever else a reader wants to know
+    owner: str = ""  # the process that has the session open, or had it when it died
+    turns: int = 0  # messages
+    attempts: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost: float | None = None  # None: no price is known
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message of the conversation, as the team saw it."""
+
+    source: str
+    content: str
+    id: str = ""
+    at: float = 0.0
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One program that was started; without `finished`, what became of it is unknown."""
+
+    number: int  # 1 for the first of the session
+    message: int  # how many messages there were when it was started: the newest of them holds it, unless it was edited by hand
+    language: str
+    code: str
+    started: float
+    finished: float | None = None
+    verdict: str = ""
+    exit_code: int | None = None
+    seconds: float = 0.0
+    output: str = ""
+    cut: int = 0  # characters of output that are not kept
+    file_name: str = ""
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A file in the session's folder, made by a program or added by the user."""
+
+    name: str  # relative
+    sha256: str
+    size: int  # bytes
+    attempt: int = 0  # the newest one that had run; 0: none
+    added: bool = False
+
+
+@dataclass(frozen=True)
+class StoredPackage:
+    """A package that was installed, with the hash of the very archive that it came from ("" if pip gave none)."""
+
+    name: str
+    version: str
+    sha256: str = ""
+    requested: bool = True  # False: another package needs it
+    attempt: int = 0
+
+
+@dataclass(frozen=True)
+class ModelCall:
+    """What one answer of the model cost."""
+
+    message: int  # how many messages there were when it was asked
+    at: float
+    model: str = ""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost: float | None = None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Approval:
+    """An approved program in its own folder, and what its check said."""
+
+    number: int  # 1 for the first of the session
+    folder: str  # relative to the session's folder
+    attempts: tuple[int, ...]  # numbers of the programs that were approved, in the order they run
+    at: float
+    checked: float | None = None
+    result: Mapping[str, Any] = field(default_factory=dict)  # of the newest check
+
+
+@dataclass(frozen=True)
+class StoredSession:
+    """Everything that is kept of one session."""
+
+    info: SessionInfo
+    messages: tuple[Message, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    files: tuple[StoredFile, ...] = ()
+    packages: tuple[StoredPackage, ...] = ()
+    calls: tuple[ModelCall, ...] = ()
+    approvals: tuple[Approval, ...] = ()
+
+    @property
+    def unknown(self) -> Attempt | None:
+        """Return the program that was running when the session died, if nothing was said since."""
+        last = self.attempts[-1] if self.attempts else None
+        return last if last is not None and last.finished is None and last.message == len(self.messages) else None
