@@ -20,6 +20,7 @@ OWNERS = {
     "rich": {"cli"},
     "prompt_toolkit": {"cli"},
     "sqlite3": {"history"},
+    "jinja2": {"history"},
     "dotenv": {"utils/settings.py"},
     "markdown_it": {"utils/code_blocks.py", "utils/markdown.py"},
     "pathspec": {"sandbox"},
