@@ -124,6 +124,13 @@ def read_table(folder: Path, file: StoredFile) -> list[list[str]]:
     return rows if small else []
 
 
+def data_of(folder: Path, file: StoredFile, most: int = _MOST_PICTURE) -> tuple[str, str]:
+    """Return the media type of a picture and its data in base64; two empty texts if the file is none, has changed, or is too large."""
+    kind, start = _PICTURES.get(Path(file.name).suffix.lower(), ("", b""))
+    data = _read(folder, file, most) if kind else None
+    return (kind, base64.b64encode(data).decode()) if data and data.startswith(start) else ("", "")
+
+
 class _Pictures:
     """Hands out the pictures that programs made, as data, up to a total size."""
 
@@ -132,13 +139,10 @@ class _Pictures:
         self._left = _MOST_PICTURES
 
     def source(self, file: StoredFile) -> str:
-        """Return the address of a picture, which holds all of it; "" if the file is none, has changed, or is too large."""
-        kind, start = _PICTURES.get(Path(file.name).suffix.lower(), ("", b""))
-        data = _read(self._folder, file, min(_MOST_PICTURE, self._left)) if kind else None
-        if data is None or not data.startswith(start):
-            return ""
+        """Return the address of a picture, which holds all of it, or "" if it cannot be shown."""
+        kind, data = data_of(self._folder, file, min(_MOST_PICTURE, self._left))
         self._left -= len(data)
-        return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+        return f"data:{kind};base64,{data}" if kind else ""
 
 
 def _read(folder: Path, file: StoredFile, most: int) -> bytes | None:
