@@ -103,7 +103,7 @@ def test_the_marks_are_found_however_much_is_said_around_them_and_too_much_is_ki
     outcome = run_command(engine.client(), "c", COMMAND, lambda: None)
     assert (outcome.ended, outcome.exit_code) == (Ended.EXIT, 3)
     assert outcome.words.startswith(b"start x\n")
-    assert len(outcome.words) <= 8192
+    assert len(outcome.words) <= 65536
     flooded = ScriptedEngine(exit_code=137)
     flooded.theirs.sendall(frame(WORDS, b"y" * 70_000))
     assert run_command(flooded.client(), "c", COMMAND, flooded.theirs.close).ended is Ended.OUTPUT

@@ -64,10 +64,21 @@ def install(
     url: str = "",
     disk: int = LIMITS.disk,
 ) -> Installation:
+    return install_requests(engine, container, PipRequest(requirements), network=network, url=url, disk=disk)
+
+
+def install_requests(
+    engine: docker.APIClient,
+    container: SandboxContainer,
+    *requests: PipRequest,
+    network: str = "install",
+    url: str = "",
+    disk: int = LIMITS.disk,
+) -> Installation:
     return install_packages(
         engine,
         container,
-        [PipRequest(requirements)],
+        requests,
         network=network,
         index_url=url,
         disk=disk,
@@ -458,3 +469,29 @@ print(hashlib.sha256(open("plot.png", "rb").read()).hexdigest())
         data = picture.path.read_bytes()
         assert data.startswith(b"\x89PNG")
         assert hashlib.sha256(data).hexdigest() == drawn.output.strip()
+
+
+@pytest.mark.engine
+def test_the_hash_of_each_archive_is_known_and_a_lock_with_hashes_installs_the_same_again(
+    engine: docker.APIClient, image: str, index: None
+) -> None:
+    with_hashes: list[list[tuple[str, str, str, bool]]] = []
+    for lock in ("", "lock"):
+        container = SandboxContainer(engine, ContainerRequest(image, unique_name(), LIMITS, certificates=certificates()))
+        try:
+            request = PipRequest(("six==1.17.0",)) if not lock else PipRequest((), ("--no-deps", "--require-hashes"), _lock(with_hashes[0]))
+            done = install_requests(engine, container, request)
+            assert done.verdict is Verdict.OK, done.output
+            with_hashes.append([(each.name, each.version, each.sha256, each.requested) for each in done.installed])
+            if lock:
+                wrong = PipRequest((), ("--no-deps", "--require-hashes", "--force-reinstall"), f"six==1.17.0 --hash=sha256:{'0' * 64}\n")
+                assert "DO NOT MATCH THE HASHES" in install_requests(engine, container, wrong).output
+        finally:
+            container.remove()
+    [(name, version, sha256, requested)] = with_hashes[0]
+    assert (name, version, len(sha256), requested) == ("six", "1.17.0", 64, True)
+    assert with_hashes[1] == with_hashes[0]
+
+
+def _lock(packages: list[tuple[str, str, str, bool]]) -> str:
+    return "".join(f"{name}=={version} --hash=sha256:{sha256}\n" for name, version, sha256, _ in packages)

@@ -55,11 +55,12 @@ mark=$1 limit=$2 workspace=$3 runner=$4
 shift 4
 IFS= read -r PIP_INDEX_URL || exit 1
 IFS= read -r PIP_TRUSTED_HOST || exit 1
+read -r size || exit 1
 if [ -n "$PIP_INDEX_URL" ]; then export PIP_INDEX_URL; else unset PIP_INDEX_URL; fi
 if [ -n "$PIP_TRUSTED_HOST" ]; then export PIP_TRUSTED_HOST; else unset PIP_TRUSTED_HOST; fi
 export PYTHONNOUSERSITE=1 HOME="$PYTHONUSERBASE/.pip"
 export XDG_CONFIG_HOME="$HOME" TMPDIR="$HOME"
-rm -rf -- "$HOME" && mkdir -m 700 -- "$HOME" && cd "$HOME" || exit 1
+rm -rf -- "$HOME" && mkdir -m 700 -- "$HOME" && cd "$HOME" && head -c "$size" >lock.txt || exit 1
 count=$#
 while [ "$count" -gt 0 ]; do
   each=$1 count=$((count - 1))
@@ -97,16 +98,45 @@ class Closed:
 def there():
     return {os.path.basename(path)[: -len(".dist-info")] for path in glob.glob(glob.escape(place) + "/*.dist-info")}
 
+def spell(name):
+    return name.lower().replace("_", "-").replace(".", "-")
+
+def known():
+    # What the report says of each archive, by name and version. pip before 22.2 writes none.
+    try:
+        with open(report) as file:
+            items = json.load(file)["install"]
+        return {
+            (spell(item["metadata"]["name"]), item["metadata"]["version"]): [
+                item["download_info"].get("archive_info", {}).get("hashes", {}).get("sha256", ""), bool(item.get("requested"))
+            ]
+            for item in items
+        }
+    except (OSError, ValueError, KeyError):
+        return {}
+
+def described(name):
+    start, _, version = name.rpartition("-")
+    return [name, *found.get((spell(start), version), ["", True])]
+
 mark, place = sys.argv.pop(1), site.getusersitepackages()
 if importlib.util.find_spec("pip") is None:
     sys.exit("The image has no pip.")
 sys.path.append(place)
 sys.path_importer_cache[place] = Closed()
 before = there()
+report = os.path.abspath("report.json")
+try:
+    import pip
+    if tuple(int(part) for part in pip.__version__.split(".")[:2]) >= (22, 2):
+        sys.argv += ["--report", report]
+except ValueError:
+    pass
 try:
     runpy.run_module("pip", run_name="__main__", alter_sys=True)
 finally:
-    os.write(3, ("installed " + mark + " " + json.dumps(sorted(there() - before)) + "\n").encode())
+    found = known()
+    os.write(3, ("installed " + mark + " " + json.dumps([described(name) for name in sorted(there() - before)]) + "\n").encode())
 """
 _PIP = (
     *("install", "--user", "--no-input", "--disable-pip-version-check", "--progress-bar", "off", "--prefer-binary"),
@@ -116,10 +146,11 @@ _PIP = (
 
 @dataclass(frozen=True)
 class PipRequest:
-    """One call of pip: options that it may be given, and what to install."""
+    """One call of pip: options that it may be given, and what to install: requirements, and the text of a file of requirements."""
 
     requirements: tuple[str, ...]
     options: tuple[str, ...] = ()
+    lock: str = ""
 
     def __str__(self) -> str:
         """Write it as it would be typed."""
@@ -251,11 +282,12 @@ def _run_pip(
     mark = uuid4().hex
     # What is to be edited in place is installed as it is: pip's copy of it does not stay.
     wanted = [each.removeprefix("-e ") for each in request.requirements]
-    arguments = [*_PIP, *request.options, *wanted]
+    lock = request.lock.encode()
+    arguments = [*_PIP, *request.options, *wanted, *(("-r", "lock.txt") if lock else ())]
     outcome = container.run(
         Command(
             ["/bin/sh", "-c", _SCRIPT, "sh", mark, str(INSTALL_SECONDS), WORKSPACE, _RUNNER, *arguments],
-            stdin=f"{index_url}\n{_trusted_host(index_url)}\n".encode(),
+            stdin=f"{index_url}\n{_trusted_host(index_url)}\n{len(lock)}\n".encode() + lock,
             seconds=INSTALL_SECONDS + 10,
             end_mark=f"end {mark}\n".encode(),
             user=PIP_USER,
@@ -276,11 +308,11 @@ def _trusted_host(url: str) -> str:
 def _listed(words: str, mark: str) -> list[Package]:
     found = words.partition(f"installed {mark} ")[2].partition("\n")[0]
     try:
-        names = json.loads(found) if found else []
+        items = json.loads(found) if found else []
     except ValueError:
         return []
-    parts = (name.rpartition("-") for name in names)
-    return [Package(normalize(name), version) for name, _, version in parts if name]
+    parts = ((*name.rpartition("-"), sha256, requested) for name, sha256, requested in items)
+    return [Package(normalize(name), version, sha256, requested) for name, _, version, sha256, requested in parts if name]
 
 
 def _judge(outcome: Outcome) -> Verdict:

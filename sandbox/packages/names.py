@@ -6,7 +6,7 @@ import ast
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -112,6 +112,8 @@ class Package:
 
     name: str
     version: str
+    sha256: str = field(default="", compare=False)  # of the very archive that it came from; "" if pip gave none
+    requested: bool = field(default=True, compare=False)  # False: another package needs it
 
     def __str__(self) -> str:
         """Write name and version as they are listed."""
