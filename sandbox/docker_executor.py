@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -86,6 +86,8 @@ class SandboxExecutor(DockerCommandLineCodeExecutor):
         self._runner: Runner | None = None
         self._threads: ThreadPoolExecutor | None = None
         self._stops: set[threading.Event] = set()
+        self.image_digest = ""
+        """The name by which exactly this image can be run again; "" if nobody has asked the engine."""
         self.concerns: list[str] = []
         """What the person has to be told about this sandbox, once each: whoever tells it takes it out."""
         self.kept_out: tuple[Path, ...] = ()
@@ -198,6 +200,19 @@ class SandboxExecutor(DockerCommandLineCodeExecutor):
         await self._in_thread(lambda: runner.add(selection))
         if self._threads is not None:
             self._threads.submit(runner.prepare)
+        return selection
+
+    async def run_named(self, language: str, code: str, name: str, cancellation_token: CancellationToken) -> ProgramRun:
+        """Run a program under this name, whatever it asks for itself. EngineError means that nothing could be run."""
+        return await self._run_job(Job(BY_NAME[language], code, name), cancellation_token)
+
+    async def put_files(self, files: Mapping[str, Path]) -> Selection:
+        """Copy files that were in a sandbox before, by their names in the programs' folder; see add_files."""
+        runner = self._current()
+        known = [(name, path, path.stat().st_size) for name, path in files.items() if path.is_file()]
+        missing = [LeftOut(name, "it is not there any more") for name, path in files.items() if not path.is_file()]
+        selection = Selection(known, missing)
+        await self._in_thread(lambda: runner.add(selection))
         return selection
 
     async def check_limits(self) -> tuple[Fact, ...]:

@@ -14,7 +14,7 @@ import docker
 
 from sandbox.docker_executor import SandboxExecutor
 from sandbox.engine.find import FoundEngine, find_engine, other_places
-from sandbox.engine.images import ensure_image
+from sandbox.engine.images import digest_of, ensure_image
 from sandbox.engine.start_checks import check_memory, engine_info, looked_after
 from utils.docker_utils import Limits
 from utils.errors import UsageError
@@ -33,10 +33,11 @@ async def open_sandbox(settings: Settings, notify: Callable[[str], None]) -> Asy
     engine = found.client
     info = asyncio.ensure_future(asyncio.to_thread(engine_info, engine))  # it takes as long as the rest of what comes before the start
     try:
-        await asyncio.to_thread(ensure_image, engine, settings.image, notify)
+        image = await asyncio.to_thread(ensure_image, engine, settings.image, notify)
         folder = make_session_folder(settings.workspace)
         try:
             async with make_executor(settings, engine, folder) as executor:
+                executor.image_digest = digest_of(image)
                 executor.concerns += [*other_engines(found), *filter(None, [check_memory(executor.limits, await info)])]
                 async with looked_after(executor, engine):
                     yield executor

@@ -118,3 +118,11 @@ def test_a_planted_repository_does_not_make_git_run_its_commands(tmp_path: Path,
     assert not marker.exists()
     git_status(plain / where)
     assert marker.exists(), "the control: the same files under their own names"
+
+
+def test_no_file_of_a_program_gets_into_the_folders_that_this_program_keeps_for_itself() -> None:
+    names = HostNames()
+    assert names.name("approved/01-x/program.py") == "_approved/01-x/program.py"
+    assert names.name("APPROVED/x") == "_APPROVED/x"
+    assert names.name("./added/x") == "_added/x"
+    assert names.name("sub/approved/x") == "sub/approved/x"

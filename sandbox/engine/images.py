@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import docker
@@ -29,6 +29,11 @@ def ensure_image(client: docker.APIClient, image: str, on_progress: Callable[[st
     except ENGINE_FAILURES as error:
         hint = f"check the name and the network, run `docker pull {image}`, or set SANDBOX_IMAGE to an image that is here"
         raise EngineError(f"the image {image} is not here and cannot be pulled: {reason(error)}", hint, kind="image") from error
+
+
+def digest_of(image: Mapping[str, Any]) -> str:
+    """Return the name by which exactly this image can be run: a repository with a digest, or the ID of one that was built here."""
+    return str(next(iter(image.get("RepoDigests") or ()), image["Id"]))
 
 
 def _inspect(client: docker.APIClient, image: str) -> dict[str, Any]:

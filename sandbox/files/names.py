@@ -13,6 +13,7 @@ _LONGEST_PART = 200  # bytes; file systems allow 255, some that encrypt names al
 _LONGEST_NAME = 1000  # bytes
 _DEEPEST = 20  # folders
 _REFUSED = (".git", ".hg")  # a planted one would make the person's own `git` or `hg` run commands in this folder
+_OURS = ("approved", "added")  # folders of a session in which this program keeps what no program may change
 _DEVICES = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?$")
 _HEADER = re.compile(r"\s*(?:#|//|--)\s*filename:(.*)")
 NOT_IN_WORKSPACE = "Filename is not in the workspace"
@@ -91,6 +92,8 @@ class HostNames:
             safe = safe_name(name)
             if safe is None or (beside and self.name(name) is None):
                 return None
+            if safe.partition("/")[0].casefold() in _OURS:
+                safe = f"_{safe}"
             self._given[name, beside] = self._free(safe)
         return self._given[name, beside]
 

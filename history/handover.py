@@ -1,0 +1,250 @@
+"""Puts an approved program into a folder of its own, with all that somebody needs who has neither the model nor this project."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from history.records import Approval, Attempt, StoredFile, StoredPackage, StoredSession
+from sandbox.files.names import header_name
+from sandbox.languages import BY_NAME
+from sandbox.packages.pip_lines import find_pip_lines
+from teams.naming import fitting_name
+
+APPROVED = "approved"
+"""The folder of approved programs, in a session's folder."""
+ADDED = "added"
+"""The folder of what the user added, in a session's folder."""
+RESULTS = "results"
+"""The folder of what the program made when it was approved, in its own folder."""
+MOST_FILE, MOST_FILES = 10 * 1024**2, 50 * 1024**2  # bytes of one file, and of all, that are handed over
+
+OURS = ("readme.md", "dockerfile", "requirements.txt", RESULTS)
+"""Names in a handed-over folder that nothing of the program's or the user's gets, in small letters."""
+
+_IMAGE_PYTHON = re.compile(r"(?:^|/)python:(3\.\d+)")
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program as it is handed over."""
+
+    name: str
+    language: str
+    code: str
+    moved: int = 0  # lines that were put before the first line of what was approved
+
+
+@dataclass(frozen=True)
+class Handover:
+    """What is handed over: programs in the order they run, the files they get, and what they need."""
+
+    programs: tuple[Program, ...]
+    attempts: tuple[Attempt, ...]  # that were approved, one for each program
+    files: tuple[StoredFile, ...] = ()  # that the user added
+    modules: tuple[tuple[str, str], ...] = ()  # name and code of earlier programs that were stored under a name of their own
+    results: tuple[StoredFile, ...] = ()
+    packages: tuple[StoredPackage, ...] = ()
+    left_out: tuple[tuple[str, str], ...] = ()  # name and reason
+
+    @property
+    def lock(self) -> str:
+        """Return the file of requirements, with hashes if they are known for all."""
+        hashed = self.hashed
+        lines = (
+            f"{each.name}=={each.version} --hash=sha256:{each.sha256}" if hashed else f"{each.name}=={each.version}"
+            for each in self.packages
+        )
+        return "".join(f"{line}\n" for line in lines)
+
+    @property
+    def hashed(self) -> bool:
+        """Whether the hash of every package is known."""
+        return all(each.sha256 for each in self.packages)
+
+
+def plan(session: StoredSession, folder: Path) -> Handover | None:
+    """Say what is handed over of the newest programs; None if no program has run. `folder` is the session's."""
+    attempts = _newest(session.attempts)
+    if not attempts:
+        return None
+    numbers = {attempt.number for attempt in attempts}
+    packages = tuple(session.packages)
+    programs: list[Program] = []
+    for attempt in attempts:
+        programs.append(_program(session, attempt, packages, {program.name for program in programs}))
+    kept, left_out = _within_limits([file for file in session.files if file.added], folder / ADDED)
+    results, more = _within_limits([file for file in session.files if file.attempt in numbers and not file.added], folder)
+    modules = _modules(session.attempts, {program.name for program in programs})
+    return Handover(tuple(programs), tuple(attempts), kept, modules, results, packages, (*left_out, *more))
+
+
+def hand_over(session: StoredSession, folder: Path) -> Approval | None:
+    """Write the newest programs into a folder of their own; None if no program has run. OSError if it cannot be written."""
+    planned = plan(session, folder)
+    if planned is None:
+        return None
+    number = session.approvals[-1].number + 1 if session.approvals else 1
+    name = f"{number:02}-{Path(planned.programs[-1].name).stem}"
+    target = folder / APPROVED / name
+    if target.exists():  # left by a session that ended while it wrote
+        shutil.rmtree(target)
+    target.mkdir(parents=True)
+    for program in planned.programs:
+        _write(target / program.name, program.code)
+    for module, code in planned.modules:
+        _write(target / module, code)
+    for files, source, place in ((planned.files, folder / ADDED, target), (planned.results, folder, target / RESULTS)):
+        for file in files:
+            (place / file.name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source / file.name, place / file.name, follow_symlinks=False)
+    if planned.packages:
+        _write(target / "requirements.txt", planned.lock)
+        _write(target / "Dockerfile", _dockerfile(session, planned))
+    _write(target / "README.md", _readme(session, planned, name))
+    return Approval(number, f"{APPROVED}/{name}", tuple(attempt.number for attempt in planned.attempts), time.time())
+
+
+def run_lines(session: StoredSession, planned: Handover, name: str) -> list[tuple[str, str]]:
+    """Return what each command to run the programs is for, and the command; they are typed in the handed-over folder."""
+    image = _image(session)
+    tag = re.sub(r"^\d+-", "", name).replace("_", "-").strip("-.") or "program"
+    lines = []
+    if planned.packages:
+        lines.append(("Once, to put the packages into an image of their own", f"docker build -t {tag} ."))
+        image = tag
+    lines.append(("In a container that sees this folder and nothing else, and has no network", _docker_line(session, planned, image)))
+    python = [program for program in planned.programs if program.language == "python"]
+    if len(python) == len(planned.programs):
+        lines.append(("Without the sandbox: it can read and change your files", " && ".join(f"uv run {each.name}" for each in python)))
+    return lines
+
+
+def _newest(attempts: Sequence[Attempt]) -> list[Attempt]:
+    """Return the programs of the newest answer that has some, each once: one that ran again with its packages counts as it ran last."""
+    last = next((attempt for attempt in reversed(attempts) if attempt.finished is not None), None)
+    if last is None:
+        return []
+    newest = {(each.language, each.code): each for each in attempts if each.message == last.message and each.finished is not None}
+    asked_for_packages_only = [each for each in newest.values() if not find_pip_lines(each.language, each.code).anything_left]
+    return [each for each in newest.values() if each not in asked_for_packages_only] or [last]
+
+
+def _program(session: StoredSession, attempt: Attempt, packages: Sequence[StoredPackage], taken: set[str]) -> Program:
+    name = fitting_name(session.info.task, attempt.code, attempt.language)
+    asked = _header(attempt.code)
+    if asked and not is_ours(asked):
+        name = asked  # other programs may import it, or open it, by this name
+    number = 1
+    while name in taken:
+        number += 1
+        path = Path(name)
+        name = f"{path.stem}-{number}{path.suffix}"
+    code = find_pip_lines(attempt.language, attempt.code).rest
+    if attempt.language != "python":
+        return Program(name, attempt.language, code)
+    header = _script_header(session.info.image, packages)
+    return Program(name, attempt.language, header + code, header.count("\n"))
+
+
+def _header(code: str) -> str:
+    try:
+        return header_name(code) or ""
+    except ValueError:
+        return ""
+
+
+def _script_header(image: str, packages: Sequence[StoredPackage]) -> str:
+    python = _IMAGE_PYTHON.search(image)
+    lines = [f'# requires-python = ">={python[1]}"'] if python else []
+    names = ", ".join(f'"{each.name}=={each.version}"' for each in packages)
+    return "\n".join(["# /// script", *lines, f"# dependencies = [{names}]", "# ///", ""])
+
+
+def _modules(attempts: Sequence[Attempt], taken: set[str]) -> tuple[tuple[str, str], ...]:
+    named = ((_header(attempt.code), attempt.code) for attempt in attempts if attempt.finished is not None)
+    found = {name: code for name, code in named if name and name not in taken and not is_ours(name)}
+    return tuple(sorted(found.items()))
+
+
+def is_ours(name: str) -> bool:
+    """Whether the name in a handed-over folder is one of our own."""
+    return name.partition("/")[0].casefold() in OURS
+
+
+def _within_limits(files: Sequence[StoredFile], source: Path) -> tuple[tuple[StoredFile, ...], tuple[tuple[str, str], ...]]:
+    kept, left_out, total = [], [], 0
+    for file in files:
+        path = source / file.name
+        if file.added and is_ours(file.name):
+            left_out.append((file.name, "its name is taken by a file of this folder"))
+        elif file.size > MOST_FILE or total + file.size > MOST_FILES:
+            left_out.append((file.name, "it is too large"))
+        elif path.is_symlink() or not path.is_file():
+            left_out.append((file.name, "it is not there any more"))
+        else:
+            kept.append(file)
+            total += file.size
+    return tuple(kept), tuple(left_out)
+
+
+def _image(session: StoredSession) -> str:
+    digest = session.info.image_digest
+    if digest.startswith("sha256:") or not digest:
+        return digest or session.info.image
+    tagged = session.info.image.partition("@")[0]
+    return f"{tagged}@{digest.partition('@')[2]}" if "@" in digest else digest
+
+
+def _docker_line(session: StoredSession, planned: Handover, image: str) -> str:
+    limits = session.info.facts.get("limits", {})
+    bounds = "".join(
+        f" --{option} {limits[name]}" for option, name in (("memory", "memory_bytes"), ("pids-limit", "pids")) if limits.get(name)
+    )
+    commands = [_command(program) for program in planned.programs]
+    start = commands[0] if len(commands) == 1 else "sh -c '" + " && ".join(commands) + "'"
+    return (
+        f"docker run --rm --network none --cap-drop ALL --security-opt no-new-privileges{bounds}"
+        f' --user "$(id -u):$(id -g)" -e HOME=/tmp -e MPLBACKEND=Agg -v "$PWD":/work -w /work {image} {start}'
+    )
+
+
+def _command(program: Program) -> str:
+    language = BY_NAME.get(program.language)
+    words = [language.interpreters[0], *language.arguments] if language else [program.language, "{file}"]
+    return " ".join(word.replace("{file}", program.name) for word in words)
+
+
+def _dockerfile(session: StoredSession, planned: Handover) -> str:
+    options = "--no-deps --require-hashes" if planned.hashed else "--no-deps"
+    return (
+        f"FROM {_image(session)}\nCOPY requirements.txt /tmp/requirements.txt\n"
+        f"RUN python3 -m pip install --no-cache-dir --break-system-packages {options} -r /tmp/requirements.txt\n"
+    )
+
+
+def _readme(session: StoredSession, planned: Handover, name: str) -> str:
+    parts = [f"# {name.partition('-')[2]}", *(f"> {line}".rstrip() for line in session.info.task.splitlines()), ""]
+    parts.append(f"Written by {session.info.model or 'a model'} and approved after it had run. In this folder, run:\n")
+    for meaning, line in run_lines(session, planned, name):
+        parts += [f"{meaning}:\n", f"```sh\n{line}\n```\n"]
+    if planned.packages:
+        kind = (
+            "with the hash of each file, which is for one kind of processor and one version of Python" if planned.hashed else "by version"
+        )
+        parts.append(f"`requirements.txt` names every package {kind}. Packages that are part of the image are not in it.\n")
+    if session.info.image_digest.startswith("sha256:"):
+        parts.append(f"The image was built on the machine of the session. Elsewhere, use {session.info.image} or one like it.\n")
+    if planned.results:
+        parts.append(f"`{RESULTS}/` holds what the program made when it was approved.\n")
+    parts += [f"Not in this folder: `{left_out}`, because {reason}.\n" for left_out, reason in planned.left_out]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8", errors="replace", newline="\n")

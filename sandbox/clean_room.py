@@ -1,0 +1,61 @@
+"""A sandbox of its own for a program that was handed over: nothing of any session is in it."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from autogen_core import CancellationToken
+
+from sandbox.docker_executor import SandboxExecutor
+from sandbox.engine.find import find_engine
+from sandbox.engine.images import ensure_image
+from sandbox.opening import make_executor
+from sandbox.packages.install import PipRequest
+from sandbox.verdicts import ProducedFile, ProgramRun, Verdict
+from utils.errors import EngineError
+from utils.settings import Settings
+
+
+@dataclass
+class CleanRoom:
+    """A fresh container and what may be done in it."""
+
+    executor: SandboxExecutor
+
+    async def install(self, lock: str, hashed: bool) -> None:
+        """Install the packages of a file of requirements, and no others; EngineError if that fails."""
+        options = ("--no-deps", "--require-hashes") if hashed else ("--no-deps",)
+        done = await self.executor.install([PipRequest((), options, lock)], CancellationToken())
+        if done.verdict is not Verdict.OK:
+            raise EngineError(f"the packages cannot be installed: {done.last_lines[-500:]}", "check the network and the package index")
+
+    async def put(self, files: Mapping[str, Path]) -> None:
+        """Copy files in, by name."""
+        if files:
+            await self.executor.put_files(files)
+
+    async def run(self, language: str, code: str, name: str) -> ProgramRun:
+        """Run a program under its name."""
+        return await self.executor.run_named(language, code, name, CancellationToken())
+
+    async def files(self) -> Sequence[ProducedFile]:
+        """Return the files that the programs made."""
+        return await self.executor.collect_files()
+
+
+@asynccontextmanager
+async def open_clean_room(settings: Settings, notify: Callable[[str], None]) -> AsyncIterator[CleanRoom]:
+    """Start a container from the settings' image, which may be a digest, and remove it afterwards. Raises EngineError."""
+    found = await asyncio.to_thread(find_engine)
+    try:
+        await asyncio.to_thread(ensure_image, found.client, settings.image, notify)
+        with tempfile.TemporaryDirectory(prefix="clean-room-") as folder:
+            async with make_executor(settings, found.client, Path(folder)) as executor:
+                yield CleanRoom(executor)
+    finally:
+        found.client.close()
