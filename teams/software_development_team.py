@@ -19,10 +19,10 @@ from agents import code_generator_agent, user_proxy_agent
 from agents.code_generator_agent import word_of_the_generator
 from agents.events import AGENT_EVENTS, TASK_SOURCE, Journal, MemoryJournal
 from teams.recovery import Recovery
+from teams.restoring import MANAGER, outcome_of, restore_recovery, restored_state
 from teams.termination import JournalCondition, SpokenWordTermination
 from utils.words import APPROVE, STOP, spoken_word
 
-_MANAGER = "RoundRobinGroupChatManager"
 _STOPPED_STEP = "(I stopped the step before this message; it did not finish.)"
 
 
@@ -48,6 +48,7 @@ class SoftwareDevelopmentTeam:
         self._participants = list(participants)
         self._state: Mapping[str, Any] | None = None
         self._was_stopped = False
+        self._goes_on = False
 
     async def run_stream(
         self, message: str | None, cancellation_token: CancellationToken
@@ -57,7 +58,10 @@ class SoftwareDevelopmentTeam:
         `stop_reason` of the TaskResult is the word that ended the talk, and its last message's source is who said it. None as the message
         asks the generator again. Cancelling the token ends the run with CancelledError; what was said until then is kept.
         """
-        self._recovery.start_again()
+        goes_on, self._goes_on = self._goes_on and message is None, False
+        if not goes_on:
+            self._recovery.start_again()
+            self._state = None if self._state is None else _ready_for_next_message(self._state)
         team = self._build()
         if self._state is None:
             for agent in self._participants:
@@ -78,14 +82,33 @@ class SoftwareDevelopmentTeam:
             self._was_stopped = cancellation_token.is_cancelled()
             self._state = _ready_for_next_message(await team.save_state())
 
+    async def restore(self, messages: Sequence[BaseChatMessage], *, was_stopped: bool = False) -> None:
+        """Take up a conversation of an earlier process: the next run without a message goes on with whoever is due.
+
+        `was_stopped` says that the user stopped the step that followed the messages.
+        """
+        team = self._build()
+        for agent in self._participants:
+            await agent.on_reset(CancellationToken())
+        self._state = restored_state(await team.save_state(), messages, [agent.name for agent in self._participants])
+        self._was_stopped = was_stopped
+        self._goes_on = not was_stopped and bool(messages) and not outcome_of(messages)
+        restore_recovery(self._recovery, messages)
+
+    @property
+    def next_speaker(self) -> str:
+        """Return whose turn a run without a message begins with."""
+        place = self._state["agent_states"][MANAGER]["next_speaker_index"] if self._goes_on and self._state else 0
+        return self._participants[place].name
+
     def forget(self) -> None:
         """Start a fresh conversation with the next message."""
         self._state = None
-        self._was_stopped = False
+        self._was_stopped = self._goes_on = False
 
     def messages(self) -> list[Mapping[str, Any]]:
         """Return every message of the conversation so far, oldest first, as AutoGen dumps them."""
-        return [] if self._state is None else list(self._state["agent_states"][_MANAGER]["message_thread"])
+        return [] if self._state is None else list(self._state["agent_states"][MANAGER]["message_thread"])
 
     def _task(self, message: str | None) -> list[BaseChatMessage] | None:
         if message is None:
@@ -111,7 +134,7 @@ def _ready_for_next_message(saved: Mapping[str, Any]) -> dict[str, Any]:
     """
     state: dict[str, Any] = json.loads(json.dumps(saved))
     for name, agent in state["agent_states"].items():
-        if name == _MANAGER:
+        if name == MANAGER:
             agent["next_speaker_index"] = 0
             agent["current_turn"] = 0
             continue
