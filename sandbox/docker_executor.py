@@ -21,7 +21,7 @@ from typing_extensions import Self
 
 from sandbox.container import SandboxContainer
 from sandbox.engine.limit_check import Fact, check_limits
-from sandbox.files.added import Selection, Texts, put_texts, select
+from sandbox.files.added import Selection, Texts, known_files, put_texts, select
 from sandbox.files.host_folder import HostFolder
 from sandbox.files.names import header_name
 from sandbox.files.transfer import LeftOut
@@ -29,7 +29,7 @@ from sandbox.languages import ALIASES, BY_NAME, find_language
 from sandbox.packages.install import Installation, PipRequest, install_packages, names_present, network_switch, read_text
 from sandbox.program import Job
 from sandbox.runner import Runner
-from sandbox.verdicts import ProducedFile, ProgramRun, Verdict, tell_person
+from sandbox.verdicts import ProducedFile, ProgramRun, Verdict, autogen_text
 from utils.docker_utils import ContainerRequest, Limits, unique_name
 
 Result = TypeVar("Result")
@@ -148,7 +148,7 @@ class SandboxExecutor(DockerCommandLineCodeExecutor):
         code = 0
         for block in code_blocks:
             run = await self.run_block(block, cancellation_token)
-            outputs.append(_as_text(run, self.limits))
+            outputs.append(autogen_text(run, self.limits))
             name = runner.host_name(run.file_name) if run.file_name else None
             code_file = code_file or (str(self.work_dir / name) if name else None)
             code = 0 if run.verdict is Verdict.OK else run.exit_code or 1
@@ -209,9 +209,7 @@ class SandboxExecutor(DockerCommandLineCodeExecutor):
     async def put_files(self, files: Mapping[str, Path]) -> Selection:
         """Copy files that were in a sandbox before, by their names in the programs' folder; see add_files."""
         runner = self._current()
-        known = [(name, path, path.stat().st_size) for name, path in files.items() if path.is_file()]
-        missing = [LeftOut(name, "it is not there any more") for name, path in files.items() if not path.is_file()]
-        selection = Selection(known, missing)
+        selection = known_files(files)
         await self._in_thread(lambda: runner.add(selection))
         return selection
 
@@ -339,7 +337,7 @@ class SandboxExecutor(DockerCommandLineCodeExecutor):
         # Running the module shows at once whether it can be imported.
         run = await self._run_job(Job(BY_NAME["python"], code, f"{self._functions_module}.py"), cancellation_token)
         if run.verdict is not Verdict.OK:
-            raise ValueError(f"Functions failed to load: {_as_text(run, self.limits)}")
+            raise ValueError(f"Functions failed to load: {autogen_text(run, self.limits)}")
         self._functions_in = self._current().number
 
     def _to_config(self) -> SandboxExecutorConfig:
@@ -350,13 +348,3 @@ class SandboxExecutor(DockerCommandLineCodeExecutor):
     def _from_config(cls, config: DockerCommandLineCodeExecutorConfig) -> Self:
         """Make an executor from its stored configuration; functions and devices are not part of it."""
         return cls(**config.model_dump(exclude={"limits"}), limits=getattr(config, "limits", None))
-
-
-def _as_text(run: ProgramRun, limits: Limits) -> str:
-    if run.verdict is Verdict.CANCELLED:
-        return "Code execution was cancelled."
-    if run.verdict is Verdict.TIME:
-        return f"{run.output}\nTimeout: {tell_person(run, limits)}"
-    if run.verdict in (Verdict.OK, Verdict.FAILED, Verdict.NOT_RUN):
-        return run.output + run.reason
-    return f"{run.output}\n{tell_person(run, limits)}"

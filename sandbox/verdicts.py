@@ -168,6 +168,17 @@ def tell_person(run: ProgramRun, limits: Limits) -> str:
     return " ".join((said, *(f"Note: {note}." for note in run.notes)))
 
 
+def autogen_text(run: ProgramRun, limits: Limits) -> str:
+    """Return the output as AutoGen's own executor words it."""
+    if run.verdict is Verdict.CANCELLED:
+        return "Code execution was cancelled."
+    if run.verdict is Verdict.TIME:
+        return f"{run.output}\nTimeout: {tell_person(run, limits)}"
+    if run.verdict in (Verdict.OK, Verdict.FAILED, Verdict.NOT_RUN):
+        return run.output + run.reason
+    return f"{run.output}\n{tell_person(run, limits)}"
+
+
 def keep_short(run: ProgramRun) -> ProgramRun:
     """Return the run with no more of its output than the model is told: what is kept of every run must not add up to much."""
     if len(run.output) <= MODEL_CHARACTERS:

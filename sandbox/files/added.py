@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -87,6 +87,13 @@ def select(paths: Sequence[Path], kept_out: Sequence[Path] = ()) -> Selection:
             why = "there is no such file or folder" if isinstance(error, FileNotFoundError) else getattr(error, "strerror", str(error))
             raise UsageError(f"{path} cannot be added: {why}", "check the path and that you may read it", kind="file") from error
     return selection
+
+
+def known_files(files: Mapping[str, Path]) -> Selection:
+    """Choose files that were in a sandbox before, each under the name that it had there; those that are gone are left out."""
+    there = {name: path for name, path in files.items() if path.is_file()}
+    missing = [LeftOut(name, "it is not there any more") for name in files if name not in there]
+    return Selection([(name, path, path.stat().st_size) for name, path in there.items()], missing)
 
 
 def _see_that_it_can_be_read(file: Path) -> None:

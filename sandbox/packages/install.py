@@ -24,6 +24,7 @@ from docker.errors import APIError, NotFound
 from sandbox.container import SandboxContainer
 from sandbox.exec_stream import Command, Outcome
 from sandbox.packages.names import Package, normalize
+from sandbox.packages.pip_runner import RUNNER
 from sandbox.verdicts import Ended, Verdict
 from utils.docker_utils import ENGINE_FAILURES, NETWORK, PIP_USER, PROGRAM_USER, WORKSPACE, engine_error
 from utils.errors import ContainerLost, EngineError
@@ -86,57 +87,6 @@ code=$?
 cd / && rm -rf -- "$HOME"
 echo "end $mark" >&2
 exit "$code"
-"""
-# pip sees what it has installed before, so that it keeps or replaces it; but nothing there can be imported.
-_RUNNER = r"""
-import glob, importlib.util, json, os, runpy, site, sys
-
-class Closed:
-    def find_spec(self, name, target=None):
-        return None
-
-def there():
-    return {os.path.basename(path)[: -len(".dist-info")] for path in glob.glob(glob.escape(place) + "/*.dist-info")}
-
-def spell(name):
-    return name.lower().replace("_", "-").replace(".", "-")
-
-def known():
-    # What the report says of each archive, by name and version. pip before 22.2 writes none.
-    try:
-        with open(report) as file:
-            items = json.load(file)["install"]
-        return {
-            (spell(item["metadata"]["name"]), item["metadata"]["version"]): [
-                item["download_info"].get("archive_info", {}).get("hashes", {}).get("sha256", ""), bool(item.get("requested"))
-            ]
-            for item in items
-        }
-    except (OSError, ValueError, KeyError):
-        return {}
-
-def described(name):
-    start, _, version = name.rpartition("-")
-    return [name, *found.get((spell(start), version), ["", True])]
-
-mark, place = sys.argv.pop(1), site.getusersitepackages()
-if importlib.util.find_spec("pip") is None:
-    sys.exit("The image has no pip.")
-sys.path.append(place)
-sys.path_importer_cache[place] = Closed()
-before = there()
-report = os.path.abspath("report.json")
-try:
-    import pip
-    if tuple(int(part) for part in pip.__version__.split(".")[:2]) >= (22, 2):
-        sys.argv += ["--report", report]
-except ValueError:
-    pass
-try:
-    runpy.run_module("pip", run_name="__main__", alter_sys=True)
-finally:
-    found = known()
-    os.write(3, ("installed " + mark + " " + json.dumps([described(name) for name in sorted(there() - before)]) + "\n").encode())
 """
 _PIP = (
     *("install", "--user", "--no-input", "--disable-pip-version-check", "--progress-bar", "off", "--prefer-binary"),
@@ -286,7 +236,7 @@ def _run_pip(
     arguments = [*_PIP, *request.options, *wanted, *(("-r", "lock.txt") if lock else ())]
     outcome = container.run(
         Command(
-            ["/bin/sh", "-c", _SCRIPT, "sh", mark, str(INSTALL_SECONDS), WORKSPACE, _RUNNER, *arguments],
+            ["/bin/sh", "-c", _SCRIPT, "sh", mark, str(INSTALL_SECONDS), WORKSPACE, RUNNER, *arguments],
             stdin=f"{index_url}\n{_trusted_host(index_url)}\n{len(lock)}\n".encode() + lock,
             seconds=INSTALL_SECONDS + 10,
             end_mark=f"end {mark}\n".encode(),
