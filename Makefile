@@ -37,7 +37,7 @@ docs: .venv/dev.stamp ## write the tables of README.md anew from the code
 	@$(PY) -m tests.docs
 
 bench: .venv/dev.stamp ## measure against the plain AutoGen program, side by side
-	@$(WITH_IMAGE) && $(PY) -m tests.bench $(ARGS) && $(PY) -m tests.bench_history
+	@$(WITH_IMAGE) && $(PY) -m tests.bench $(ARGS) && $(PY) -m tests.bench_history && $(PY) -m tests.bench_batch
 
 soak: .venv/dev.stamp ## run many tasks in a row and watch what is left behind
 	@$(WITH_IMAGE) && exec $(PY) -m tests.soak $(ARGS)

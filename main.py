@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -31,6 +31,29 @@ async def open_session(settings: Settings, notify: Callable[[str], None]) -> Asy
 
         async with open_model(settings) as model:
             yield open_team(settings, sandbox, model)
+
+
+@asynccontextmanager
+async def open_sessions(
+    settings: Settings, jobs: int, notify: Callable[[str], None]
+) -> AsyncIterator[Callable[[], AbstractAsyncContextManager[Session]]]:
+    """Wire many sessions, so many of them side by side: their containers are started ahead, and they share the model's connections."""
+    await import_parts(settings)
+    from agents.models.shared import SharedModel
+    from sandbox.pool import open_pool
+
+    model = SharedModel(settings)
+    try:
+        async with open_pool(settings, jobs, notify) as pool:
+
+            @asynccontextmanager
+            async def open_next() -> AsyncIterator[Session]:
+                async with pool.take() as sandbox, model.take() as client:
+                    yield open_team(settings, sandbox, client)
+
+            yield open_next
+    finally:
+        await model.close()
 
 
 def open_team(settings: Settings, sandbox: SandboxExecutor, model: Model) -> Session:
@@ -89,7 +112,7 @@ def demo_scenes() -> Sequence[Sequence[str]]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program and return its exit status."""
     hold_garbage_collection()
-    return run_command(Wiring(open_session, check_model, demo_scenes, ask_model), argv)
+    return run_command(Wiring(open_session, check_model, demo_scenes, ask_model, open_sessions), argv)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ VERSION = "0.1.0"
 COMMANDS = {
     "chat": "interactive session, starting with TASK if one is given",
     "run": "one task without questions: standard output is the output of the approved program",
+    "batch": "many tasks without questions, from a file or standard input, some side by side: one line of JSON for each",
     "doctor": "look at settings, key, model, engine, image, limits and workspace, and say what to do where something is wrong",
 }
 SWITCHES = {
@@ -54,6 +55,9 @@ def build_parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help=COMMANDS["run"], description=COMMANDS["run"], allow_abbrev=False)
     _run_options(run)
     _add_flags(run, default=argparse.SUPPRESS)
+    batch = commands.add_parser("batch", help=COMMANDS["batch"], description=COMMANDS["batch"], allow_abbrev=False)
+    _batch_options(batch)
+    _add_flags(batch, default=argparse.SUPPRESS)
     doctor = commands.add_parser("doctor", help=COMMANDS["doctor"], description=COMMANDS["doctor"], allow_abbrev=False)
     doctor.add_argument("--ask", action="store_true", help="ask the model for one word, to test the key")
     _add_flags(doctor, default=argparse.SUPPRESS)
@@ -68,6 +72,32 @@ def _run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object about the task in place of the output")
     parser.add_argument("--events", action="store_true", help="print each event as a line of JSON, as it happens")
     parser.add_argument("--output", metavar="DIR", help="save the approved program and its files in this folder")
+
+
+def _batch_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "file", metavar="FILE", help="JSON Lines or CSV with task (and id, expect, add), or one task a line; - reads standard input"
+    )
+    parser.add_argument(
+        "--format", choices=("jsonl", "csv", "lines"), default="", help="of FILE; found from its name and text if not given"
+    )
+    parser.add_argument("--jobs", type=_positive, metavar="N", help="tasks side by side (2; with --scheduler as many as the workers take)")
+    parser.add_argument("--output", metavar="FILE", help="write the results here instead of on standard output")
+    parser.add_argument("--resume", action="store_true", help="go on with the results in --output: skip tasks that have one, repeat errors")
+    parser.add_argument("--only", choices=("failed", "stopped", "error"), default="", help="of --output, repeat the tasks that ended so")
+    parser.add_argument("--retry-errors", action="store_true", help="try a task that ended in an error once more at once")
+    parser.add_argument("--fail-fast", type=_positive, nargs="?", const=1, metavar="N", help="begin no task after N (1) were not approved")
+    parser.add_argument("--scheduler", default="", metavar="ADDRESS", help="run the tasks on the workers of this Dask scheduler")
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= 10_000:
+        raise ValueError(text)
+    return number
+
+
+_positive.__name__ = "whole number"  # argparse says: invalid whole number value
 
 
 def _add_flags(parser: argparse.ArgumentParser, default: str | None) -> None:

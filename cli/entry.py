@@ -57,6 +57,12 @@ def _run(wiring: Wiring, argv: Sequence[str] | None) -> ExitStatus:
 
         file, output = (Path(path) if path else None for path in (arguments.file, arguments.output))
         return run(settings, wiring, RunOptions(arguments.task, file, arguments.json, arguments.events, output, added))
+    if arguments.command == "batch":
+        from cli.commands.batch import BatchOptions, batch
+
+        names = ("file", "format", "jobs", "resume", "only", "retry_errors", "fail_fast", "scheduler")
+        output = Path(arguments.output) if arguments.output else None
+        return batch(settings, wiring, BatchOptions(output=output, **{name: getattr(arguments, name) for name in names}))
     from cli.commands.chat import chat
 
     return asyncio.run(chat(settings, wiring, arguments.task, added))

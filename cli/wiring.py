@@ -18,6 +18,11 @@ OpenSession = Callable[[Settings, Callable[[str], None]], AbstractAsyncContextMa
 Entering it raises AppError if a part cannot be had.
 """
 
+OpenSessions = Callable[
+    [Settings, int, Callable[[str], None]], AbstractAsyncContextManager[Callable[[], AbstractAsyncContextManager["Session"]]]
+]
+"""Make what opens sessions, so many of them side by side: entering each raises AppError if no further one can be had."""
+
 
 @dataclass(frozen=True)
 class Wiring:
@@ -30,3 +35,4 @@ class Wiring:
     """Return what a user types in the demo, scene by scene, line by line."""
     ask_model: Callable[[Settings], Awaitable[str]]
     """Ask the model for one word and return what it says, or raise AppError."""
+    open_sessions: OpenSessions

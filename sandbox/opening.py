@@ -86,6 +86,8 @@ def make_session_folder(workspace: Path) -> Path:
     folder = workspace / "sessions" / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
     try:
         folder.mkdir(parents=True, mode=0o700)
+    except FileExistsError:  # of the many sessions of a batch, two drew the same digits in the same second
+        return make_session_folder(workspace)
     except OSError as error:
         raise UsageError(
             f"WORKSPACE is {str(workspace)!r}, and nothing can be written there: {error.strerror}", "name another folder"

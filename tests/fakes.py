@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from typing import Any
 
+import pytest
 from autogen_agentchat.base import ChatAgent, TaskResult
 from autogen_agentchat.messages import BaseAgentEvent, BaseChatMessage
 from autogen_core import CancellationToken
@@ -39,6 +41,11 @@ def program(code: str, language: str = "python") -> str:
 def ran(output: str = "", verdict: Verdict = Verdict.OK, exit_code: int | None = 0, name: str = "program.py") -> ProgramRun:
     """Describe a program that ran; its code is filled in by the executor."""
     return ProgramRun("python", "", name, verdict, exit_code, 0.1, output)
+
+
+def unused(*_: Any) -> Any:
+    """Take the place of a part that the test does not use."""
+    pytest.fail("nobody uses it")
 
 
 class WaitForCancel:

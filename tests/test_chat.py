@@ -13,7 +13,7 @@ from cli.commands.chat import chat
 from cli.wiring import OpenSession, Wiring
 from sandbox.verdicts import ProgramRun
 from tests.endpoint import ModelEndpoint, Script, wrong_key
-from tests.fakes import program, ran
+from tests.fakes import program, ran, unused
 from tests.talks import opens
 from utils.errors import EngineError, ExitStatus, ModelError, UsageError
 from utils.settings import Settings, load_settings
@@ -48,7 +48,7 @@ class Pipe:
         with ModelEndpoint(answers) as endpoint:
             opening: OpenSession = opens(endpoint, *runs, failure=failure)
             try:
-                return await chat(settings, Wiring(opening, lambda settings: "test-model", lambda: scenes, nobody), first_task)
+                return await chat(settings, Wiring(opening, lambda settings: "test-model", lambda: scenes, nobody, unused), first_task)
             finally:
                 self.asked = [request.texts[1:] for request in endpoint.requests]
 
@@ -114,7 +114,7 @@ async def test_a_model_that_cannot_be_used_is_an_error_before_anything_is_opened
 
     opened = opens(ModelEndpoint([]), failure=AssertionError("opened"))
     with pytest.raises(ModelError, match="no key"):
-        await chat(load_settings({"workspace": str(tmp_path)}, {}), Wiring(opened, check, lambda: [], nobody), None)
+        await chat(load_settings({"workspace": str(tmp_path)}, {}), Wiring(opened, check, lambda: [], nobody, unused), None)
 
 
 async def test_the_demo_without_a_terminal_plays_itself(session: Pipe, capsys: pytest.CaptureFixture[str]) -> None:

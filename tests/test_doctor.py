@@ -10,6 +10,7 @@ import pytest
 from cli.commands.doctor import doctor
 from cli.wiring import Wiring
 from tests.engine_proxy import EngineProxy, without
+from tests.fakes import unused
 from utils.errors import ExitStatus, ModelError
 from utils.settings import load_settings, setting_sources
 
@@ -26,7 +27,7 @@ def wiring(model: str | ModelError = "test-model") -> Wiring:
             raise model
         return model
 
-    return Wiring(never, check, lambda: [], answer)  # type: ignore[arg-type]
+    return Wiring(never, check, lambda: [], answer, unused)  # type: ignore[arg-type]
 
 
 def never(settings: object, notify: object) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from cli.entry import run_command
 from cli.wiring import Wiring
+from tests.fakes import unused
 from tests.terminal import ROOT, program_environment
 from tests.views import assert_plain
 from utils.errors import AppError, ContainerLost, EngineError, ExitStatus, ModelError, UsageError
@@ -30,7 +31,7 @@ def raising(error: BaseException) -> Wiring:
     def check(settings: Settings) -> str:
         raise error
 
-    return Wiring(never, check, lambda: [], nobody)
+    return Wiring(never, check, lambda: [], nobody, unused)
 
 
 FAILURES = {
@@ -149,4 +150,4 @@ def talkative() -> int:
             sys.stdout.write("x" * 100 + "\n")
         return ""
 
-    return run_command(Wiring(never, check, lambda: [], nobody), [])
+    return run_command(Wiring(never, check, lambda: [], nobody, unused), [])

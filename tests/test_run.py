@@ -18,7 +18,7 @@ from teams.record import Attempt, Record
 from teams.session import Session
 from tests.asking import KEY
 from tests.endpoint import ModelEndpoint, Script, wrong_key
-from tests.fakes import program, ran
+from tests.fakes import program, ran, unused
 from tests.talks import opens, rehearsal
 from utils.errors import AppError, ExitStatus, UsageError
 from utils.settings import Settings, load_settings
@@ -44,7 +44,7 @@ def unattended(
     sessions: list[Session] = []
     with ModelEndpoint(answers) as endpoint:
         open_session = opens(endpoint, *runs, files=files, opened=sessions.append)
-        wiring = Wiring(open_session, lambda settings: "test-model", list, lambda settings: pytest.fail("nobody asks"))
+        wiring = Wiring(open_session, lambda settings: "test-model", list, unused, unused)
         status = run(settings, wiring, RunOptions(task, **options))  # type: ignore[arg-type]
         return Ran(status, sessions, endpoint)
 

@@ -17,6 +17,7 @@ from utils.errors import ModelError
 from utils.settings import Settings
 
 if TYPE_CHECKING:
+    from agents.models.gate import Gate
     from agents.models.resilient import ResilientClient
     from agents.models.scripted import ScriptedModel
 
@@ -47,7 +48,11 @@ async def open_model(settings: Settings, notify: Callable[[str], None] = _silent
 
 
 def build_model_client(
-    settings: Settings, notify: Callable[[str], None] = _silent, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    settings: Settings,
+    notify: Callable[[str], None] = _silent,
+    *,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    gate: Gate | None = None,
 ) -> ResilientClient:
     """Build the client for the provider and model that the settings name, without asking the service anything yet.
 
@@ -60,7 +65,7 @@ def build_model_client(
 
     recorder = Recorder()
     inner = PROVIDERS[choice.provider].build(choice, settings, recorder)
-    return ResilientClient(inner, recorder, choice, notify, timeout=settings.model_timeout, sleep=sleep)
+    return ResilientClient(inner, recorder, choice, notify, timeout=settings.model_timeout, sleep=sleep, gate=gate)
 
 
 async def switch_model(client: Model, settings: Settings, model: str) -> str:

@@ -25,12 +25,15 @@ from pydantic import BaseModel
 
 from agents.models.continuation import join_continuation, split_thought
 from agents.models.errors import explain_model_error, retry_after
+from agents.models.gate import Gate
 from agents.models.providers import ModelChoice
 from agents.models.recorder import BrokenAnswer, Recorder
 from utils.errors import ModelError
 
 MOST_CONTINUATIONS = 3
 _FIRST_WAIT = 2.0  # seconds; doubled with each try
+_MOST_DOUBLINGS = 5
+_PATIENT_TRIES = 100  # if many clients ask together and the service is busy: they are why, and waiting helps
 # How often a request is made in all, by the kind of failure; a kind that is not here is not asked again.
 _TRIES = {"rate-limit": 4, "server": 4, "cut": 4, "unreachable": 3, "stalled": 2, "empty": 2, "malformed": 2, "html": 2}
 _NOTICES = {
@@ -67,8 +70,12 @@ class ResilientClient(ChatCompletionClient):
         *,
         timeout: float,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        gate: Gate | None = None,
     ) -> None:
-        """Take the provider's client, the recorder inside it, which model it asks, and whom to tell of waits; `timeout` in seconds."""
+        """Take the provider's client, the recorder inside it, which model it asks, and whom to tell of waits; `timeout` in seconds.
+
+        Clients that share a gate wait together if the service is busy, and then ask as often as it takes.
+        """
         self.choice = choice
         self.notify = notify
         self.last_error: ModelError | None = None
@@ -78,6 +85,7 @@ class ResilientClient(ChatCompletionClient):
         self._recorder = recorder
         self._timeout = timeout
         self._sleep = sleep
+        self._gate = gate
         self._usage = RequestUsage(0, 0)
 
     async def create(
@@ -152,7 +160,7 @@ class ResilientClient(ChatCompletionClient):
                 return
             except Exception as error:
                 explained = explain_model_error(error, self.choice, self._timeout)
-                most = _TRIES.get(explained.kind, 1)
+                most = _PATIENT_TRIES if self._gate and explained.kind == "rate-limit" else _TRIES.get(explained.kind, 1)
                 if self._recorder.seen.thinking:
                     yield "</think>\n"
                 if tries >= most:
@@ -160,14 +168,19 @@ class ResilientClient(ChatCompletionClient):
                 asked_for = retry_after(error)
                 status = getattr(error, "status_code", "")
             # Jitter: many clients of one busy service must not come back in step.
-            wait = _FIRST_WAIT * 2 ** (tries - 1) * random.uniform(0.75, 1.25) if asked_for is None else asked_for
+            wait = _FIRST_WAIT * 2 ** min(tries - 1, _MOST_DOUBLINGS) * random.uniform(0.75, 1.25) if asked_for is None else asked_for
             notice = _NOTICES[explained.kind].format(status=status, timeout=self._timeout)
             self.notify(f"{notice} Trying again in {max(1, round(wait))} s ({tries + 1} of {most}).")
-            await _until_cancelled(self._sleep(wait), token)
+            if self._gate and explained.kind == "rate-limit":
+                self._gate.close(wait)
+            else:
+                await _until_cancelled(self._sleep(wait), token)
 
     async def _ask_once(
         self, messages: Sequence[LLMMessage], options: Mapping[str, Any], token: CancellationToken
     ) -> AsyncGenerator[str | CreateResult, None]:
+        if self._gate:
+            await _until_cancelled(self._gate.wait(), token)
         self.calls += 1
         # A request that fails before its first byte must not be judged by what the one before it has left.
         self._recorder.reset()
@@ -191,6 +204,12 @@ class ResilientClient(ChatCompletionClient):
             thought="".join(seen.thought) or (result.thought if seen.tools else None),
             usage=RequestUsage(seen.prompt_tokens, seen.completion_tokens),
             cached=False,
+        )
+
+    def again(self) -> ResilientClient:
+        """Return a client for the next conversation over the same connections, which counts from nothing; one may ask at a time."""
+        return ResilientClient(
+            self._inner, self._recorder, self.choice, self.notify, timeout=self._timeout, sleep=self._sleep, gate=self._gate
         )
 
     async def take_over(self, other: ResilientClient) -> None:

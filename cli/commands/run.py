@@ -5,18 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import signal
 import stat
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cli.adding import add_files
 from cli.delivery import deliver
+from cli.signals import interruptible
 from cli.wiring import Wiring
 from utils.errors import AppError, ExitStatus, UsageError
 from utils.settings import Settings
@@ -51,7 +51,7 @@ async def _run(settings: Settings, wiring: Wiring, options: RunOptions, task: st
     model = wiring.check_model(settings)
     began = time.monotonic()
     unattended = _Unattended(settings, options, model)
-    with _interruptible() as interrupted:
+    with interruptible() as interrupted:
         work = asyncio.ensure_future(unattended.work(wiring, task))
         waiting = asyncio.ensure_future(interrupted.wait())
         await asyncio.wait({work, waiting}, return_when=asyncio.FIRST_COMPLETED)
@@ -227,19 +227,3 @@ def _with_context(task: str, text: str) -> str:
         fence += "`"
     note = f"\n[the rest, {left_out:,} characters or more, is left out]" if left_out else ""
     return f"{task}\n\nThe input:\n{fence}text\n{shown.rstrip()}\n{fence}{note}"
-
-
-@contextmanager
-def _interruptible() -> Iterator[asyncio.Event]:
-    """Set the event on Ctrl-C and on a request to end."""
-    loop = asyncio.get_running_loop()
-    interrupted = asyncio.Event()
-    numbers: Sequence[Any] = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
-    on_signal: Callable[[], None] = interrupted.set
-    for number in numbers:
-        loop.add_signal_handler(number, on_signal)
-    try:
-        yield interrupted
-    finally:
-        for number in numbers:
-            loop.remove_signal_handler(number)
