@@ -1,22 +1,26 @@
-"""A running container: the line that ties it to this process, the evidence it gives, and how it is emptied and removed."""
+"""A running container: the line that ties it to this process, how it is emptied, what is run in it, and how it is removed."""
 
 from __future__ import annotations
 
 import contextlib
-import itertools
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
 
 import docker
+from docker.errors import NotFound
 
+from sandbox.ahead import ExecAhead
 from sandbox.disk_watch import DiskWatch
 from sandbox.engine.images import ensure_image
-from sandbox.exec_stream import OUT, Command, Connection, Frames, OpenExec, Outcome, open_exec, run_command
+from sandbox.exec_stream import Command, Connection, Outcome, open_exec, run_command
+from sandbox.monitor import Counters, Monitor, Seen, main_process
 from utils.docker_utils import (
     ENGINE_FAILURES,
     PROGRAM_USER,
+    SHELL,
     ContainerRequest,
     create_container,
     engine_error,
@@ -24,34 +28,16 @@ from utils.docker_utils import (
 )
 from utils.errors import ContainerLost, EngineError
 
-# The main process. Its standard input is a line to us: when our process ends, by whatever signal, the line breaks, `read` fails, and the
-# container ends with it. To each line it answers with the kernel's counters (cgroup v2 and v1), without starting a process, so that it can
-# answer when no process can be started. Programs run as another user and can neither signal it nor read it.
-_MONITOR = """
-while read -r question; do
-  for file in /sys/fs/cgroup/memory.events /sys/fs/cgroup/pids.events \\
-              /sys/fs/cgroup/memory/memory.oom_control /sys/fs/cgroup/pids/pids.events; do
-    if [ -r "$file" ]; then
-      while read -r line; do echo "$file $line"; done <"$file"
-    fi
-  done
-  # How often the kernel found no way out for what a program sent: that it has tried the network while that was off.
-  { read -r names && read -r values && echo "names $names" && echo "values $values"; } </proc/net/snmp
-  echo "end $question"
-done
-"""
 # Kills every process of its user but the shell that asks: no tool of the image is needed, and forking does not outrun it.
-_SWEEP = ("/bin/sh", "-c", "kill -KILL -1")
-_ANSWER_SECONDS = 2.0
+_SWEEP = (SHELL, "-c", "kill -KILL -1")
+_EMPTY_SECONDS = 10.0  # how long emptying may take before the container is given up
+_ENDING_SECONDS = 0.05  # how long a process that is ending by itself is waited for
+_START_SECONDS = 3.0  # how long the start of a sweep may take
+_SWEEP_SECONDS = 0.5  # how long one sweep is waited for before the next
 
 
-@dataclass(frozen=True)
-class Counters:
-    """What the kernel has counted in a container since it started."""
-
-    memory_kills: int = 0
-    refused_processes: int = 0
-    no_routes: int = 0  # times that something was to be sent to where no network leads
+class NotEmptied(ContainerLost):
+    """Something of a program or of pip is still running in the container, in spite of all that was tried."""
 
 
 class SandboxContainer:
@@ -60,10 +46,7 @@ class SandboxContainer:
     def __init__(self, client: docker.APIClient, request: ContainerRequest) -> None:
         """Create and start the container; EngineError when that fails, and then nothing is left behind."""
         self._client = client
-        self._lock = threading.Lock()
-        self._questions = itertools.count(1)
-        self._frames = Frames()
-        command = ("timeout", "-s", "KILL", str(request.limits.lifetime), "/bin/sh", "-c", _MONITOR)
+        command = main_process(request.limits.lifetime)
         try:
             self.id = create_container(client, request, command)
         except EngineError as error:
@@ -81,50 +64,82 @@ class SandboxContainer:
                 line.close()
             remove_container(client, self.id)
             raise engine_error(error, f"starting a container from {request.image}") from error
-        self._line = line
-        if self.counters() is None:
+        self._monitor = Monitor(line)
+        self._ahead = ExecAhead(lambda argv: open_exec(client, self.id, argv))
+        self._empty = True  # nothing has been started in it since it was last seen empty
+        if self.look() is None:
+            why = self._no_answer(request)
             self.remove()
-            hint = f"set SANDBOX_IMAGE to an image that has them, or see whether `docker run --rm {request.image} sh -c true` works"
-            raise EngineError(
-                f"a container from {request.image} ended as soon as it was started; it needs sh and timeout", hint, kind="image"
-            )
+            raise why
+
+    def _no_answer(self, request: ContainerRequest) -> EngineError:
+        try:
+            if self._client.inspect_container(self.id)["State"]["Running"]:
+                hint = "try again; if that does not help, restart the container engine"
+                return EngineError("the connection to the new container was cut", hint, kind="engine")
+        except NotFound:
+            pass
+        except ENGINE_FAILURES as error:
+            return engine_error(error, "starting a container")
+        hint = f"set SANDBOX_IMAGE to an image that has them, or see whether `docker run --rm {request.image} sh -c true` works"
+        return EngineError(
+            f"a container from {request.image} ended as soon as it was started; it needs sh, cp and timeout", hint, kind="image"
+        )
+
+    def look(self) -> Seen | None:
+        """Ask the main process what it sees; None when it does not answer: the container is gone, or stands still."""
+        return self._monitor.look()
 
     def counters(self) -> Counters | None:
-        """Ask the main process what the kernel has counted; None when it does not answer: the container is gone, or stands still."""
-        with self._lock:
-            question = str(next(self._questions))
-            try:
-                self._line.send(f"{question}\n".encode())
-            except OSError:
-                return None
-            return self._answer(f"end {question}\n".encode())
+        """Ask the main process what the kernel has counted; None when it does not answer."""
+        seen = self.look()
+        return seen.counters if seen is not None else None
 
-    def _answer(self, end: bytes) -> Counters | None:
-        answer = bytearray()
-        until = time.monotonic() + _ANSWER_SECONDS
-        while time.monotonic() < until:
-            data = self._line.receive(_ANSWER_SECONDS)
-            if not data:
-                return None
-            for stream, piece in self._frames.feed(data):
-                if stream == OUT:
-                    answer += piece
-            if answer.endswith(end):
-                return _count(answer.decode("ascii", "replace"))
-        return None
+    def empty(self) -> Seen:
+        """End whatever programs and pip have left running, until the main process sees none of it; return what it saw last.
 
-    def open(self, argv: Sequence[str]) -> OpenExec:
-        """Start a command that waits for its input; raises one of ENGINE_FAILURES."""
-        return open_exec(self._client, self.id, argv)
+        ContainerLost when it does not answer, NotEmptied when something is still there after 10 s: the container must not be used any more.
+        """
+        until = time.monotonic() + _EMPTY_SECONDS
+        seen = self._settle(_ENDING_SECONDS)
+        while not self._is_empty(seen):
+            if time.monotonic() > until:
+                raise NotEmptied("something that a program left running could not be ended", "start again")
+            self._ahead.drop()
+            with contextlib.suppress(*ENGINE_FAILURES):
+                self.sweep(f"{seen.user}:{seen.user}" if seen.user else PROGRAM_USER)
+            seen = self._settle(_SWEEP_SECONDS)
+        self._empty = True
+        return seen
+
+    def _is_empty(self, seen: Seen) -> bool:
+        # What waits for the next program was started when nothing else was there, and nothing has been started since.
+        return seen.certain and seen.left <= self._ahead.waits
+
+    def _settle(self, seconds: float) -> Seen:
+        until = time.monotonic() + seconds
+        while True:
+            seen = self.look()
+            if seen is None:
+                raise ContainerLost("the container does not answer", "start again")
+            if self._is_empty(seen) or time.monotonic() > until:
+                return seen
+            time.sleep(0.002)
+
+    def get_ready(self, argv: Sequence[str]) -> None:
+        """Start a command that the next `run` is expected to run, if nothing has run since the container was last seen empty."""
+        if self._empty and self._client.base_url.startswith("http+docker://local"):  # an idle connection to far away may be cut unseen
+            self._ahead.begin(argv)
 
     def run(
         self,
         command: Command,
         stop: threading.Event | None = None,
         on_output: Callable[[bytes], None] = lambda piece: None,
-        opened: OpenExec | None = None,
     ) -> Outcome:
         """Run a command, killing whatever its user runs in here when it reaches a limit."""
+        self._empty = False
+        opened = self._ahead.take(command.argv)
         return run_command(self._client, self.id, command, lambda: self.sweep(command.user), stop, on_output, opened)
 
     def watch_disk(self, limit: int, stop: threading.Event) -> DiskWatch:
@@ -132,13 +147,27 @@ class SandboxContainer:
         return DiskWatch(self._client, self.id, limit, stop)
 
     def sweep(self, user: str = PROGRAM_USER) -> None:
-        """Kill everything that programs, or another user, have left running; one of ENGINE_FAILURES when nothing can be started for it."""
-        sweeper = self._client.exec_create(self.id, list(_SWEEP), user=user, stdout=False, stderr=False)
-        self._client.exec_start(sweeper["Id"], detach=True)
+        """Signal everything that programs, or another user, run to end; one of ENGINE_FAILURES when nothing can be started for it."""
+        started: Future[None] = Future()
+
+        def start() -> None:
+            try:
+                sweeper = self._client.exec_create(self.id, list(_SWEEP), user=user, stdout=False, stderr=False)
+                self._client.exec_start(sweeper["Id"], detach=True)
+                started.set_result(None)
+            except ENGINE_FAILURES as error:
+                started.set_exception(error)
+
+        # A program can stop each process of its user in the moment it appears, and the engine waits for the one that it starts.
+        threading.Thread(target=start, name="sweep", daemon=True).start()
+        try:
+            started.result(_START_SECONDS)
+        except FutureTimeout:
+            raise OSError("no process can be started in the container") from None
 
     def remove(self) -> None:
         """Remove the container, running or not; nothing happens when it is gone. ContainerLost when the engine does not answer."""
-        self._line.close()
+        self._leave()
         try:
             remove_container(self._client, self.id)
         except ENGINE_FAILURES as error:
@@ -146,26 +175,10 @@ class SandboxContainer:
 
     def halt(self) -> None:
         """End the container at once without removing it; nothing happens when it has ended."""
-        self._line.close()
+        self._leave()
         with contextlib.suppress(*ENGINE_FAILURES):
             self._client.kill(self.id)
 
-
-def _count(answer: str) -> Counters:
-    # memory.events has a line `max`, too: only that of pids.events counts processes that were refused.
-    kills = refused = 0
-    for line in answer.splitlines():
-        file, _, rest = line.partition(" ")
-        key, _, value = rest.partition(" ")
-        if key == "oom_kill" and value.isdigit():
-            kills = max(kills, int(value))
-        elif key == "max" and file.endswith("pids.events") and value.isdigit():
-            refused = max(refused, int(value))
-    return Counters(kills, refused, _no_routes(answer))
-
-
-def _no_routes(answer: str) -> int:
-    rows = dict(line.split(" ", 1) for line in answer.splitlines() if line.startswith(("names ", "values ")))
-    counts = dict(zip(rows.get("names", "").split(), rows.get("values", "").split(), strict=False))
-    found = counts.get("OutNoRoutes", "")
-    return int(found) if found.isdigit() else 0
+    def _leave(self) -> None:
+        self._monitor.close()
+        self._ahead.drop()

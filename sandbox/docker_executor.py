@@ -30,6 +30,7 @@ from sandbox.packages.install import Installation, PipRequest, install_packages,
 from sandbox.program import Job
 from sandbox.runner import Runner
 from sandbox.verdicts import ProducedFile, ProgramRun, Verdict, autogen_text
+from sandbox.workspace import Workspace
 from utils.docker_utils import ContainerRequest, Limits, unique_name
 
 Result = TypeVar("Result")
@@ -97,7 +98,7 @@ class SandboxExecutor(DockerCommandLineCodeExecutor):
     @property
     def left_out(self) -> tuple[LeftOut, ...]:
         """What the last collect_files did not mirror, and why."""
-        return () if self._runner is None else self._runner.left_out
+        return () if self._runner is None else self._runner.workspace.left_out
 
     # --- AutoGen's contract ---------------------------------------------------------------------------------------------------
 
@@ -108,14 +109,13 @@ class SandboxExecutor(DockerCommandLineCodeExecutor):
         if self._work_dir is None and self._temp_dir is None:
             self._temp_dir = tempfile.TemporaryDirectory(prefix="sandbox-", ignore_cleanup_errors=True)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="sandbox")
-        self._runner = Runner(self._request(), lambda: HostFolder(self.work_dir), self._client, self._init_command or "")
+        self._runner = Runner(self._request(), Workspace(lambda: HostFolder(self.work_dir)), self._client, self._init_command or "")
         self._running = True
         try:
             await self._in_thread(self._runner.start)
         except BaseException:
             await self.stop()
             raise
-        self._threads.submit(self._runner.prepare)
 
     async def stop(self) -> None:
         """Kill what runs and remove the container; nothing happens when it is stopped or gone already."""
@@ -149,7 +149,7 @@ class SandboxExecutor(DockerCommandLineCodeExecutor):
         for block in code_blocks:
             run = await self.run_block(block, cancellation_token)
             outputs.append(autogen_text(run, self.limits))
-            name = runner.host_name(run.file_name) if run.file_name else None
+            name = runner.workspace.host_name(run.file_name) if run.file_name else None
             code_file = code_file or (str(self.work_dir / name) if name else None)
             code = 0 if run.verdict is Verdict.OK else run.exit_code or 1
             if code:
@@ -185,10 +185,7 @@ class SandboxExecutor(DockerCommandLineCodeExecutor):
         It never raises for what the engine does: what could not be had is in `left_out`.
         """
         runner = self._current()
-        produced = await self._in_thread(runner.collect)
-        if self._threads is not None:
-            self._threads.submit(runner.prepare)
-        return produced
+        return await self._in_thread(runner.collect)
 
     async def add_files(self, paths: Sequence[Path]) -> Selection:
         """Copy files and folders of the person's into the programs' folder; the selection says what was left out, and why.
@@ -198,8 +195,6 @@ class SandboxExecutor(DockerCommandLineCodeExecutor):
         runner = self._current()
         selection = await self._in_thread(lambda: select(paths, self.kept_out))
         await self._in_thread(lambda: runner.add(selection))
-        if self._threads is not None:
-            self._threads.submit(runner.prepare)
         return selection
 
     async def run_named(self, language: str, code: str, name: str, cancellation_token: CancellationToken) -> ProgramRun:
@@ -216,10 +211,7 @@ class SandboxExecutor(DockerCommandLineCodeExecutor):
     async def check_limits(self) -> tuple[Fact, ...]:
         """Look from inside which limits are in force; ContainerLost when that cannot be done."""
         runner = self._current()
-        facts = await self._in_thread(lambda: runner.use(self._look, leaves_nothing=True))
-        if self._threads is not None:
-            self._threads.submit(runner.prepare)
-        return facts
+        return await self._in_thread(lambda: runner.use(self._look))
 
     def _look(self, client: docker.APIClient, container: SandboxContainer) -> tuple[Fact, ...]:
         return check_limits(container, self.limits, strict=self.strict)

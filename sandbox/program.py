@@ -8,19 +8,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import uuid4
 
-from sandbox.container import Counters, SandboxContainer
-from sandbox.exec_stream import Command, OpenExec, Outcome
+from sandbox.container import SandboxContainer
+from sandbox.exec_stream import Command, Outcome
 from sandbox.files.added import Texts, put_texts
 from sandbox.files.names import check_names
 from sandbox.languages import Language
+from sandbox.monitor import Counters
 from sandbox.verdicts import Ended, Evidence, ProgramRun, Verdict, decide, facts
-from utils.docker_utils import Limits
+from utils.docker_utils import SHELL, Limits
 from utils.errors import ContainerLost, EngineError
 
 _OUR_DEADLINE = 5  # seconds behind the program's own limit, for a program that keeps timeout(1) from doing its work
 
-# One exec does it all: empties the sandbox, stores the program, runs it. What it gets comes line by line on its standard input, never as
-# text of the script, so that it can be started before there is a program: it waits, and starting an exec is what takes time.
+# One exec stores the program and runs it, in a sandbox where nothing else runs. What it gets comes line by line on its standard input,
+# never as text of the script, so that it can be started before there is a program: it waits, and starting an exec is what takes time.
 # Its standard error is a stream of its own for us; the program's two streams share one pipe, so that their order is true.
 _SCRIPT = r"""
 packages=${PATH%%:*} PATH=${PATH#*:}   # without the folder of what pip installs: the tools used here are the image's
@@ -37,7 +38,6 @@ deny() { head -c "$size" >/dev/null; echo "denied $1" >&2; exit 1; }   # the sam
 IFS= read -r mark && IFS= read -r file && read -r size limit keep count && IFS= read -r choices || refuse "no settings"
 set --
 while [ "$#" -lt "$count" ]; do IFS= read -r word || refuse "no settings"; set -- "$@" "$word"; done
-kill -KILL -1 2>/dev/null
 way= IFS=/
 set -f
 for part in ${file%/*}; do
@@ -63,16 +63,16 @@ done
 if [ -z "$found" ]; then echo "missing $choices" >&2; exit 127; fi
 echo "start $mark" >&2
 (
-  { echo 1000 >/proc/self/oom_score_adj; } 2>/dev/null   # short of memory, the kernel takes the program first
   PATH=$packages:$PATH
-  exec "$timer" -k 2 "$limit" "$found" "$@" </dev/null 2>&1
+  # Short of memory, the kernel takes the program first. Only a shell that can be read may say so of itself.
+  exec "$timer" -k 2 "$limit" /bin/sh -c 'echo 1000 2>/dev/null >/proc/self/oom_score_adj; exec "$@"' sh "$found" "$@" </dev/null 2>&1
 )
 code=$?
 if [ "$keep" = no ]; then rm -f -- "$file" 2>/dev/null; fi
 echo "end $mark $code" >&2
 exit "$code"
 """
-_ARGV = ("/bin/sh", "-c", _SCRIPT)
+ARGV = (SHELL, "-c", _SCRIPT)
 
 
 @dataclass(frozen=True)
@@ -98,11 +98,6 @@ class Denied(Exception):
     """The program cannot be stored under its name, and could not when it were tried again."""
 
 
-def prepare(container: SandboxContainer) -> OpenExec:
-    """Start what waits for a program, in a sandbox where nothing else runs; raises one of ENGINE_FAILURES."""
-    return container.open(_ARGV)
-
-
 def run_program(
     container: SandboxContainer,
     job: Job,
@@ -110,7 +105,6 @@ def run_program(
     before: Counters,
     stop: threading.Event,
     on_text: Callable[[str], None],
-    prepared: OpenExec | None = None,
 ) -> tuple[ProgramRun, Outcome]:
     """Run the program to its end or a limit and judge it by what the counters did since `before`; blocks.
 
@@ -121,7 +115,7 @@ def run_program(
     mark = uuid4().hex
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     with container.watch_disk(limits.disk, stop) as watch:
-        outcome = container.run(_command(job, limits, mark), watch.stop, lambda piece: on_text(decoder.decode(piece)), prepared)
+        outcome = container.run(_command(job, limits, mark), watch.stop, lambda piece: on_text(decoder.decode(piece)))
     _check_started(job, outcome, mark)
     rest = decoder.decode(b"", final=True)
     if rest:
@@ -146,7 +140,7 @@ def _command(job: Job, limits: Limits, mark: str) -> Command:
     numbers = f"{len(code)} {limits.timeout} {'yes' if job.keep_file else 'no'} {len(arguments)}"
     lines = [mark, f"./{job.file_name}", numbers, " ".join(job.language.interpreters), *arguments]
     return Command(
-        argv=_ARGV,
+        argv=ARGV,
         stdin="".join(f"{line}\n" for line in lines).encode() + code + f"{mark}\n".encode(),
         output_limit=limits.output,
         seconds=limits.timeout + _OUR_DEADLINE,

@@ -10,8 +10,9 @@ import docker
 import pytest
 from docker.errors import NotFound
 
-from sandbox.container import Counters, SandboxContainer, _count
+from sandbox.container import SandboxContainer
 from sandbox.exec_stream import Command
+from sandbox.monitor import Counters, understand
 from sandbox.verdicts import Ended
 from utils.docker_utils import NETWORK, ContainerRequest, Limits, unique_name
 from utils.errors import EngineError
@@ -49,8 +50,8 @@ def seconds_until_gone(engine: docker.APIClient, container: str) -> float:
 def test_counters_are_read_from_both_versions_of_the_kernels_files() -> None:
     new = "/sys/fs/cgroup/memory.events max 7\n/sys/fs/cgroup/memory.events oom_kill 2\n/sys/fs/cgroup/pids.events max 3\nend 1\n"
     old = "/sys/fs/cgroup/memory/memory.oom_control oom_kill 2\n/sys/fs/cgroup/pids/pids.events max 3\nend 1\n"
-    assert _count(new) == _count(old) == Counters(memory_kills=2, refused_processes=3)
-    assert _count("end 1\n") == Counters()
+    assert understand(new).counters == understand(old).counters == Counters(memory_kills=2, refused_processes=3)
+    assert understand("end 1\n").counters == Counters()
 
 
 @pytest.mark.engine

@@ -18,6 +18,7 @@ from sandbox.languages import BY_NAME
 from sandbox.program import Job
 from sandbox.runner import STATE_LOST, Runner
 from sandbox.verdicts import Ended, ProgramRun, Verdict, tell_model
+from sandbox.workspace import Workspace
 from tests.engine_proxy import EngineProxy
 from utils.docker_utils import LABEL, ContainerRequest, Limits, owner, remove_container, unique_name
 from utils.errors import EngineError
@@ -46,7 +47,7 @@ def client(proxy: EngineProxy) -> Iterator[docker.APIClient]:
 def runner(client: docker.APIClient, image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
     """One for all tests: a fault of one engine call must not be felt in the next program."""
     folder = tmp_path_factory.mktemp("session")
-    runner = Runner(ContainerRequest(image, unique_name(), LIMITS), lambda: HostFolder(folder), client)
+    runner = Runner(ContainerRequest(image, unique_name(), LIMITS), Workspace(lambda: HostFolder(folder)), client)
     runner.start()
     yield runner
     runner.stop()
@@ -176,12 +177,12 @@ def test_files_whose_stream_breaks_are_not_stored_half(
 ) -> None:
     monkeypatch.setattr("sandbox.files.transfer._SECONDS", 1)
     assert python(runner, f"open('{how}.bin', 'wb').write(b'x' * 100_000)").verdict is Verdict.OK
-    folder = runner._folder().root
+    folder = runner.workspace._folder().root
     before = set(folder.iterdir())
     # The listing is the first stream; the fetch behind it breaks after 50 kB.
     proxy.fail(EXEC_STREAM, how, after=50_000, times=2)  # type: ignore[arg-type]
     assert runner.collect() == []
-    assert [left.name for left in runner.left_out] == ["all files"]
+    assert [left.name for left in runner.workspace.left_out] == ["all files"]
     assert set(folder.iterdir()) == before
     proxy.faults.clear()
     assert f"{how}.bin" in [file.name for file in runner.collect()]

@@ -17,6 +17,7 @@ from sandbox.files.host_folder import HostFolder
 from sandbox.languages import BY_NAME
 from sandbox.program import Job
 from sandbox.runner import Runner
+from sandbox.workspace import Workspace
 from utils.docker_utils import ContainerRequest, Limits, remove_container, unique_name
 from utils.errors import EngineError, ExitStatus, UsageError
 
@@ -153,7 +154,7 @@ def runner(engine: docker.APIClient, image: str, tmp_path: Path, request: pytest
     folder.mkdir()
     strict = getattr(request, "param", False)
     limits = Limits(timeout=5, memory=256 * 1024**2, pids=50)
-    runner = Runner(ContainerRequest(image, unique_name(), limits, strict=strict), lambda: HostFolder(folder), engine)
+    runner = Runner(ContainerRequest(image, unique_name(), limits, strict=strict), Workspace(lambda: HostFolder(folder)), engine)
     runner.start()
     yield runner
     runner.stop()

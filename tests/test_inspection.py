@@ -41,7 +41,7 @@ def finding_of(findings: Iterator[Finding], subject: str) -> Finding:
 
 @pytest.mark.engine
 @pytest.mark.usefixtures("nothing_left")
-@pytest.mark.parametrize(("gone", "told"), [("python", "no python"), ("timeout", "timeout"), ("sh", "sh and timeout")])
+@pytest.mark.parametrize(("gone", "told"), [("python", "no python"), ("timeout", "timeout"), ("sh", "sh, cp and timeout")])
 def test_an_image_without_a_tool_is_told_with_the_remedy(engine: docker.APIClient, image: str, gone: str, told: str) -> None:
     with image_of(engine, image, without=gone) as broken:
         finding = finding_of(inspect_sandbox(broken, LIMITS, strict=False), "image")

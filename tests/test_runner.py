@@ -1,7 +1,9 @@
+import re
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import docker
@@ -10,8 +12,10 @@ import pytest
 from sandbox.files.host_folder import HostFolder
 from sandbox.languages import BY_NAME
 from sandbox.program import Job
-from sandbox.runner import NOT_SAVED, STATE_LOST, Runner
+from sandbox.runner import STATE_LOST, Runner
 from sandbox.verdicts import ProducedFile, ProgramRun, Verdict
+from sandbox.workspace import NOT_SAVED, Workspace
+from tests.engine_proxy import EngineProxy
 from utils.docker_utils import ContainerRequest, Limits, unique_name
 from utils.errors import EngineError
 
@@ -28,7 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def runner(engine: docker.APIClient, image: str, folder: Path) -> Iterator[Runner]:
-    runner = Runner(ContainerRequest(image, unique_name(), LIMITS), lambda: HostFolder(folder), engine)
+    runner = Runner(ContainerRequest(image, unique_name(), LIMITS), Workspace(lambda: HostFolder(folder)), engine)
     runner.start()
     yield runner
     runner.stop()
@@ -84,7 +88,7 @@ def test_a_program_that_cannot_be_stored_under_its_name_fails_and_costs_no_conta
 def test_only_regular_files_with_safe_names_arrive(runner: Runner, folder: Path) -> None:
     assert python(runner, ODD_FILES).output == "made\n"
     files = {file.name for file in runner.collect()}
-    reasons = {left.name: left.reason for left in runner.left_out}
+    reasons = {left.name: left.reason for left in runner.workspace.left_out}
     assert files >= {"_rf", "a_b", "_CON", "hard", "setuid", "A.txt", "a~2.txt", "tricky_name"}
     assert {name: reasons[name] for name in ("link", "dangling", "folder", "pipe")} == {
         "link": "a link",
@@ -128,10 +132,10 @@ def test_the_number_and_the_sum_of_files_are_capped(runner: Runner) -> None:
     python(runner, "for i in range(30): open(f'many{i:02}', 'w').write('x')")
     files = runner.collect()
     assert len(files) == 20
-    assert sum(left.reason == "more than 20 files" for left in runner.left_out) == 10
+    assert sum(left.reason == "more than 20 files" for left in runner.workspace.left_out) == 10
     python(runner, "for i in range(4): open(f'big{i}', 'wb').write(bytes(900_000))")
     assert names(runner.collect()) == ["big0", "big1"]
-    assert {left.reason for left in runner.left_out if left.name.startswith("big")} == {"more than 1.9 MiB in all"}
+    assert {left.reason for left in runner.workspace.left_out if left.name.startswith("big")} == {"more than 1.9 MiB in all"}
 
 
 def test_fifteen_thousand_files_do_not_hold_anyone_up(runner: Runner) -> None:
@@ -140,29 +144,44 @@ def test_fifteen_thousand_files_do_not_hold_anyone_up(runner: Runner) -> None:
     began = time.monotonic()
     assert len(runner.collect()) <= 20
     assert time.monotonic() - began < 5
-    assert any("more files than can be listed" in left.reason for left in runner.left_out)
+    assert any("more files than can be listed" in left.reason for left in runner.workspace.left_out)
     python(runner, "import shutil\nshutil.rmtree('heap')")
 
 
-def test_what_waits_for_a_program_takes_it_and_is_not_needed(runner: Runner) -> None:
+def test_the_next_program_finds_its_process_started_and_does_not_depend_on_it(image: str, tmp_path: Path) -> None:
+    create = re.compile("POST .*/containers/.*/exec")
     count = "import os\nprint(sum(os.stat(f'/proc/{p}').st_uid == 1000 for p in os.listdir('/proc') if p.isdigit()))"
-    alone = python(runner, count).output
-    runner.prepare()
-    assert runner._prepared is None, "a program has run, and something of it may be running"
-    runner.collect()
-    runner.prepare()
-    runner.prepare()
-    assert runner._prepared is not None
-    assert python(runner, count).output == alone
-    runner.collect()
-    runner.prepare()
-    assert runner._container is not None
-    runner._container.sweep()  # whatever ends it: the program is started anew, and its loss costs nothing
-    assert python(runner, "print('ran')").output == "ran\n"
-    runner.collect()
-    runner.prepare()
-    assert runner.collect() == []
-    assert python(runner, "print('ran')").notes == ()
+
+    def started(work: Callable[[], ProgramRun]) -> tuple[str, int]:
+        before = sum(map(bool, map(create.match, proxy.requests)))
+        output = work().output
+        return output, sum(map(bool, map(create.match, proxy.requests))) - before
+
+    with EngineProxy() as proxy, closing(proxy.client()) as client:
+        runner = Runner(ContainerRequest(image, unique_name(), LIMITS), Workspace(lambda: HostFolder(tmp_path)), client)
+        try:
+            runner.start()
+            settle(proxy, 1)
+            alone, made = started(lambda: python(runner, count))
+            assert made == 0, "it was started before there was a program"
+            assert started(lambda: python(runner, count)) == (alone, 1), "a program has run, and nobody has looked since"
+            runner.collect()
+            settle(proxy, 4)  # the listing's, too
+            assert started(lambda: python(runner, count)) == (alone, 0)
+            runner.collect()
+            settle(proxy, 6)
+            runner.use(lambda _, container: container.sweep())  # whatever ends it costs nothing
+            assert python(runner, "print('ran')").output == "ran\n"
+        finally:
+            runner.stop()
+
+
+def settle(proxy: EngineProxy, number: int) -> None:
+    """Wait until so many processes have been started in the container."""
+    until = time.monotonic() + 20
+    while sum("/exec/" in line and line.endswith("/start") for line in proxy.requests) < number:
+        assert time.monotonic() < until
+        time.sleep(0.01)
 
 
 def test_what_still_runs_cannot_change_what_is_copied(runner: Runner, folder: Path) -> None:
@@ -177,7 +196,7 @@ def test_what_still_runs_cannot_change_what_is_copied(runner: Runner, folder: Pa
 
 
 def test_state_stays_from_run_to_run_and_its_loss_is_said(engine: docker.APIClient, image: str, tmp_path: Path) -> None:
-    runner = Runner(ContainerRequest(image, unique_name(), LIMITS), lambda: HostFolder(tmp_path), engine)
+    runner = Runner(ContainerRequest(image, unique_name(), LIMITS), Workspace(lambda: HostFolder(tmp_path)), engine)
     runner.start()
     try:
         python(runner, "open('state', 'w').write('kept')")
@@ -199,7 +218,7 @@ def test_state_stays_from_run_to_run_and_its_loss_is_said(engine: docker.APIClie
 def test_a_program_that_cannot_be_killed_costs_the_container_and_not_the_session(
     engine: docker.APIClient, image: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    runner = Runner(ContainerRequest(image, unique_name(), LIMITS), lambda: HostFolder(tmp_path), engine)
+    runner = Runner(ContainerRequest(image, unique_name(), LIMITS), Workspace(lambda: HostFolder(tmp_path)), engine)
     runner.start()
     stop = threading.Event()
     threading.Timer(0.4, stop.set).start()
@@ -217,7 +236,7 @@ def test_a_program_that_cannot_be_killed_costs_the_container_and_not_the_session
 
 
 def test_a_program_that_cannot_be_saved_here_still_runs(engine: docker.APIClient, image: str, tmp_path: Path) -> None:
-    runner = Runner(ContainerRequest(image, unique_name(), LIMITS), lambda: HostFolder(tmp_path / "missing"), engine)
+    runner = Runner(ContainerRequest(image, unique_name(), LIMITS), Workspace(lambda: HostFolder(tmp_path / "missing")), engine)
     runner.start()
     try:
         done = python(runner, "print(1)")
@@ -227,7 +246,7 @@ def test_a_program_that_cannot_be_saved_here_still_runs(engine: docker.APIClient
 
 
 def test_stopping_ends_what_runs_and_leaves_no_thread_waiting(engine: docker.APIClient, image: str, tmp_path: Path) -> None:
-    runner = Runner(ContainerRequest(image, unique_name(), LIMITS), lambda: HostFolder(tmp_path), engine)
+    runner = Runner(ContainerRequest(image, unique_name(), LIMITS), Workspace(lambda: HostFolder(tmp_path)), engine)
     runner.start()
     runs: list[ProgramRun] = []
     thread = threading.Thread(target=lambda: runs.append(python(runner, "import time\ntime.sleep(60)")))
@@ -242,12 +261,12 @@ def test_stopping_ends_what_runs_and_leaves_no_thread_waiting(engine: docker.API
 
 def test_the_init_command_runs_first_and_its_failure_is_an_error(engine: docker.APIClient, image: str, tmp_path: Path) -> None:
     request = ContainerRequest(image, unique_name(), LIMITS)
-    failing = Runner(request, lambda: HostFolder(tmp_path), engine, "echo no such thing >&2; exit 3")
+    failing = Runner(request, Workspace(lambda: HostFolder(tmp_path)), engine, "echo no such thing >&2; exit 3")
     with pytest.raises(EngineError, match="no such thing"):
         failing.start()
     failing.stop()
     assert engine.containers(all=True, filters={"name": request.name}) == []
-    runner = Runner(request, lambda: HostFolder(tmp_path), engine, "echo made > made.txt")
+    runner = Runner(request, Workspace(lambda: HostFolder(tmp_path)), engine, "echo made > made.txt")
     runner.start()
     try:
         assert (tmp_path / "made.txt").read_text() == "made\n"
@@ -259,7 +278,7 @@ def test_the_init_command_runs_first_and_its_failure_is_an_error(engine: docker.
 def test_a_listener_of_the_host_cannot_be_reached_while_the_network_is_off(
     runner: Runner, engine: docker.APIClient, image: str, tmp_path: Path
 ) -> None:
-    opened = Runner(ContainerRequest(image, unique_name(), Limits(network="on")), lambda: HostFolder(tmp_path), engine)
+    opened = Runner(ContainerRequest(image, unique_name(), Limits(network="on")), Workspace(lambda: HostFolder(tmp_path)), engine)
     opened.start()
     try:
         with socket.create_server(("0.0.0.0", 0)) as listener:

@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import docker
@@ -29,13 +29,16 @@ PROGRAM_USER = "1000:1000"  # programs; no name in the image's passwd is needed
 PIP_USER = "1001:1001"  # pip: what it installs, programs can read and not change
 PACKAGES = "/opt/sandbox-packages"  # what pip installs, laid out as Python's folder for a user (PYTHONUSERBASE)
 MONITOR_USER = "65534:65534"  # the container's main process, which programs can neither signal nor read
+SHELL = "/opt/sandbox-shell/sh"  # what our own scripts run with: programs can execute it and not read it, and so not trace what runs it
 NETWORK = "bridge"  # the engine's own default network
 CERTIFICATES = "/etc/sandbox-certificates.pem"  # the person's certificate authorities, in the container; programs cannot change it
+_SHELL_FOLDER = str(PurePosixPath(SHELL).parent)
+_FOLDERS = {WORKSPACE: PROGRAM_USER, HOME: PROGRAM_USER, PACKAGES: PIP_USER, _SHELL_FOLDER: MONITOR_USER}  # folder: owner
 ENGINE_FAILURES = (DockerException, RequestException, OSError)
 _REMOVAL_SECONDS = 10
 _TRUST = {name: CERTIFICATES for name in ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")}
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_SECCOMP = Path(__file__).with_name("seccomp.json")  # the strict profile's filter: an allow-list
+_SECCOMP = Path(__file__).with_name("seccomp.json")  # the filter of system calls: an allow-list
 _MIB = 1024**2
 
 
@@ -195,14 +198,19 @@ def _profile(client: docker.APIClient, request: ContainerRequest, image: Mapping
 
 
 def _strict(info: Mapping[str, Any]) -> dict[str, Any]:
-    # What the strict profile changes: nothing can be written but in memory, no network can ever be attached, and fewer system calls.
+    # What the strict profile changes: nothing can be written but in memory, and no network can ever be attached.
     uid, gid = PROGRAM_USER.split(":")
+    monitor = MONITOR_USER.partition(":")[0]
     writable = f"rw,exec,nosuid,nodev,nr_inodes=50000,uid={uid},gid={gid},mode=0755"  # noexec would break numpy
     changes: dict[str, Any] = {
         "ReadonlyRootfs": True,
         "NetworkMode": "none",
-        "Tmpfs": {WORKSPACE: f"{writable},size=256m", HOME: f"{writable},size=512m", "/tmp": "rw,noexec,nosuid,nodev,size=64m"},
-        "SecurityOpt": ["no-new-privileges", f"seccomp={_SECCOMP.read_text('utf-8')}"],
+        "Tmpfs": {
+            WORKSPACE: f"{writable},size=256m",
+            HOME: f"{writable},size=512m",
+            "/tmp": "rw,noexec,nosuid,nodev,size=64m",
+            _SHELL_FOLDER: f"rw,exec,nosuid,nodev,nr_inodes=10,uid={monitor},mode=0755,size=8m",
+        },
     }
     return {**changes, "Runtime": "runsc"} if "runsc" in (info.get("Runtimes") or {}) else changes
 
@@ -214,7 +222,7 @@ def _host_config(client: docker.APIClient, request: ContainerRequest, cpus: floa
             auto_remove=request.remove_when_stopped,
             init=True,
             cap_drop=["ALL"],
-            security_opt=["no-new-privileges"],
+            security_opt=["no-new-privileges", f"seccomp={_SECCOMP.read_text('utf-8')}"],
             pids_limit=limits.pids,
             mem_limit=limits.memory,
             memswap_limit=limits.memory,
@@ -265,7 +273,12 @@ def _contents(certificates: bytes) -> bytes:
     # A plain tar: an engine unpacks a compressed one with the container's own tools, as the host's root (CVE-2026-41567).
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for name, user in ((WORKSPACE, PROGRAM_USER), (HOME, PROGRAM_USER), (PACKAGES, PIP_USER)):
+        for name, user in (
+            (WORKSPACE, PROGRAM_USER),
+            (HOME, PROGRAM_USER),
+            (PACKAGES, PIP_USER),
+            (str(PurePosixPath(SHELL).parent), MONITOR_USER),
+        ):
             uid, gid = (int(part) for part in user.split(":"))
             member = tarfile.TarInfo(name.lstrip("/"))
             member.type, member.mode, member.uid, member.gid, member.mtime = tarfile.DIRTYPE, 0o755, uid, gid, int(time.time())

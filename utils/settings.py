@@ -177,7 +177,7 @@ SETTINGS = (
         "false",
         yes_or_no,
         "true or false",
-        "read-only system, no network, at most 128 processes, fewer system calls; refuse to start where the engine keeps a limit not",
+        "read-only system, no network, at most 128 processes; refuse to start if the engine does not keep a limit",
     ),
     Setting(
         "max_retries",

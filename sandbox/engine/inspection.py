@@ -16,10 +16,10 @@ from sandbox.engine.start_checks import check_memory, engine_info
 from sandbox.exec_stream import Command
 from sandbox.files.host_folder import HostFolder
 from sandbox.verdicts import size
-from utils.docker_utils import ENGINE_FAILURES, ContainerRequest, Limits, engine_error, unique_name
+from utils.docker_utils import ENGINE_FAILURES, SHELL, ContainerRequest, Limits, engine_error, unique_name
 from utils.errors import AppError, EngineError
 
-_TOOLS = "for tool in sh timeout head find python3 python; do command -v $tool >/dev/null 2>&1 && echo $tool; done"
+_TOOLS = "for tool in sh timeout cp head find python3 python; do command -v $tool >/dev/null 2>&1 && echo $tool; done"
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def _inspect_image(client: docker.APIClient, image: str, limits: Limits, strict:
         yield Finding("image", error.message, error)
         return
     try:
-        tools = container.run(Command(["/bin/sh", "-c", _TOOLS])).output.decode("utf-8", "replace").split()
+        tools = container.run(Command([SHELL, "-c", _TOOLS])).output.decode("utf-8", "replace").split()
         yield _judge_tools(image, tools, int(seen.get("Size") or 0))
         yield _judge_limits(check_limits(container, request.limits, strict=strict))
     except EngineError as error:
@@ -91,7 +91,7 @@ def _inspect_image(client: docker.APIClient, image: str, limits: Limits, strict:
 
 
 def _judge_tools(image: str, tools: list[str], length: int) -> Finding:
-    missing = [name for name in ("sh", "timeout", "head", "find") if name not in tools]
+    missing = [name for name in ("sh", "timeout", "cp", "head", "find") if name not in tools]
     if not {"python3", "python"} & set(tools):
         missing.append("python")
     if not missing:

@@ -9,7 +9,7 @@ from enum import Enum
 from sandbox.container import SandboxContainer
 from sandbox.exec_stream import Command
 from sandbox.verdicts import Ended, size
-from utils.docker_utils import PROGRAM_USER, Limits
+from utils.docker_utils import PROGRAM_USER, SHELL, Limits
 from utils.errors import ContainerLost
 
 _SECONDS = 10
@@ -60,7 +60,7 @@ class Fact:
 
 def check_limits(container: SandboxContainer, limits: Limits, *, strict: bool = False, runtime: str = "") -> tuple[Fact, ...]:
     """Look from inside which limits are in force; one exec, some 50 ms. ContainerLost when that cannot be done."""
-    outcome = container.run(Command(["/bin/sh", "-c", _LOOK], output_limit=65536, seconds=_SECONDS))
+    outcome = container.run(Command([SHELL, "-c", _LOOK], output_limit=65536, seconds=_SECONDS))
     seen = _read(outcome.output.decode("utf-8", "replace"))
     if outcome.ended is not Ended.EXIT or "end" not in seen:
         raise ContainerLost("the limits in force could not be looked at", "try again")

@@ -16,6 +16,7 @@ from sandbox.exec_stream import Command
 from sandbox.files.names import check_names, safe_name
 from sandbox.files.transfer import LeftOut
 from sandbox.verdicts import Ended, size
+from utils.docker_utils import SHELL
 from utils.errors import ContainerLost, EngineError, UsageError
 
 IGNORE_FILE = ".sandboxignore"
@@ -221,7 +222,7 @@ def _send(container: SandboxContainer, batch: Sequence[tuple[str, bytes]]) -> di
     if not batch:
         return {}
     stream = b"".join(f"{len(content)}\n{name}\n".encode() + content for name, content in batch) + b"end\n"
-    outcome = container.run(Command(["/bin/sh", "-c", _STORE], stdin=stream, seconds=_SECONDS))
+    outcome = container.run(Command([SHELL, "-c", _STORE], stdin=stream, seconds=_SECONDS))
     said = " ".join((outcome.output + outcome.words).decode("utf-8", "replace").split())[-200:]
     told = f"the files could not be copied into the sandbox: {said or outcome.ended.value}"
     if outcome.ended is not Ended.EXIT:

@@ -11,17 +11,16 @@ from sandbox.exec_stream import Command
 from sandbox.files.host_folder import HostFolder, PendingFile
 from sandbox.files.names import HostNames
 from sandbox.verdicts import Ended, ProducedFile, size
-from utils.docker_utils import Limits
+from utils.docker_utils import SHELL, Limits
 from utils.errors import ContainerLost
 
 _LISTED_BYTES = 1024**2  # of listing: some ten thousand files
 _SECONDS = 60
 _KINDS = {"f": "", "l": "a link", "p": "a pipe", "s": "a socket", "b": "a device", "c": "a device"}
 
-# Everything is swept first: what is listed cannot change until it is fetched. One entry is: kind, links, size, stamp, name, NUL.
+# Nothing else runs meanwhile: what is listed cannot change until it is fetched. One entry is: kind, size, stamp, name, NUL.
 _LIST = r"""
 PATH=${PATH#*:}
-kill -KILL -1 2>/dev/null
 if find . -maxdepth 0 -printf '' 2>/dev/null; then
   exec find . -xdev -name __pycache__ -prune -o ! -type d -printf '%y %s %T@:%C@ %p\0'
 fi
@@ -68,8 +67,8 @@ class Listing:
 
 
 def list_files(container: SandboxContainer) -> Listing:
-    """Kill what programs left running and list the working folder. ContainerLost when that cannot be done."""
-    outcome = container.run(Command(["/bin/sh", "-c", _LIST], output_limit=_LISTED_BYTES, seconds=_SECONDS))
+    """List the working folder of a container that was emptied. ContainerLost when that cannot be done."""
+    outcome = container.run(Command([SHELL, "-c", _LIST], output_limit=_LISTED_BYTES, seconds=_SECONDS))
     if outcome.ended not in (Ended.EXIT, Ended.OUTPUT):
         raise ContainerLost("the files of the sandbox could not be listed", "run the program again")
     return Listing(dict(_entries(outcome.output)), outcome.ended is Ended.EXIT)
@@ -134,7 +133,7 @@ def mirror(
     try:
         outcome = container.run(
             Command(
-                ["/bin/sh", "-c", _FETCH, "sh", *(word for name in wanted for word in (str(chosen[name].size), f"./{name}"))],
+                [SHELL, "-c", _FETCH, "sh", *(word for name in wanted for word in (str(chosen[name].size), f"./{name}"))],
                 output_limit=sum(chosen[name].size + 32 for name in wanted) + 32,
                 seconds=_SECONDS,
                 keep_output=False,

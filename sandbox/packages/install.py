@@ -26,7 +26,7 @@ from sandbox.exec_stream import Command, Outcome
 from sandbox.packages.names import Package, normalize
 from sandbox.packages.pip_runner import RUNNER
 from sandbox.verdicts import Ended, Verdict
-from utils.docker_utils import ENGINE_FAILURES, NETWORK, PIP_USER, PROGRAM_USER, WORKSPACE, engine_error
+from utils.docker_utils import ENGINE_FAILURES, NETWORK, PIP_USER, SHELL, WORKSPACE, engine_error
 from utils.errors import ContainerLost, EngineError
 
 INSTALL_SECONDS = 600
@@ -35,12 +35,6 @@ INSTALL_SECONDS = 600
 STRICT = "the strict profile has no network"
 _READ_LIMIT = 64 * 1024
 _LINES_SHOWN = 15
-_INTERFACES = r"""
-kill -KILL -1 2>/dev/null
-while IFS=" :" read -r name rest; do
-  case $rest in *[0-9]*) echo "$name" ;; esac
-done </proc/net/dev
-"""
 _READ = 'PATH=${PATH#*:}; if [ -f "$1" ] && [ -r "$1" ]; then exec head -c "$2" -- "$1"; else exit 1; fi'
 _CLEAR = 'PATH=${PATH#*:}; rm -rf -- "$PYTHONUSERBASE/.pip"'
 _PRESENT = 'for name; do if [ -e "$name" ] || [ -e "$name.py" ]; then printf "%s\\n" "$name"; fi; done'
@@ -50,7 +44,6 @@ _PRESENT = 'for name; do if [ -e "$name" ] || [ -e "$name.py" ]; then printf "%s
 # The address of the index comes by standard input: it may hold a password, and arguments can be listed.
 _SCRIPT = r"""
 PATH=${PATH#*:}
-kill -KILL -1 2>/dev/null
 umask 022
 mark=$1 limit=$2 workspace=$3 runner=$4
 shift 4
@@ -124,8 +117,8 @@ class Installation:
 
 
 def attach_network(client: docker.APIClient, container: SandboxContainer) -> None:
-    """Give the container a way out; whatever runs in it is killed first. Raises EngineError, and ContainerLost."""
-    _swept_interfaces(container)
+    """Give the container a way out; whatever runs in it is ended first. Raises EngineError, and ContainerLost."""
+    container.empty()
     try:
         client.connect_container_to_network(container.id, NETWORK)
     except APIError as error:  # a container of the strict profile was made without a network, and cannot get one
@@ -133,16 +126,15 @@ def attach_network(client: docker.APIClient, container: SandboxContainer) -> Non
 
 
 def detach_network(client: docker.APIClient, container: SandboxContainer) -> None:
-    """Kill whatever runs, take every network away and see from inside that only the loopback is left.
+    """End whatever runs, take every network away and see from inside that only the loopback is left.
 
     ContainerLost when that cannot be: the container must not be used any more.
     """
     try:
-        _swept_interfaces(container)
-        _swept_interfaces(container, PIP_USER)  # what the building of a package has left behind
+        container.empty()
         for name in client.inspect_container(container.id)["NetworkSettings"]["Networks"]:
             client.disconnect_container_from_network(container.id, name, force=True)
-        left = _swept_interfaces(container) - {"lo"}
+        left = container.empty().networks - {"lo"}
     except NotFound:
         return
     except ENGINE_FAILURES as error:
@@ -158,22 +150,14 @@ def network_switch(network: str, *, strict: bool) -> Callable[[docker.APIClient,
     return attach_network if network == "on" else detach_network
 
 
-def _swept_interfaces(container: SandboxContainer, user: str = PROGRAM_USER) -> set[str]:
-    outcome = container.run(Command(["/bin/sh", "-c", _INTERFACES], output_limit=4096, seconds=10, user=user))
-    names = set(outcome.output.decode("ascii", "replace").split())
-    if outcome.ended is not Ended.EXIT or "lo" not in names:
-        raise ContainerLost("the sandbox could not be emptied", "start again")
-    return names
-
-
 @contextmanager
 def _window(client: docker.APIClient, container: SandboxContainer, network: str) -> Iterator[None]:
     if network == "on":  # attached for the session
-        _swept_interfaces(container)
+        container.empty()
         try:
             yield
         finally:
-            _swept_interfaces(container, PIP_USER)
+            container.empty()
         return
     try:
         attach_network(client, container)
@@ -236,7 +220,7 @@ def _run_pip(
     arguments = [*_PIP, *request.options, *wanted, *(("-r", "lock.txt") if lock else ())]
     outcome = container.run(
         Command(
-            ["/bin/sh", "-c", _SCRIPT, "sh", mark, str(INSTALL_SECONDS), WORKSPACE, RUNNER, *arguments],
+            [SHELL, "-c", _SCRIPT, "sh", mark, str(INSTALL_SECONDS), WORKSPACE, RUNNER, *arguments],
             stdin=f"{index_url}\n{_trusted_host(index_url)}\n{len(lock)}\n".encode() + lock,
             seconds=INSTALL_SECONDS + 10,
             end_mark=f"end {mark}\n".encode(),
@@ -246,7 +230,7 @@ def _run_pip(
         lambda piece: on_text(hide_password(piece.decode("utf-8", "replace"), index_url)),
     )
     if outcome.ended is not Ended.EXIT:
-        container.run(Command(["/bin/sh", "-c", _CLEAR], seconds=30, user=PIP_USER))
+        container.run(Command([SHELL, "-c", _CLEAR], seconds=30, user=PIP_USER))
     return outcome, _listed(outcome.words.decode("utf-8", "replace"), mark)
 
 
@@ -284,11 +268,11 @@ def hide_password(text: str, url: str) -> str:
 
 def read_text(container: SandboxContainer, name: str) -> str | None:
     """Return a text file of the working folder, its first 64 KiB; None when it is not there."""
-    outcome = container.run(Command(["/bin/sh", "-c", _READ, "sh", f"./{name}", str(_READ_LIMIT)], output_limit=_READ_LIMIT, seconds=10))
+    outcome = container.run(Command([SHELL, "-c", _READ, "sh", f"./{name}", str(_READ_LIMIT)], output_limit=_READ_LIMIT, seconds=10))
     return outcome.output.decode("utf-8", "replace") if outcome.ended is Ended.EXIT and outcome.exit_code == 0 else None
 
 
 def names_present(container: SandboxContainer, names: Sequence[str]) -> set[str]:
     """Return which of these modules are files or folders in the working folder."""
-    outcome = container.run(Command(["/bin/sh", "-c", _PRESENT, "sh", *(f"./{name}" for name in names)], seconds=10))
+    outcome = container.run(Command([SHELL, "-c", _PRESENT, "sh", *(f"./{name}" for name in names)], seconds=10))
     return {line.removeprefix("./") for line in outcome.output.decode("utf-8", "replace").split()}

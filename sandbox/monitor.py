@@ -1,0 +1,151 @@
+"""The container's main process: what it answers is evidence, for programs can neither signal it, nor read it, nor write to it."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from dataclasses import dataclass, field
+
+from sandbox.exec_stream import OUT, Connection, Frames
+from utils.docker_utils import MONITOR_USER, SHELL
+
+_ANSWER_SECONDS = 2.0
+
+# Its standard input is a line to us: when our process ends, by whatever signal, the line breaks, `read` fails, and the container ends with
+# it. It answers each line without starting a process, so that it can answer when no process can be started.
+#
+# First it copies the shell. A program may execute the copy and not read it, so the kernel keeps other processes of the same user from
+# tracing whatever runs it, and from reading or writing its memory.
+#
+# Whether a process of a program is left is seen in two ways, because a process that forks and ends all the time could be missed by whoever
+# reads the list of processes: the kernel's own number of processes and threads has to be that of those that were read.
+_SCRIPT = rf"""
+exec 2>/dev/null
+umask 066
+cp /bin/sh {SHELL} || exit 1
+left() {{
+  found=0 user= threads=0
+  for folder in /proc/[0-9]*; do
+    while read -r key value _; do
+      case $key in
+        Uid:) case $value in 0|{MONITOR_USER.partition(":")[0]}) ;; *) found=$((found + 1)) user=$value ;; esac ;;
+        Threads:) threads=$((threads + value)); break ;;
+      esac
+    done <"$folder/status"
+    if [ "$found" -gt 1 ]; then break; fi
+  done
+  echo "left $found $user"
+  for file in /sys/fs/cgroup/pids.current /sys/fs/cgroup/pids/pids.current; do
+    if [ "$found" -lt 2 ] && [ -r "$file" ] && read -r number <"$file" && [ "$number" != "$threads" ]; then echo "unsure"; fi
+  done
+}}
+while read -r question; do
+  for file in /sys/fs/cgroup/memory.events /sys/fs/cgroup/pids.events \
+              /sys/fs/cgroup/memory/memory.oom_control /sys/fs/cgroup/pids/pids.events; do
+    if [ -r "$file" ]; then
+      while read -r line; do echo "$file $line"; done <"$file"
+    fi
+  done
+  # How often the kernel found no way out for what a program sent: it has tried the network while that was off.
+  {{ read -r names && read -r values && echo "names $names" && echo "values $values"; }} </proc/net/snmp
+  while IFS=" :" read -r name rest; do
+    case $rest in *[0-9]*) echo "net $name" ;; esac
+  done </proc/net/dev
+  left
+  echo "end $question"
+done
+"""
+
+
+def main_process(lifetime: int) -> tuple[str, ...]:
+    """Return the command of the main process, which ends by itself after so many seconds."""
+    return ("timeout", "-s", "KILL", str(lifetime), "/bin/sh", "-c", _SCRIPT)
+
+
+@dataclass(frozen=True)
+class Counters:
+    """What the kernel has counted in a container since it started."""
+
+    memory_kills: int = 0
+    refused_processes: int = 0
+    no_routes: int = 0  # times that something was to be sent to where no network leads
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the main process sees of the container at one moment."""
+
+    counters: Counters = field(default_factory=Counters)
+    left: int = 0  # processes of programs or of pip: 0, 1, or 2 for more than one
+    user: str = ""  # the user id of one of them
+    certain: bool = True  # False: processes came or went while it looked
+    networks: frozenset[str] = frozenset()  # the names of the network interfaces
+
+
+class Monitor:
+    """The line to a main process; `look` may be called from any thread."""
+
+    def __init__(self, line: Connection) -> None:
+        """Take the connection to its standard streams."""
+        self._line = line
+        self._lock = threading.Lock()
+        self._questions = itertools.count(1)
+        self._frames = Frames()
+
+    def look(self) -> Seen | None:
+        """Return what it sees now; None when it does not answer: the container is gone, or stands still."""
+        with self._lock:
+            question = str(next(self._questions))
+            try:
+                self._line.send(f"{question}\n".encode())
+            except OSError:
+                return None
+            return self._answer(f"end {question}\n".encode())
+
+    def _answer(self, end: bytes) -> Seen | None:
+        answer = bytearray()
+        until = time.monotonic() + _ANSWER_SECONDS
+        while time.monotonic() < until:
+            data = self._line.receive(_ANSWER_SECONDS)
+            if not data:
+                return None
+            for stream, piece in self._frames.feed(data):
+                if stream == OUT:
+                    answer += piece
+            if answer.endswith(end):
+                return understand(answer.decode("ascii", "replace"))
+        return None
+
+    def close(self) -> None:
+        """Break the line, which ends the main process and its container."""
+        self._line.close()
+
+
+def understand(answer: str) -> Seen:
+    """Read one answer of the main process; both versions of cgroup are understood."""
+    kills = refused = 0
+    networks = set()
+    left, user, certain = 2, "", True  # without a word about processes, some are left
+    for line in answer.splitlines():
+        file, _, rest = line.partition(" ")
+        key, _, value = rest.partition(" ")
+        if key == "oom_kill" and value.isdigit():
+            kills = max(kills, int(value))
+        elif key == "max" and file.endswith("pids.events") and value.isdigit():
+            # memory.events has a line `max`, too: only that of pids.events counts processes that were refused.
+            refused = max(refused, int(value))
+        elif file == "net":
+            networks.add(key)
+        elif file == "left" and key.isdigit():
+            left, user = int(key), value
+        elif file == "unsure":
+            certain = False
+    return Seen(Counters(kills, refused, _no_routes(answer)), left, user, certain, frozenset(networks))
+
+
+def _no_routes(answer: str) -> int:
+    rows = dict(line.split(" ", 1) for line in answer.splitlines() if line.startswith(("names ", "values ")))
+    counts = dict(zip(rows.get("names", "").split(), rows.get("values", "").split(), strict=False))
+    found = counts.get("OutNoRoutes", "")
+    return int(found) if found.isdigit() else 0

@@ -1,0 +1,104 @@
+"""The programs' folder as it is known on this machine: what is in it, what was copied in, and what was copied out under which name.
+
+It outlives a container: the next one gets what was copied in, and the names on this machine stay the same.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+
+from sandbox.container import SandboxContainer
+from sandbox.files.added import Selection, put_files
+from sandbox.files.host_folder import HostFolder
+from sandbox.files.names import HostNames
+from sandbox.files.transfer import LeftOut, Listing, choose, list_files, mirror
+from sandbox.languages import ALIASES
+from sandbox.program import Job
+from sandbox.verdicts import ProducedFile
+from utils.docker_utils import Limits
+from utils.errors import ContainerLost
+
+NOT_SAVED = "could not be saved on this machine"
+_LOG = logging.getLogger(__name__)
+
+
+class Workspace:
+    """Mirrors the programs' folder to one folder of the host; every method blocks, and only one may be called at a time."""
+
+    def __init__(self, folder: Callable[[], HostFolder]) -> None:
+        """Take what gives the host's folder."""
+        self.left_out: tuple[LeftOut, ...] = ()
+        """What the last `collect` did not mirror, and why."""
+        self._folder = folder
+        self._names = HostNames()
+        self._known = Listing({})
+        self._added: list[Selection] = []
+        self._stored: dict[str, int] = {}  # programs and added files stored since the last listing, with their sizes in bytes
+        self._shown: set[str] = set()  # programs that ran since then: what is stored of them here is what was shown before they ran
+
+    def move_to(self, container: SandboxContainer) -> None:
+        """Start over with a new, empty container, and copy the added files into it."""
+        self._known = Listing({})
+        for selection in self._added:
+            self._stored.update(put_files(container, selection))
+
+    def add(self, container: SandboxContainer, selection: Selection) -> None:
+        """Copy files in; they do not count as files that programs made."""
+        self._stored.update(put_files(container, selection))
+        self._added.append(selection)
+
+    def save(self, job: Job) -> tuple[str, ...]:
+        """Store a program and the files beside it on this machine before it runs; return a note for each that cannot be stored."""
+        notes: tuple[str, ...] = ()
+        for file_name, text in (*job.files, (job.file_name, job.code)):
+            code = text.encode("utf-8", "replace")
+            name = self.host_name(file_name)
+            self._stored[file_name] = len(code)
+            # Data is the program's to change; code stays as it was shown before it ran.
+            if file_name == job.file_name or file_name.rpartition(".")[2].lower() in ALIASES:
+                self._shown.add(file_name)
+            try:
+                if name is None:
+                    raise OSError("its name is not allowed")
+                self._folder().write(name, code)
+            except OSError as error:
+                _LOG.info("%s was not saved: %s", name, error)
+                notes += (f"{file_name} {NOT_SAVED}",)
+        return notes
+
+    def forget(self, job: Job) -> None:
+        """Remove a program that is not to be kept."""
+        name = None if job.keep_file else self.host_name(job.file_name)
+        if name is not None:
+            self._folder().remove(name)
+
+    def host_name(self, file_name: str) -> str | None:
+        """Return the name in the host's folder of a program's file; None when it may not be stored there."""
+        return self._names.name(file_name)
+
+    def collect(self, container: SandboxContainer, limits: Limits) -> list[ProducedFile]:
+        """Mirror what is new or changed in a container that was emptied; `left_out` says what was not mirrored, and why."""
+        self.left_out = ()
+        try:
+            listing = list_files(container)
+            changed = {name: entry for name, entry in listing.files.items() if self._changed(name, listing)}
+            chosen, left_out = choose(changed, listing.complete, limits)
+            produced, refused = mirror(container, chosen, self._known, self._folder(), self._names, self._shown)
+        except (ContainerLost, OSError) as error:
+            return self.lose(str(error))
+        # What a listing that was cut does not name may still be there, and is not new when it is named again.
+        self._known = listing if listing.complete else replace(listing, files={**self._known.files, **listing.files})
+        self._stored, self._shown = {}, set()
+        self.left_out = (*left_out, *refused)
+        return produced
+
+    def lose(self, reason: str) -> list[ProducedFile]:
+        """Say in `left_out` that nothing could be mirrored; return no files."""
+        self.left_out = (LeftOut("all files", reason),)
+        return []
+
+    def _changed(self, name: str, listing: Listing) -> bool:
+        entry = listing.files[name]
+        return entry != self._known.files.get(name) and entry.size != self._stored.get(name)

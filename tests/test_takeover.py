@@ -1,0 +1,77 @@
+"""What a program leaves behind takes over nothing that is started after it; the same attack wins against a sweep that is only believed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import docker
+import pytest
+
+from sandbox.files.host_folder import HostFolder
+from sandbox.runner import NOT_EMPTIED, STATE_LOST, Runner
+from sandbox.workspace import Workspace
+from tests.engine_proxy import EngineProxy
+from tests.takeover import FORGED, GAPS, HOLD_UP, SUPPORTED, Gap, Way, attack, run, sweep_as_before, taken_over, with_the_engines_filter
+from utils.docker_utils import ContainerRequest, Limits, unique_name
+
+pytestmark = [pytest.mark.engine, pytest.mark.skipif(not SUPPORTED, reason="the attack is written for x86-64")]
+
+TRIES = 10
+CONTROL_TRIES = 40  # it is a race: one win is enough
+
+
+@contextmanager
+def running(engine: docker.APIClient, image: str, folder: Path) -> Iterator[Runner]:
+    limits = Limits(timeout=5, memory=512 * 1024**2)
+    runner = Runner(ContainerRequest(image, unique_name(), limits), Workspace(lambda: HostFolder(folder)), engine)
+    runner.start()
+    try:
+        yield runner
+    finally:
+        runner.stop()
+
+
+@pytest.mark.parametrize("gap", GAPS)
+@pytest.mark.parametrize("whose", ["our filter", "the engine's filter"])
+def test_nothing_is_taken_over(engine: docker.APIClient, image: str, tmp_path: Path, gap: Gap, whose: str) -> None:
+    with EngineProxy() as proxy, closing(proxy.client(30)) as client:
+        if whose != "our filter":
+            proxy.fail("POST .*/containers/create", "rewrite", rewrite=with_the_engines_filter, times=1000)
+        with running(client, image, tmp_path) as runner:
+            assert [taken_over(runner, engine, gap) for _ in range(TRIES)] == [False] * TRIES
+            assert run(runner, "print('mine')").output == "mine\n"
+
+
+@pytest.mark.parametrize("gap", ["program", "window"])
+def test_the_control_a_sweep_that_is_only_believed_is_taken_over(
+    engine: docker.APIClient, image: str, tmp_path: Path, gap: Gap, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep_as_before(monkeypatch)
+    monkeypatch.setattr("sandbox.files.transfer._SECONDS", 2)  # a listing that was taken over may never end
+    with EngineProxy() as proxy, closing(proxy.client(30)) as client:
+        proxy.fail("POST .*/containers/create", "rewrite", rewrite=with_the_engines_filter, times=1000)
+        for _ in range(CONTROL_TRIES):
+            with running(client, image, tmp_path) as runner:  # a new one each time: what has won stays
+                if taken_over(runner, engine, gap):
+                    return
+    pytest.fail("the attack never won, so the tests above show nothing")
+
+
+@pytest.mark.parametrize("ways", HOLD_UP)
+def test_a_sweep_that_is_held_up_costs_the_container_and_that_is_said(
+    engine: docker.APIClient, image: str, tmp_path: Path, ways: tuple[Way, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sandbox.container._EMPTY_SECONDS", 2)
+    with running(engine, image, tmp_path) as runner:
+        assert run(runner, attack(ways)).output == "left behind\n"
+        done = run(runner, "print('mine')")
+        assert (done.output, done.notes) in [("mine\n", (NOT_EMPTIED,)), ("mine\n", ())]
+        assert run(runner, attack(ways)).output == "left behind\n"
+        runner.collect()
+        lost = [left.reason for left in runner.workspace.left_out]
+        done = run(runner, "print('mine')")
+        assert done.output == "mine\n"
+        assert done.notes == ((STATE_LOST,) if lost else ())
+        assert FORGED not in done.output
