@@ -11,8 +11,9 @@ import pytest
 
 from sandbox.engine.find import connect_engine
 from sandbox.engine.images import ensure_image
-from utils.docker_utils import LABEL, owner
+from utils.docker_utils import LABEL
 from utils.errors import EngineError
+from utils.owner import owner
 
 IMAGE = os.environ.get("SANDBOX_IMAGE") or "python:3.12-slim"
 

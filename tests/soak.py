@@ -21,7 +21,8 @@ from autogen_core.code_executor import CodeBlock
 from sandbox.engine.find import connect_engine
 from sandbox.opening import open_sandbox
 from sandbox.verdicts import Verdict
-from utils.docker_utils import LABEL, owner
+from utils.docker_utils import LABEL
+from utils.owner import owner
 from utils.settings import Settings, load_settings
 
 PROGRAMS = (

@@ -16,8 +16,9 @@ from docker.errors import NotFound
 from sandbox.docker_executor import SandboxExecutor
 from sandbox.languages import ALIASES
 from sandbox.verdicts import ProgramRun, Verdict
-from utils.docker_utils import LABEL, Limits, owner
+from utils.docker_utils import LABEL, Limits
 from utils.errors import EngineError
+from utils.owner import owner
 
 LIMITS = Limits(timeout=10, memory=256 * 1024**2, pids=60)
 

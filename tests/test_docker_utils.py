@@ -5,16 +5,9 @@ import pytest
 from docker.errors import APIError, DockerException, NotFound
 
 from sandbox.engine.find import connect_engine
-from utils.docker_utils import (
-    LABEL,
-    ContainerRequest,
-    Limits,
-    create_container,
-    owner,
-    remove_container,
-    unique_name,
-)
+from utils.docker_utils import LABEL, ContainerRequest, Limits, create_container, remove_container, unique_name
 from utils.errors import EngineError
+from utils.owner import owner
 
 COMMAND = ("sleep", "60")
 

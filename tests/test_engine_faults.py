@@ -20,8 +20,9 @@ from sandbox.runner import STATE_LOST, Runner
 from sandbox.verdicts import Ended, ProgramRun, Verdict, tell_model
 from sandbox.workspace import Workspace
 from tests.engine_proxy import EngineProxy
-from utils.docker_utils import LABEL, ContainerRequest, Limits, owner, remove_container, unique_name
+from utils.docker_utils import LABEL, ContainerRequest, Limits, remove_container, unique_name
 from utils.errors import EngineError
+from utils.owner import owner
 
 pytestmark = pytest.mark.engine
 

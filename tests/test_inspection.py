@@ -13,8 +13,9 @@ from sandbox.engine import inspection
 from sandbox.engine.find import Attempt, FoundEngine, Place, _no_engine
 from sandbox.engine.inspection import Finding, inspect_folder, inspect_sandbox
 from tests.images import image_of
-from utils.docker_utils import LABEL, Limits, owner
+from utils.docker_utils import LABEL, Limits
 from utils.errors import ExitStatus
+from utils.owner import owner
 
 LIMITS = Limits(memory=256 * 1024**2, pids=50)
 

@@ -12,7 +12,8 @@ import pytest
 from docker.errors import NotFound
 
 from sandbox.engine.leftovers import is_dead, remove_leftovers
-from utils.docker_utils import LABEL, owner, process_start, remove_container, unique_name
+from utils.docker_utils import LABEL, remove_container, unique_name
+from utils.owner import owner, process_start
 
 
 def of_process(number: int, start: str) -> str:

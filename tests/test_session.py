@@ -44,8 +44,9 @@ from tests.asking import client_of
 from tests.endpoint import Answer, ModelEndpoint, Script, busy, wrong_key
 from tests.fakes import SETTINGS, ListedRuns, WaitForCancel, program, ran
 from utils import code_blocks
-from utils.docker_utils import LABEL, owner
+from utils.docker_utils import LABEL
 from utils.errors import EngineError, ModelError, UsageError
+from utils.owner import owner
 from utils.settings import Settings, load_settings
 
 

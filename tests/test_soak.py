@@ -9,7 +9,8 @@ import docker
 import pytest
 
 from tests.soak import RSS_GROWTH, look, soak
-from utils.docker_utils import LABEL, owner, remove_container, unique_name
+from utils.docker_utils import LABEL, remove_container, unique_name
+from utils.owner import owner
 from utils.settings import load_settings
 
 

@@ -15,8 +15,9 @@ from sandbox.docker_executor import SandboxExecutor
 from sandbox.engine.start_checks import check_memory, engine_info, looked_after
 from tests.engine_proxy import EngineProxy, without
 from tests.terminal import ROOT, program_environment
-from utils.docker_utils import LABEL, Limits, owner, unique_name
+from utils.docker_utils import LABEL, Limits, unique_name
 from utils.errors import EngineError, UsageError
+from utils.owner import owner
 
 GIB = 1024**3
 

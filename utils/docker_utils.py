@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
-import os
-import socket
 import tarfile
 import time
 import uuid
@@ -21,6 +18,7 @@ from docker.types import DeviceRequest, LogConfig, Ulimit
 from requests.exceptions import RequestException
 
 from utils.errors import EngineError
+from utils.owner import owner
 
 LABEL = "multi-agent-codegen"
 WORKSPACE = "/workspace"
@@ -75,34 +73,6 @@ class ContainerRequest:
     tied_to_us: bool = True  # its main process loses its standard input, and ends, when our process is gone
     strict: bool = False  # the strict profile: see _strict
     certificates: bytes = b""  # PEM: the authorities that pip and programs trust, in place of the image's
-
-
-def owner() -> str:
-    """Name this process so that no other process, now or later, bears the same name: host, user, process and its start."""
-    pid = os.getpid()
-    user = os.getuid() if hasattr(os, "getuid") else 0
-    return f"{socket.gethostname()}.{_machine()}:{user}:{pid}:{process_start(pid)}"
-
-
-def _machine() -> str:
-    # Containers, virtual machines and clones may share a host's name, and one engine: a process id means something only on the machine,
-    # since its start, and among the processes that it was given to.
-    words = []
-    for path in ("/etc/machine-id", "/proc/sys/kernel/random/boot_id"):
-        with suppress(OSError):
-            words.append(Path(path).read_text().strip())
-    with suppress(OSError):
-        words.append(str(Path("/proc/self/ns/pid").readlink()))
-    return hashlib.sha256(" ".join(words).encode()).hexdigest()[:12]
-
-
-def process_start(pid: int) -> str:
-    """Return when the process began, in the kernel's ticks; "0" where that cannot be known."""
-    # Process ids are used again. The kernel's start time (field 22, after the name in parentheses) tells two of them apart.
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
-        return "0"
 
 
 def engine_error(error: Exception, doing: str) -> EngineError:

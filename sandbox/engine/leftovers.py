@@ -9,7 +9,8 @@ from typing import Any
 
 import docker
 
-from utils.docker_utils import ENGINE_FAILURES, LABEL, owner, process_start, remove_container
+from utils.docker_utils import ENGINE_FAILURES, LABEL, remove_container
+from utils.owner import owner, process_start
 
 
 def remove_leftovers(client: docker.APIClient) -> list[str]:
