@@ -79,8 +79,8 @@ def open_team(settings: Settings, sandbox: SandboxExecutor, model: Model) -> Ses
 
 def check_model(settings: Settings) -> str:
     """Return the model's name, or raise ModelError if there is none to use."""
+    from agents.models.choice import choose_model
     from agents.models.client import describe_model
-    from agents.models.providers import choose_model
 
     if not settings.demo:
         choose_model(settings)

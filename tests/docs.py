@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
 
-from agents.models.providers import PROVIDERS
+from agents.models.choice import PROVIDERS
 from cli.arguments import ADD, COMMANDS, SWITCHES
 from cli.slash import command_table
 from sandbox.languages import LANGUAGES

@@ -8,8 +8,8 @@ from datetime import datetime, timezone
 
 import pytest
 
+from agents.models.choice import ModelChoice
 from agents.models.errors import explain_model_error, retry_after
-from agents.models.providers import ModelChoice
 from agents.models.recorder import BrokenAnswer
 from utils.errors import ModelError
 

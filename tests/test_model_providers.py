@@ -11,9 +11,9 @@ import pytest
 from autogen_core import CancellationToken
 from autogen_core.models import AssistantMessage, LLMMessage, SystemMessage, UserMessage
 
-from agents.models import providers as model_providers
+from agents.models import choice as model_choice
+from agents.models.choice import choose_model, is_openai_itself
 from agents.models.client import build_model_client
-from agents.models.providers import choose_model, is_openai_itself
 from tests.asking import KEY, PROGRAM, Waits, ask, client_at
 from tests.endpoint import Answer, ModelEndpoint, busy, closed_url
 from utils.errors import ExitStatus, ModelError, UsageError
@@ -245,7 +245,7 @@ def test_without_any_key_a_local_ollama_is_offered() -> None:
 def test_looking_for_an_ollama_takes_a_moment_at_most() -> None:
     started = time.monotonic()
     # An address of TEST-NET-1 (RFC 5737): packets to it are lost or refused.
-    assert not model_providers.ollama_answers("http://192.0.2.1:11434")
+    assert not model_choice.ollama_answers("http://192.0.2.1:11434")
     assert time.monotonic() - started < 0.5
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from autogen_core.models import UserMessage
 
+from agents.models.choice import PROVIDERS, find_provider
 from agents.models.client import open_model
-from agents.models.providers import PROVIDERS, find_provider
 from cli.arguments import VERSION, build_parser
 from tests.docs import README, TABLES, render
 from tests.endpoint import Answer, ModelEndpoint

@@ -11,8 +11,8 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from agents.models.choice import choose_model, find_model, find_provider
 from agents.models.errors import explain_model_error
-from agents.models.providers import PROVIDERS, choose_model, find_model, find_provider
 from utils.errors import ModelError
 from utils.settings import Settings
 
@@ -60,11 +60,12 @@ def build_model_client(
     missing key, address or package.
     """
     choice = choose_model(settings)
+    from agents.models.providers import BUILDERS
     from agents.models.recorder import Recorder
     from agents.models.resilient import ResilientClient
 
     recorder = Recorder()
-    inner = PROVIDERS[choice.provider].build(choice, settings, recorder)
+    inner = BUILDERS[choice.provider](choice, settings, recorder)
     return ResilientClient(inner, recorder, choice, notify, timeout=settings.model_timeout, sleep=sleep, gate=gate)
 
 

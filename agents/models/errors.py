@@ -16,7 +16,7 @@ from agents.models.recorder import BrokenAnswer
 from utils.errors import ModelError
 
 if TYPE_CHECKING:
-    from agents.models.providers import ModelChoice
+    from agents.models.choice import ModelChoice
 
 LONGEST_WAIT = 60.0  # seconds, whatever Retry-After says
 _STALLED = ("APITimeoutError", "TimeoutException", "TimeoutError")

@@ -23,10 +23,10 @@ from autogen_core.models import (
 from autogen_core.tools import Tool, ToolSchema
 from pydantic import BaseModel
 
+from agents.models.choice import ModelChoice
 from agents.models.continuation import join_continuation, split_thought
 from agents.models.errors import explain_model_error, retry_after
 from agents.models.gate import Gate
-from agents.models.providers import ModelChoice
 from agents.models.recorder import BrokenAnswer, Recorder
 from utils.errors import ModelError
 

@@ -71,7 +71,7 @@ def _settings(settings: Settings, sources: Mapping[str, str]) -> str:
 
 
 def _keys(settings: Settings, sources: Mapping[str, str]) -> str:
-    from agents.models.providers import PROVIDERS
+    from agents.models.choice import PROVIDERS
 
     names = dict.fromkeys(name for p in PROVIDERS.values() for name in (p.key_name, p.url_name) if name)
     found = [f"{name} is set ({sources[name]})" for name in names if settings.environment.get(name) and name in sources]
