@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cli.arguments import SWITCHES, parse_arguments
+from cli.remedies import remedy
 from cli.wiring import Wiring
 from utils.errors import AppError, ExitStatus, UsageError
 from utils.settings import SETTINGS, load_settings, setting_sources
@@ -83,6 +84,6 @@ def _print_traceback() -> None:
 def print_error(error: AppError) -> None:
     """Say on standard error what failed and what to do next."""
     sys.stderr.write(f"error: {sanitize(error.message)}\n")
-    if error.hint:
-        sys.stderr.write(f"  → {sanitize(error.hint)}\n")
+    if told := remedy(error):
+        sys.stderr.write(f"  → {sanitize(told)}\n")
     sys.stderr.flush()

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from cli.input.prompt import Prompt
 from cli.output.screen import BAD_STYLE, QUIET_STYLE, Screen
+from cli.remedies import remedy
 from utils.errors import AppError
 from utils.settings import Settings
 
@@ -108,8 +109,8 @@ class ChatState:
     def show_error(self, error: AppError) -> None:
         """Say what failed and what to do next, as cli/entry.py does if the session ends with it."""
         self.screen.say(Text(f"error: {error.message}", style=BAD_STYLE))
-        if error.hint:
-            self.screen.say(Text(f"  → {error.hint}", style=QUIET_STYLE))
+        if told := remedy(error, "prompt"):
+            self.screen.say(Text(f"  → {told}", style=QUIET_STYLE))
 
     def with_notes(self, text: str) -> str:
         """Return the user's message with the notes before it; each note goes along once."""

@@ -7,6 +7,7 @@ has the words of each. What was asked is kept in `requests`: the judge of how of
 from __future__ import annotations
 
 import json
+import re
 import select
 import socket
 import sys
@@ -17,6 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, cast
 
+from agents.models.requests import BETWEEN_JOINED
 from tests import endpoint_protocols as protocols
 from tests.endpoint_protocols import CUT, STALL, Answer
 
@@ -71,8 +73,8 @@ class Request:
 
     @property
     def texts(self) -> list[str]:
-        """The contents of its messages, oldest first."""
-        return [str(message["content"]) for message in self.body["messages"]]
+        """What its messages say, oldest first; what was joined for templates in which roles must alternate is apart again."""
+        return [text for message in self.body["messages"] for text in re.split(f"{BETWEEN_JOINED}(?!\n)", str(message["content"]))]
 
 
 Script = str | Answer | Callable[[dict[str, Any]], "str | Answer"]

@@ -28,6 +28,7 @@ class Answer:
     chunked: bool = True  # False: the end of the connection is the end of the answer
     comments: bool = False  # SSE comments between the pieces
     empty_chunks: int = 0  # chunks without a choice, before the first piece
+    done: bool = True  # OpenAI's streams: a [DONE] at the end
     drop: bool = False  # hang up without a byte
     status: int = 200  # used with body
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -83,7 +84,8 @@ def _openai_end(answer: Answer, body: dict[str, Any]) -> Iterator[bytes]:
         yield _openai_chunk(body, {}, finish_reason=answer.finish, **(usage if answer.usage_in_last_chunk else {}))
     if usage and not answer.usage_in_last_chunk:
         yield _openai_chunk(body, None, **usage)
-    yield b"data: [DONE]\n\n"
+    if answer.done:
+        yield b"data: [DONE]\n\n"
 
 
 def _openai_stream(answer: Answer, body: dict[str, Any]) -> Iterator[bytes]:

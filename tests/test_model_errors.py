@@ -10,7 +10,8 @@ import pytest
 
 from agents.models.choice import ModelChoice
 from agents.models.errors import explain_model_error, retry_after
-from agents.models.recorder import BrokenAnswer
+from agents.models.wire import BrokenAnswer
+from cli.remedies import remedy
 from utils.errors import ModelError
 
 CHOICE = ModelChoice("openai", "gpt-9", "https://api.openai.com/v1", "not-a-real-key-0123456789")
@@ -70,10 +71,10 @@ def not_json(text: str) -> Exception:
 @pytest.mark.parametrize(
     ("error", "kind", "told"),
     [
-        (StatusError(401, "bad key"), "wrong-key", "OpenAI does not accept the key (status 401)."),
+        (StatusError(401, "bad key"), "wrong-key", "OpenAI does not accept the key (status 401): bad key"),
         (StatusError(403, "no"), "forbidden", "OpenAI does not allow this request (status 403): no"),
         (StatusError(429, "You exceeded your current quota"), "quota", "quota"),
-        (StatusError(429, "the model is not found to be idle"), "rate-limit", "busy"),
+        (StatusError(429, "the model is not found to be idle"), "rate-limit", "busy and stayed so (status 429): the model is not"),
         (StatusError(400, "Your credit balance is too low"), "quota", "credit balance"),
         (StatusError(404, "The model `gpt-9` does not exist"), "unknown-model", "no model named gpt-9"),
         (StatusError(404), "wrong-url", "https://api.openai.com/v1"),
@@ -87,7 +88,6 @@ def not_json(text: str) -> Exception:
         (TimeoutError(), "stalled", "30 s"),
         (asyncio.TimeoutError(), "stalled", "30 s"),
         (ConnectionRefusedError("refused"), "unreachable", "refused"),
-        (not_json("<html>"), "html", "web page"),
         (not_json("{oops"), "malformed", "not a model's answer"),
         (BrokenAnswer("filtered", "no"), "filtered", "content filter: no"),
         (BrokenAnswer("empty"), "empty", "empty"),
@@ -98,7 +98,8 @@ def test_each_failure_has_its_kind_a_sentence_and_a_remedy(error: Exception, kin
     explained = explain_model_error(error, CHOICE, timeout=30)
     assert explained.kind == kind
     assert told in explained.message
-    assert explained.hint.endswith((".", "--model."))
+    assert all(remedy(explained, place).endswith(".") for place in ("prompt", "shell"))
+    assert explained.message.count("  ") + explained.message.count("()") + explained.message.count("none") == 0
     assert CHOICE.key not in explained.message
 
 

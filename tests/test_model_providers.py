@@ -14,6 +14,7 @@ from autogen_core.models import AssistantMessage, LLMMessage, SystemMessage, Use
 from agents.models import choice as model_choice
 from agents.models.choice import choose_model, is_openai_itself
 from agents.models.client import build_model_client
+from cli.remedies import remedy
 from tests.asking import KEY, PROGRAM, Waits, ask, client_at
 from tests.endpoint import Answer, ModelEndpoint, busy, closed_url
 from utils.errors import ExitStatus, ModelError, UsageError
@@ -95,7 +96,7 @@ async def test_each_provider_answers_in_pieces_and_with_token_counts(provider: s
         Answer(status=503, body="<html>down</html>"),
         Answer(PROGRAM, cut_after=2),
         Answer(PROGRAM, cut_after=2, chunked=False),
-        Answer(PROGRAM, finish=None),
+        Answer(PROGRAM, finish=None, chunked=False, done=False),
         Answer(""),
         Answer(headers={"Content-Type": "text/html"}, body="<!doctype html>"),
         Answer(drop=True),
@@ -225,21 +226,21 @@ def test_what_is_missing_is_named(environment: dict[str, str], missing: str) -> 
         build_model_client(load_settings({}, environment))
     assert missing in failed.value.message
     assert missing in failed.value.hint
-    assert "--demo" in failed.value.hint
+    assert "--demo" in remedy(failed.value)
     assert failed.value.status == ExitStatus.MODEL
 
 
 def test_without_any_key_the_demo_is_offered() -> None:
     with pytest.raises(ModelError) as failed:
         build_model_client(load_settings({}, {"OLLAMA_HOST": closed_url().removesuffix("/v1")}))
-    assert ("OPENAI_API_KEY" in failed.value.hint, "--demo" in failed.value.hint, "ollama" in failed.value.hint) == (True, True, False)
+    assert ("OPENAI_API_KEY" in failed.value.hint, "--demo" in remedy(failed.value), "ollama" in failed.value.hint) == (True, True, False)
     assert (failed.value.kind, failed.value.status) == ("no-key", ExitStatus.MODEL)
 
 
 def test_without_any_key_a_local_ollama_is_offered() -> None:
     with ModelEndpoint([]) as endpoint, pytest.raises(ModelError) as failed:
         build_model_client(load_settings({}, {"OLLAMA_HOST": endpoint.root}))
-    assert "--provider ollama" in failed.value.hint
+    assert "MODEL_PROVIDER=ollama" in failed.value.hint
 
 
 def test_looking_for_an_ollama_takes_a_moment_at_most() -> None:

@@ -1,71 +1,89 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
 
-from agents.models.recorder import LONGEST_ANSWER, BrokenAnswer, Recorder, Seen
+from agents.models.recorder import LONGEST_ANSWER, Recorder, Seen
+from agents.models.wire import BrokenAnswer
 
 
-class Stream:
-    """A stream of events that notes whether it was closed, and breaks at an event that is an error."""
+class Response:
+    """A response that notes how often it was closed, and breaks at a piece that is an error."""
 
-    def __init__(self, *events: Any) -> None:
+    def __init__(self, *events: Any, framed: bool = True) -> None:
         self.events = events
+        self.headers = {"content-length": "1"} if framed else {}
         self.closed = 0
 
-    async def __aiter__(self) -> AsyncIterator[Any]:
+    async def aiter_bytes(self) -> AsyncIterator[bytes]:
         for event in self.events:
             if isinstance(event, Exception):
                 raise event
-            yield event
+            yield json.dumps(event).encode() + b"\n"
 
-    async def close(self) -> None:
+    async def aclose(self) -> None:
         self.closed += 1
 
 
-def read(event: tuple[str, str], seen: Seen) -> str | None:
-    """Read an event of (text, why it ends); nothing is handed on for an end."""
-    text, finish = event
-    seen.end(finish)
-    return seen.add(text, "") or None
+def said(text: str, finish: str = "") -> dict[str, str]:
+    return {"text": text, "finish": finish}
 
 
-async def follow(stream: Stream) -> list[str]:
-    return [event async for event in Recorder().follow(stream, read)]
+def read(event: dict[str, Any], seen: Seen) -> Iterator[str]:
+    """Read an event of a text and why it ends."""
+    shown = seen.add(event["text"], "")
+    seen.end(event["finish"])
+    if shown:
+        yield shown
 
 
-async def test_the_events_are_handed_on_and_the_stream_is_closed() -> None:
-    stream = Stream(("a", ""), ("b", ""), ("", "stop"))
-    assert await follow(stream) == ["a", "b"]
-    assert stream.closed == 1
+async def follow(response: Response) -> list[str]:
+    return [event async for event in Recorder().follow(response, read, tools_offered=False)]
 
 
+async def test_the_events_are_handed_on_and_the_response_is_closed() -> None:
+    response = Response(said("a"), said("b"), said("", "stop"))
+    assert await follow(response) == ["a", "b"]
+    assert response.closed == 1
+
+
+@pytest.mark.parametrize("framed", [True, False])
 @pytest.mark.parametrize(
     ("events", "kind"),
     [
-        ([], "empty"),
-        ([(" ", "stop")], "empty"),
-        ([("a", "")], "cut"),
-        ([("a", "content_filter")], "filtered"),
-        ([("a", "refusal")], "filtered"),
-        ([("a" * (LONGEST_ANSWER + 1), "stop")], "endless"),
+        ([said(" ", "stop")], "empty"),
+        ([said("a", "content_filter")], "filtered"),
+        ([said("a", "refusal")], "filtered"),
+        ([said("a" * (LONGEST_ANSWER + 1), "stop")], "endless"),
     ],
 )
-async def test_what_cannot_be_handed_on_is_broken(events: list[tuple[str, str]], kind: str) -> None:
-    stream = Stream(*events)
+async def test_what_cannot_be_handed_on_is_broken(events: list[dict[str, str]], kind: str, framed: bool) -> None:
+    response = Response(*events, framed=framed)
     with pytest.raises(BrokenAnswer) as broken:
-        await follow(stream)
-    assert (broken.value.kind, stream.closed) == (kind, 1)
+        await follow(response)
+    assert (broken.value.kind, response.closed) == (kind, 1)
+
+
+async def test_without_a_finish_reason_only_a_body_without_an_end_of_its_own_is_cut() -> None:
+    assert await follow(Response(said("a"))) == ["a"]
+    with pytest.raises(BrokenAnswer) as broken:
+        await follow(Response(said("a"), framed=False))
+    assert broken.value.kind == "cut"
 
 
 async def test_an_error_before_the_finish_is_passed_on_and_one_after_it_is_not() -> None:
-    stream = Stream(("a", ""), OSError("gone"))
+    response = Response(said("a"), OSError("gone"))
     with pytest.raises(OSError, match="gone"):
-        await follow(stream)
-    assert stream.closed == 1
-    assert await follow(Stream(("a", "stop"), OSError("gone"))) == ["a"]
+        await follow(response)
+    assert response.closed == 1
+    assert await follow(Response(said("a", "stop"), OSError("gone"))) == ["a"]
+
+
+async def test_a_character_whose_halves_come_apart_is_put_together() -> None:
+    assert await follow(Response(said("a\ud83d"), said("\ude00 b\udc00", "stop"))) == ["a", "\U0001f600 b\ufffd"]
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,10 @@ import pytest
 from agents.events import Question
 from cli.output.packages import NETWORK_OFFER
 from cli.questions import answer
+from cli.remedies import remedy
 from cli.state import RETRY
 from sandbox.verdicts import TRIED_NETWORK, Verdict
-from tests.endpoint import QUOTA, Script, wrong_key
+from tests.endpoint import QUOTA, Answer, Script, wrong_key
 from tests.fakes import WaitForCancel, program, ran
 from tests.talks import CTRL_C, rehearsal
 from tests.views import CONTRACT, GATE, PACKAGES, QUESTION
@@ -381,11 +382,12 @@ async def test_the_program_can_be_read_at_a_question_about_packages_and_is_not_r
 
 
 async def test_a_pipe_is_given_no_command_as_a_remedy() -> None:
-    async with rehearsal([""], is_terminal=False) as session:
+    async with rehearsal([Answer("")] * 2, is_terminal=False) as session:
         with pytest.raises(ModelError) as raised:
             await session.converse("count")
-        assert raised.value.hint
-        assert "/retry" not in raised.value.hint
+        assert remedy(raised.value, "shell")
+        assert "/retry" not in remedy(raised.value, "shell")
+        assert "/retry" in remedy(raised.value, "prompt")
 
 
 @pytest.mark.parametrize("confirm", ["true", "false"])

@@ -13,8 +13,9 @@ from autogen_agentchat.teams import RoundRobinGroupChat
 from autogen_core import CancellationToken
 
 from agents.models.resilient import ResilientClient
+from cli.remedies import remedy
 from tests.asking import HELLO, KEY, PROGRAM, Waits, ask, client_at, client_of
-from tests.endpoint import HTML_PAGE, MALFORMED, NO_CHOICES, NOT_UTF8, QUOTA, Answer, ModelEndpoint, busy, closed_url, wrong_key
+from tests.endpoint import HTML_PAGE, MALFORMED, NO_CHOICES, QUOTA, Answer, ModelEndpoint, busy, closed_url, wrong_key
 from utils.errors import ExitStatus, ModelError
 
 JSON_ERROR = Answer(headers={"Content-Type": "application/json"}, body='{"error": {"message": "no worker"}}')
@@ -22,7 +23,7 @@ SSE = {"Content-Type": "text/event-stream"}
 ERROR_EVENT = Answer(headers=SSE, body='data: {"error": {"message": "overloaded", "type": "server_error"}}\n\n')
 CUT = Answer(PROGRAM, cut_after=4)
 CUT_UNCHUNKED = Answer(PROGRAM, cut_after=4, chunked=False)
-UNFINISHED = Answer(PROGRAM, finish=None)
+UNFINISHED = Answer(PROGRAM, finish=None, chunked=False, usage=None, done=False)
 TIMED_OUT = Answer(status=408, body="{}")
 
 # What passes: the failures, the answers, and how often the endpoint is asked when the failure lasts.
@@ -39,8 +40,7 @@ PASSING = {
     "hung up": (Answer(drop=True), "cut", 4),
     "web page": (HTML_PAGE, "html", 2),
     "malformed": (MALFORMED, "malformed", 2),
-    "not UTF-8": (NOT_UTF8, "malformed", 2),
-    "error with status 200": (JSON_ERROR, "malformed", 2),
+    "error with status 200": (JSON_ERROR, "server", 4),
     "no choices": (NO_CHOICES, "empty", 2),
     "empty": (Answer(""), "empty", 2),
     "blank": (Answer(" \n\n "), "empty", 2),
@@ -98,7 +98,7 @@ async def test_a_failure_that_lasts_is_asked_a_bounded_number_of_times(name: str
     with ModelEndpoint([failure], repeat=True) as endpoint:
         error = await fail(endpoint, notices, waits)
     assert (error.kind, len(endpoint.requests), len(notices), len(waits.seconds)) == (kind, times, times - 1, times - 1)
-    assert (error.status, bool(error.hint)) == (ExitStatus.MODEL, True)
+    assert (error.status, bool(remedy(error, "prompt"))) == (ExitStatus.MODEL, True)
     assert "\n" not in error.message
 
 

@@ -75,6 +75,13 @@ def _visible(found: str) -> str:
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
 
 
+def whole_unicode(text: str) -> str:
+    """Return the text with each half of a surrogate pair that stands alone replaced: such a text cannot be written as UTF-8."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
 def shorten(text: str, limit: int) -> str:
     """Return the text where it has at most limit characters, else its head and tail with the number of characters cut between them.
 

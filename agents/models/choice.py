@@ -85,7 +85,7 @@ def choose_model(settings: Settings) -> ModelChoice:
     model = find_model(name, settings)
     for value, variable in ((url, provider.url_name), (key or not provider.key_needed, provider.key_name), (model, provider.model_name)):
         if not value:
-            hint = f"Set {variable} in the environment or in .env, or look around without a model: --demo."
+            hint = f"Set {variable} in the environment or in .env."
             raise ModelError(f"The provider {name} needs {variable}.", hint, kind="no-key")
     if name != "ollama" and not url.startswith(("http://", "https://")):  # Ollama's own client takes a bare host, too
         shown = url.rpartition("@")[2]  # what stands before it may be a password
@@ -143,7 +143,6 @@ def ollama_answers(url: str = OLLAMA_URL) -> bool:
 
 
 def _no_key_hint(environment: Mapping[str, str]) -> str:
-    demo = "Without a key: --demo."
     if ollama_answers(environment.get("OLLAMA_HOST") or OLLAMA_URL):
-        return f"A local Ollama answers: --provider ollama uses it. Or set OPENAI_API_KEY (or another provider's key) in .env. {demo}"
-    return f"Set OPENAI_API_KEY, ANTHROPIC_API_KEY or AZURE_OPENAI_API_KEY in the environment or in .env. {demo}"
+        return "A local Ollama answers: MODEL_PROVIDER=ollama uses it. Or set OPENAI_API_KEY (or another provider's key) in .env."
+    return "Set OPENAI_API_KEY, ANTHROPIC_API_KEY or AZURE_OPENAI_API_KEY in the environment or in .env."

@@ -74,7 +74,7 @@ async def switch_model(client: Model, settings: Settings, model: str) -> str:
     from agents.models.resilient import ResilientClient
 
     if not isinstance(client, ResilientClient):
-        raise ModelError("the demo's model is a script", "start without --demo to use a model", kind="demo")
+        raise ModelError("the demo's model is a script", "the demo always asks its script; start with a model's key instead", kind="demo")
     await client.take_over(build_model_client(replace(settings, model=model), client.notify))
     return client.choice.model
 

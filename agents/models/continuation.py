@@ -8,6 +8,10 @@ _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})(.*)$")
 _OPENING_FENCE = re.compile(r"^\s*(?:`{3,}|~{3,})[ \t]*[A-Za-z][^\n`]*\n")
 _THOUGHT = re.compile(r"\s*<think>(.*?)(?:</think>\s*|\Z)", re.DOTALL)
 
+_LOOKED_AT = 4_000  # characters
+_LEAST_REPEATED = 800  # characters
+_TIMES = 6
+
 
 def join_continuation(text: str, more: str) -> str:
     """Join an answer with what the model sent when it was asked to go on.
@@ -29,6 +33,22 @@ def split_thought(text: str) -> tuple[list[str], str]:
         thoughts.append(match[1].strip())
         text = text[match.end() :]
     return thoughts, text
+
+
+def repeats_itself(text: str) -> bool:
+    """Tell whether the end of a text is one piece over and over: at least six times, and no less than 800 characters in all."""
+    end = text[-_LOOKED_AT:][::-1]
+    # The prefix function: how long a beginning of `end` stands again at each position. What is left of the position is the period.
+    borders = [0] * len(end)
+    for position in range(1, len(end)):
+        border = borders[position - 1]
+        while border and end[position] != end[border]:
+            border = borders[border - 1]
+        borders[position] = border + (end[position] == end[border])
+        length = position + 1
+        if length >= _LEAST_REPEATED and length >= _TIMES * (length - borders[position]):
+            return True
+    return False
 
 
 def _fence_is_open(text: str) -> bool:

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from agents.models.choice import ModelChoice, is_openai_itself
-from agents.models.recorder import AnthropicSDK, OllamaSDK, OpenAISDK, Recorder
+from agents.models.dialects import AnthropicSDK, OllamaSDK, OpenAISDK
+from agents.models.recorder import Recorder
 from utils.errors import ModelError
 from utils.settings import Settings
 

@@ -1,16 +1,18 @@
-"""What a provider really streamed, recorded between its SDK and AutoGen's client.
+"""What a provider really sent, recorded on its way to AutoGen's client.
 
-AutoGen 0.7.5 loses some of it on the way: the finish reason where it comes together with the token counts, the reason of a refusal,
-the beginning and end of a thought, the `reasoning` field that many servers use, and Ollama's "length". The SDK objects
-here stand in for the SDK's client, hand every call on to it, and note what passes.
+AutoGen 0.7.5 loses some of it: the finish reason that comes together with the token counts, the reason of a refusal, the beginning and
+end of a thought, the `reasoning` field that many servers use, and Ollama's "length".
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import Any, Literal
+
+from agents.models.quirks import Quirks
+from agents.models.wire import Body, BrokenAnswer, ErrorEvent
+from utils.text import whole_unicode
 
 Finish = Literal["stop", "length", "function_calls", "content_filter"]
 LONGEST_ANSWER = 2_000_000  # characters; no model means to send more
@@ -28,16 +30,6 @@ _FINISHES: dict[str, Finish] = {
 }
 
 
-class BrokenAnswer(Exception):
-    """An answer that arrived but cannot be handed on; `kind` is one of the kinds of ModelError."""
-
-    def __init__(self, kind: str, detail: str = "") -> None:
-        """Take the kind, and what the server said about it."""
-        super().__init__(f"{kind}: {detail}" if detail else kind)
-        self.kind = kind
-        self.detail = detail
-
-
 @dataclass
 class Seen:
     """One streamed answer, as far as it has come."""
@@ -48,13 +40,17 @@ class Seen:
     finish: Finish | None = None
     prompt_tokens: int = 0
     completion_tokens: int = 0
-    tools: bool = False
+    tools_offered: bool = False
+    tools: bool = False  # one of the tools that were offered is called
+    unasked_tools: bool = False  # a tool is called though none was offered
+    broken: bool = False  # a piece of it could not be read
     thinking: bool = False
     size: int = 0  # characters of text and thought
+    _held: str = ""  # the first half of a character, whose second half is in the next piece
 
     def add(self, text: str, thought: str) -> str:
         """Note a piece; return what the screen is to show of it: thoughts stand between <think> and </think>."""
-        shown = ""
+        shown, text, thought = "", self._mended(text), whole_unicode(thought)
         if thought:
             shown = thought if self.thinking else f"<think>{thought}"
             self.thinking = True
@@ -68,59 +64,89 @@ class Seen:
             raise BrokenAnswer("endless")
         return shown
 
-    def end(self, reason: str | None) -> None:
-        """Note why the model stopped, in the provider's word for it."""
-        if reason:
-            self.finish = _FINISHES.get(reason.lower(), "stop")
+    def _mended(self, text: str) -> str:
+        text = self._held + text
+        self._held = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
+        return whole_unicode(text.removesuffix(self._held))
 
-    def check(self) -> None:
-        """Raise BrokenAnswer unless this is an answer that can be handed on."""
+    def count(self, prompt: Any, completion: Any) -> None:
+        """Note the tokens that the service counted; what it left out stays as it was."""
+        self.prompt_tokens = prompt if isinstance(prompt, int) and prompt else self.prompt_tokens
+        self.completion_tokens = completion if isinstance(completion, int) and completion else self.completion_tokens
+
+    def end(self, reason: Any) -> None:
+        """Note why the model stopped, in the provider's word for it."""
+        if not isinstance(reason, str) or not reason:
+            return
+        if reason.lower() == "error":
+            raise ErrorEvent({"message": "the answer ended with an error"})
+        self.finish = _FINISHES.get(reason.lower(), "stop")
+
+    def check(self, body: Body) -> None:
+        """Raise BrokenAnswer unless this is an answer that can be handed on, by what came and by how its body ended."""
         if self.finish == "content_filter" or self.refusal:
             raise BrokenAnswer("filtered", self.refusal)
-        if self.tools and self.finish:
+        if self.finish is None and not body.ended:
+            raise BrokenAnswer("cut")
+        if self.tools:
             return
         if not "".join(self.text).strip():
-            raise BrokenAnswer("thinking" if self.thought and self.finish == "length" else "empty")
-        if self.finish is None:
-            raise BrokenAnswer("cut")
+            if body.broken:
+                raise BrokenAnswer("malformed", body.broken)
+            self._use_thought()
+        self.broken = bool(body.broken)
+        if self.finish in (None, "function_calls"):
+            self.finish = "stop"
+
+    def _use_thought(self) -> None:
+        # A server that misses the end of the thought sends the program as a part of it.
+        if self.finish != "length" and "```" in "".join(self.thought):
+            self.text, self.thought = self.thought, []
+        elif self.thought and self.finish == "length":
+            raise BrokenAnswer("thinking")
+        else:
+            raise BrokenAnswer("tools" if self.unasked_tools else "empty")
 
 
 class Recorder:
-    """Follows the streams of one client, one at a time; `seen` is the newest."""
+    """Follows the answers of one client, one at a time; `seen` is the newest, `quirks` what the server does not know."""
 
     def __init__(self) -> None:
         """Start with nothing seen."""
         self.seen = Seen()
+        self.quirks = Quirks()
+        self.most_tokens: int | None = None  # that the next answer may have
         self.sdk: Any = None
-        self._stream: Any = None
+        self._response: Any = None
 
     def reset(self) -> None:
         """Forget what was seen."""
         self.seen = Seen()
 
-    async def follow(self, stream: Any, read: Callable[[Any, Seen], Any]) -> AsyncIterator[Any]:
-        """Hand on the stream's events as `read` returns them (None: not at all) and judge the answer at its end."""
-        self.seen = seen = Seen()
-        self._stream = stream
+    async def follow(
+        self, response: Any, read: Callable[[dict[str, Any], Seen], Iterable[Any]], *, tools_offered: bool
+    ) -> AsyncIterator[Any]:
+        """Hand on what `read` makes of the response's events for AutoGen, and judge the answer at its end."""
+        self.seen = seen = Seen(tools_offered=tools_offered)
+        self._response = response
+        body = Body(response)
         try:
-            await _check_content_type(stream)
-            async for event in stream:
-                shown = read(event, seen)
-                if shown is not None:
+            async for event in body.objects():
+                for shown in read(event, seen):
                     yield shown
         except Exception as error:
             # What breaks after the finish reason (a server that does not close properly) takes nothing from the answer.
-            if seen.finish is None or isinstance(error, BrokenAnswer):
+            if seen.finish is None or (isinstance(error, BrokenAnswer) and error.kind == "endless"):
                 raise
         finally:
             await self.release()
-        seen.check()
+        seen.check(body)
 
     async def release(self) -> None:
-        """Close the connection of the stream that is being followed, if any: AutoGen leaves that to the garbage collector."""
-        stream, self._stream = self._stream, None
-        if stream is not None:
-            await (stream.aclose() if hasattr(stream, "aclose") else stream.close())
+        """Close the response that is being followed, if any: AutoGen leaves that to the garbage collector."""
+        response, self._response = self._response, None
+        if response is not None:
+            await response.aclose()
 
     async def close(self) -> None:
         """Close the connections of the SDK's client: AutoGen's client for Ollama does not."""
@@ -128,110 +154,3 @@ class Recorder:
         if self.sdk is not None:
             # Older releases of ollama have no close() of their own.
             await (self.sdk.close() if hasattr(self.sdk, "close") else self.sdk._client.aclose())
-
-
-async def _check_content_type(stream: Any) -> None:
-    # The SDKs take a web page for a stream without events, which is an empty answer.
-    response = getattr(stream, "response", None)
-    kind = response.headers.get("content-type", "") if response is not None else ""
-    if kind.startswith("text/html"):
-        raise BrokenAnswer("html")
-    if response is not None and kind.startswith("application/json"):
-        raise BrokenAnswer("malformed", (await response.aread()).decode("utf-8", "replace"))
-
-
-class OpenAISDK:
-    """Stands in for openai.AsyncOpenAI or AsyncAzureOpenAI."""
-
-    def __init__(self, sdk: Any, recorder: Recorder) -> None:
-        """Take the SDK's client and the recorder that follows its streams."""
-        self._sdk = sdk
-        self._recorder = recorder
-        recorder.sdk = sdk
-        self.chat = SimpleNamespace(completions=SimpleNamespace(create=self._create))
-
-    async def _create(self, **request: Any) -> Any:
-        try:
-            stream = await self._sdk.chat.completions.create(**request)
-        except Exception as error:
-            # Some servers know nothing of stream_options; then the tokens stay uncounted, but the answer comes.
-            said = f"{error} {getattr(error, 'body', '')}"
-            if getattr(error, "status_code", 0) not in (400, 422) or "stream_options" not in said:
-                raise
-            del request["stream_options"]
-            stream = await self._sdk.chat.completions.create(**request)
-        return self._recorder.follow(stream, _read_openai)
-
-
-def _read_openai(chunk: Any, seen: Seen) -> Any:
-    if chunk.usage:
-        seen.prompt_tokens, seen.completion_tokens = chunk.usage.prompt_tokens or 0, chunk.usage.completion_tokens or 0
-    if not chunk.choices or chunk.choices[0].delta is None:
-        return None
-    choice = chunk.choices[0]
-    delta = choice.delta
-    extra = delta.model_extra or {}
-    thoughts = [extra.pop(name, None) for name in ("reasoning_content", "reasoning")]
-    thought = next((text for text in thoughts if isinstance(text, str) and text), "")
-    delta.content = seen.add(delta.content or "", thought) or None
-    seen.refusal += delta.refusal or ""
-    seen.tools = seen.tools or bool(delta.tool_calls)
-    seen.end(choice.finish_reason)
-    return chunk
-
-
-class AnthropicSDK:
-    """Stands in for anthropic.AsyncAnthropic."""
-
-    def __init__(self, sdk: Any, recorder: Recorder) -> None:
-        """Take the SDK's client and the recorder that follows its streams."""
-        self._sdk = sdk
-        self._recorder = recorder
-        recorder.sdk = sdk
-        self.messages = SimpleNamespace(create=self._create)
-
-    async def _create(self, **request: Any) -> Any:
-        # AutoGen always sends the service's own default, which newer models refuse.
-        if request.get("temperature") == 1.0:
-            del request["temperature"]
-        return self._recorder.follow(await self._sdk.messages.create(**request), _read_anthropic)
-
-
-def _read_anthropic(event: Any, seen: Seen) -> Any:
-    if event.type == "message_start":
-        seen.prompt_tokens = event.message.usage.input_tokens
-    elif event.type == "message_delta":
-        seen.completion_tokens = event.usage.output_tokens
-        seen.end(event.delta.stop_reason)
-    elif event.type == "content_block_delta":
-        delta = event.delta
-        seen.tools = seen.tools or delta.type == "input_json_delta"
-        shown = seen.add(getattr(delta, "text", None) or "", getattr(delta, "thinking", None) or "")
-        if shown:
-            # AutoGen streams a thought as if it were prose; as text it carries its marks.
-            event.delta = SimpleNamespace(type="text_delta", text=shown)
-    return event
-
-
-class OllamaSDK:
-    """Stands in for ollama.AsyncClient."""
-
-    def __init__(self, sdk: Any, recorder: Recorder) -> None:
-        """Take the SDK's client and the recorder that follows its streams."""
-        self._sdk = sdk
-        self._recorder = recorder
-        recorder.sdk = sdk
-
-    async def chat(self, **request: Any) -> Any:
-        """Ask for an answer, streamed."""
-        return self._recorder.follow(await self._sdk.chat(**request), _read_ollama)
-
-
-def _read_ollama(part: Any, seen: Seen) -> Any:
-    seen.prompt_tokens = part.prompt_eval_count or seen.prompt_tokens
-    seen.completion_tokens = part.eval_count or seen.completion_tokens
-    part.message.content = seen.add(part.message.content or "", getattr(part.message, "thinking", None) or "")
-    seen.tools = seen.tools or bool(part.message.tool_calls)
-    if part.done:
-        seen.end(part.done_reason or "stop")
-    return part

@@ -11,23 +11,18 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from typing import Any, Literal
 
 from autogen_core import CancellationToken
-from autogen_core.models import (
-    AssistantMessage,
-    ChatCompletionClient,
-    CreateResult,
-    LLMMessage,
-    ModelInfo,
-    RequestUsage,
-    UserMessage,
-)
+from autogen_core.models import ChatCompletionClient, CreateResult, LLMMessage, ModelInfo, RequestUsage
 from autogen_core.tools import Tool, ToolSchema
 from pydantic import BaseModel
 
+from agents.models.budget import Budget
 from agents.models.choice import ModelChoice
-from agents.models.continuation import join_continuation, split_thought
-from agents.models.errors import explain_model_error, retry_after
+from agents.models.continuation import join_continuation, repeats_itself, split_thought
+from agents.models.errors import explain_model_error, retry_after, server_words
 from agents.models.gate import Gate
-from agents.models.recorder import BrokenAnswer, Recorder
+from agents.models.recorder import Recorder
+from agents.models.requests import prepare, size_of, with_continuation, without_tools
+from agents.models.wire import BrokenAnswer
 from utils.errors import ModelError
 
 MOST_CONTINUATIONS = 3
@@ -35,21 +30,22 @@ _FIRST_WAIT = 2.0  # seconds; doubled with each try
 _MOST_DOUBLINGS = 5
 _PATIENT_TRIES = 100  # if many clients ask together and the service is busy: they are why, and waiting helps
 # How often a request is made in all, by the kind of failure; a kind that is not here is not asked again.
-_TRIES = {"rate-limit": 4, "server": 4, "cut": 4, "unreachable": 3, "stalled": 2, "empty": 2, "malformed": 2, "html": 2}
+_TRIES = {"rate-limit": 4, "server": 4, "cut": 4, "unreachable": 3, "stalled": 2, "empty": 2, "tools": 2, "malformed": 2, "html": 2}
 _NOTICES = {
-    "rate-limit": "The model is busy ({status}).",
-    "server": "The model's server failed ({status}).",
+    "rate-limit": "The model is busy{status}.",
+    "server": "The model's server failed{status}.",
     "cut": "The answer was cut off in the middle; what came of it is dropped.",
     "unreachable": "The model cannot be reached.",
     "stalled": "The model sent nothing for {timeout:g} s.",
     "empty": "The model sent an empty answer.",
+    "tools": "The model called a tool instead of answering.",
     "malformed": "The model's server sent something that is not an answer.",
     "html": "The model's address answered with a web page.",
 }
-_CONTINUE = (
-    "Your answer was cut off at its length limit. Continue exactly where it stopped: do not repeat anything, do not comment, "
-    "and do not open a new code fence if one is open."
-)
+_MAY_BE_A_QUIRK = (400, 403, 404, 422, 500, 501)
+_NOT_STREAMED = "This service does not stream the model; its answer comes in one piece."
+_PIECE_MISSING = "A piece of the answer could not be read and is missing."
+_REPEATS = "The answer repeats itself without end; it is not asked to go on."
 JsonOutput = bool | type[BaseModel] | None
 ToolChoice = Tool | Literal["auto", "required", "none"]
 
@@ -86,7 +82,12 @@ class ResilientClient(ChatCompletionClient):
         self._timeout = timeout
         self._sleep = sleep
         self._gate = gate
+        self._budget: Budget | None = None
         self._usage = RequestUsage(0, 0)
+
+    def set_budget(self, budget: Budget | None) -> None:
+        """Keep to the limits from now on, for as long as no others are set; the requests that follow raise BudgetReached."""
+        self._budget = budget
 
     async def create(
         self,
@@ -127,18 +128,14 @@ class ResilientClient(ChatCompletionClient):
         parts: list[CreateResult] = []
         text = ""
         try:
-            for _ in range(1 + MOST_CONTINUATIONS):
-                if parts:
-                    self.notify(
-                        f"The answer reached the model's length limit; it is asked to go on ({len(parts)} of {MOST_CONTINUATIONS})."
-                    )
-                async for item in self._ask_until_answered(_with_continuation(messages, text), options, token):
+            while True:
+                async for item in self._ask_until_answered(with_continuation(messages, text), options, token):
                     if isinstance(item, str):
                         yield item
                     else:
                         parts.append(item)
                 text = join_continuation(text, str(parts[-1].content))
-                if parts[-1].finish_reason != "length":
+                if not self._goes_on(parts, text):
                     break
             result = _join(parts, text)
         except Exception as error:
@@ -147,6 +144,16 @@ class ResilientClient(ChatCompletionClient):
             raise self.last_error from None
         self.last_finish = result.finish_reason
         yield result
+
+    def _goes_on(self, parts: Sequence[CreateResult], text: str) -> bool:
+        """Tell, and say, whether the model is asked to go on with its answer."""
+        if parts[-1].finish_reason != "length" or len(parts) > MOST_CONTINUATIONS:
+            return False
+        if repeats_itself(text):
+            self.notify(_REPEATS)
+            return False
+        self.notify(f"The answer reached the model's length limit; it is asked to go on ({len(parts)} of {MOST_CONTINUATIONS}).")
+        return True
 
     async def _ask_until_answered(
         self, messages: Sequence[LLMMessage], options: Mapping[str, Any], token: CancellationToken
@@ -163,27 +170,44 @@ class ResilientClient(ChatCompletionClient):
                 most = _PATIENT_TRIES if self._gate and explained.kind == "rate-limit" else _TRIES.get(explained.kind, 1)
                 if self._recorder.seen.thinking:
                     yield "</think>\n"
+                if self._learns_from(error):
+                    tries -= 1
+                    continue
                 if tries >= most:
                     raise explained from error
                 asked_for = retry_after(error)
-                status = getattr(error, "status_code", "")
+                status = getattr(error, "status_code", 0)
+            if explained.kind == "tools":
+                messages = without_tools(messages)
             # Jitter: many clients of one busy service must not come back in step.
             wait = _FIRST_WAIT * 2 ** min(tries - 1, _MOST_DOUBLINGS) * random.uniform(0.75, 1.25) if asked_for is None else asked_for
-            notice = _NOTICES[explained.kind].format(status=status, timeout=self._timeout)
+            notice = _NOTICES[explained.kind].format(status=f" ({status})" if status else "", timeout=self._timeout)
             self.notify(f"{notice} Trying again in {max(1, round(wait))} s ({tries + 1} of {most}).")
             if self._gate and explained.kind == "rate-limit":
                 self._gate.close(wait)
             else:
                 await _until_cancelled(self._sleep(wait), token)
 
+    def _learns_from(self, error: Exception) -> bool:
+        """Tell whether the server refused something that the request can do without."""
+        if getattr(error, "status_code", 0) not in _MAY_BE_A_QUIRK:
+            return False
+        quirks = self._recorder.quirks
+        learned = quirks.learn(" ".join(server_words(error)), limited=self._recorder.most_tokens is not None)
+        if learned == "stream":
+            self.notify(_NOT_STREAMED)
+        return bool(learned)
+
     async def _ask_once(
         self, messages: Sequence[LLMMessage], options: Mapping[str, Any], token: CancellationToken
     ) -> AsyncGenerator[str | CreateResult, None]:
         if self._gate:
             await _until_cancelled(self._gate.wait(), token)
-        self.calls += 1
         # A request that fails before its first byte must not be judged by what the one before it has left.
         self._recorder.reset()
+        messages = prepare(messages, system_role="system" not in self._recorder.quirks.refused)
+        self._recorder.most_tokens = self._budget.room_for_answer(size_of(messages)) if self._budget else None
+        self.calls += 1
         stream = self._inner.create_stream(messages, cancellation_token=token, **options)
         try:
             while (item := await _until_cancelled(anext(stream, None), token)) is not None:
@@ -191,12 +215,19 @@ class ResilientClient(ChatCompletionClient):
         finally:
             await stream.aclose()
             await self._recorder.release()
-            seen = self._recorder.seen
-            self._usage.prompt_tokens += seen.prompt_tokens
-            self._usage.completion_tokens += seen.completion_tokens
+            self._count(size_of(messages))
+
+    def _count(self, sent: int) -> None:
+        seen = self._recorder.seen
+        self._usage.prompt_tokens += seen.prompt_tokens
+        self._usage.completion_tokens += seen.completion_tokens
+        if self._budget and (seen.size or seen.prompt_tokens):
+            self._budget.spend(sent, seen.size, seen.prompt_tokens, seen.completion_tokens)
 
     def _whole(self, result: CreateResult) -> CreateResult:
         seen = self._recorder.seen
+        if seen.broken:
+            self.notify(_PIECE_MISSING)
         text: Any = result.content if seen.tools else "".join(seen.text)
         return CreateResult(
             finish_reason=seen.finish or result.finish_reason,
@@ -252,12 +283,6 @@ class ResilientClient(ChatCompletionClient):
 async def _until_cancelled(work: Awaitable[Any], token: CancellationToken) -> Any:
     # Linked here for every provider: AutoGen's own clients do not all look at the token while they read.
     return await token.link_future(asyncio.ensure_future(work))
-
-
-def _with_continuation(messages: Sequence[LLMMessage], text: str) -> Sequence[LLMMessage]:
-    if not text:
-        return messages
-    return [*messages, AssistantMessage(content=text, source="assistant"), UserMessage(content=_CONTINUE, source="user")]
 
 
 def _join(parts: Sequence[CreateResult], text: str) -> CreateResult:

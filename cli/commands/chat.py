@@ -218,9 +218,6 @@ class Chat:
     def _report(self, error: AppError) -> None:
         """Show an error and go on if a user is there; else end with it."""
         if not self.state.prompt.is_terminal:
-            if error.hint.startswith(RETRY) or f", then {RETRY}" in error.hint:
-                # Nobody is there to type a command.
-                error.hint = error.hint.replace(f", then {RETRY}", ", then run it again").replace(RETRY, "run it again")
             raise error
         self.state.show_error(error)
 

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from cli.output.files import size_text
 from cli.output.screen import BAD_STYLE, GOOD_STYLE, QUIET_STYLE, open_screen
+from cli.remedies import remedy
 from cli.wiring import Wiring
 from utils.errors import AppError, ExitStatus, UsageError
 from utils.settings import SETTINGS, Settings
@@ -32,8 +33,9 @@ async def doctor(settings: Settings, wiring: Wiring, sources: Mapping[str, str],
     async for finding in _findings(settings, wiring, sources, ask):
         error = finding.error
         mark = ("✘", BAD_STYLE) if error is not None else ("✔", GOOD_STYLE) if finding.fine else ("–", QUIET_STYLE)
-        remedy = f" → {error.hint}" if error is not None and error.hint else ""
-        screen.print(Text.assemble(mark, f" {finding.subject:<10} {sanitize(finding.text + remedy)}"))
+        helps = remedy(error, "doctor") if error is not None else ""
+        told = f"{finding.text} → {helps}" if helps else finding.text
+        screen.print(Text.assemble(mark, f" {finding.subject:<10} {sanitize(told)}"))
         if error is not None and status is ExitStatus.DONE:
             status = error.status
     return status

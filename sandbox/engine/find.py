@@ -25,7 +25,6 @@ from utils.errors import EngineError
 _PROBE_SECONDS = 5
 _CALL_SECONDS = 60
 _SSH_SECONDS = 20  # the first answer over SSH has to wait for a whole login
-SEE_DOCTOR = "; `python main.py doctor` shows where an engine was looked for"
 _INSTALL = "install one (https://docs.docker.com/engine/install/), start it, and check that `docker info` works"
 
 
@@ -230,7 +229,7 @@ def _no_engine(attempts: Sequence[Attempt]) -> NoEngine:
     if not there and shutil.which("docker") is None and shutil.which("podman") is None:
         return NoEngine("no container engine is installed here", _INSTALL, attempts, kind="engine-missing")
     tried = "".join(f"; {attempt.place.name}: {attempt.failure}" for attempt in there)
-    hint = f"start Docker Desktop, or run `sudo systemctl start docker`{SEE_DOCTOR}"
+    hint = "start Docker Desktop, or run `sudo systemctl start docker`"
     return NoEngine(f"no container engine is running{tried}", hint, attempts, kind="engine-stopped")
 
 

@@ -10,7 +10,7 @@ import docker
 from docker.errors import ImageNotFound
 
 from sandbox.container import SandboxContainer
-from sandbox.engine.find import SEE_DOCTOR, NoEngine, describe_engine, find_engine, other_places, tried_places
+from sandbox.engine.find import NoEngine, describe_engine, find_engine, other_places, tried_places
 from sandbox.engine.limit_check import Fact, State, check_limits
 from sandbox.engine.start_checks import check_memory, engine_info
 from sandbox.exec_stream import Command
@@ -37,9 +37,7 @@ def inspect_sandbox(image: str, limits: Limits, strict: bool) -> Iterator[Findin
     try:
         found = find_engine()
     except NoEngine as error:
-        # Whoever reads this asked the doctor already.
-        told = EngineError(error.message, error.hint.removesuffix(SEE_DOCTOR), kind=error.kind)
-        yield Finding("engine", error.message, told)
+        yield Finding("engine", error.message, error)
         yield from (Finding("looked at", text, fine=False) for text in tried_places(error))
         return
     try:

@@ -1,0 +1,72 @@
+"""How many tokens, and how much money, the requests of a task may cost; a request that would pass that is not made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from utils.errors import ExitStatus, ModelError, UsageError
+
+LEAST_ANSWER = 64  # tokens; less room than this is not worth a request
+ORDINARY_ANSWER = 16_384  # tokens; where there is this much room, the request names no limit: some models refuse one above their own
+
+
+class BudgetReached(ModelError):
+    """The limit of a task was reached: nobody is to blame, but the task did not get there."""
+
+    status = ExitStatus.NOT_DONE
+
+
+@dataclass
+class Budget:
+    """The limits of one task, and what was spent of them; prices are for a million tokens."""
+
+    max_tokens: int | None = None
+    max_cost: float | None = None
+    price_in: float | None = None
+    price_out: float | None = None
+    tokens_in: int = field(default=0, init=False)
+    tokens_out: int = field(default=0, init=False)
+    _characters_a_token: float = field(default=3.0, init=False)  # a cautious guess, until the service has counted
+
+    def __post_init__(self) -> None:
+        """See that a limit of the cost can be kept; raises UsageError."""
+        if self.max_cost is not None and (self.price_in is None or self.price_out is None):
+            hint = "set MODEL_PRICE_IN and MODEL_PRICE_OUT, the prices of a million tokens"
+            raise UsageError("MAX_COST needs the prices of the model", hint, kind="setting")
+
+    @property
+    def cost(self) -> float:
+        """What was spent so far, in the currency of the prices."""
+        return self._price(self.tokens_in, self.tokens_out)
+
+    def room_for_answer(self, characters: int) -> int | None:
+        """Return how many tokens the answer to a request of that size may have, None if any number; raises BudgetReached."""
+        prompt = self._tokens(characters)
+        room = float("inf")
+        if self.max_tokens is not None:
+            room = self.max_tokens - self.tokens_in - self.tokens_out - prompt
+        if room < LEAST_ANSWER:
+            used = self.tokens_in + self.tokens_out
+            told = f"{self.max_tokens:,} tokens: {used:,} are used, and the next request would send about {prompt:,} more"
+            raise BudgetReached(f"The limit is {told}.", "Raise MAX_TOKENS.", kind="budget")
+        if self.max_cost is not None:
+            left = self.max_cost - self._price(self.tokens_in + prompt, self.tokens_out)
+            price_out = self.price_out or 0.0
+            room = min(room, left * 1e6 / price_out if price_out else (room if left >= 0 else 0))
+        if room < LEAST_ANSWER:
+            told = f"{self.max_cost:g}: {self.cost:.4f} is spent, and the next request would pass it"
+            raise BudgetReached(f"The cost limit is {told}.", "Raise MAX_COST.", kind="budget")
+        return None if room >= ORDINARY_ANSWER else int(room)
+
+    def spend(self, sent: int, received: int, prompt_tokens: int, completion_tokens: int) -> None:
+        """Count one request by its tokens; where the service has not counted them, by its characters sent and received."""
+        if prompt_tokens and sent:
+            self._characters_a_token = min(max(sent / prompt_tokens, 1.0), 6.0)
+        self.tokens_in += prompt_tokens or self._tokens(sent)
+        self.tokens_out += completion_tokens or self._tokens(received)
+
+    def _tokens(self, characters: int) -> int:
+        return int(characters / self._characters_a_token)
+
+    def _price(self, tokens_in: int, tokens_out: int) -> float:
+        return (tokens_in * (self.price_in or 0.0) + tokens_out * (self.price_out or 0.0)) / 1e6
