@@ -168,12 +168,20 @@ class _Handler(BaseHTTPRequestHandler):
         elif protocol is None:
             self._send(404, {"Content-Type": "application/json"}, b'{"error": {"message": "no such path"}}')
         elif answer.body is not None:
-            raw = answer.body if isinstance(answer.body, bytes) else answer.body.encode()
-            self._send(answer.status, {"Content-Type": "application/json", **answer.headers}, raw)
+            self._send_raw(answer, answer.body if isinstance(answer.body, bytes) else answer.body.encode())
         elif body.get("stream", protocol.streams_by_default):
             self._stream(answer, protocol.content_type, protocol.stream(answer, body))
         else:
             self._send(200, {"Content-Type": "application/json", **answer.headers}, json.dumps(protocol.whole(answer, body)).encode())
+
+    def _send_raw(self, answer: Answer, body: bytes) -> None:
+        if answer.body_piece:
+            size = answer.body_piece
+            self._stream(answer, "application/json", (body[start : start + size] for start in range(0, len(body), size)))
+        elif answer.chunked:
+            self._send(answer.status, {"Content-Type": "application/json", **answer.headers}, body)
+        else:
+            self._stream(answer, "application/json", iter([body]))
 
     def _send(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
         self.send_response(status)

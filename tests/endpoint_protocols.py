@@ -33,6 +33,7 @@ class Answer:
     status: int = 200  # used with body
     headers: Mapping[str, str] = field(default_factory=dict)
     body: str | bytes | None = None  # sent as it is, in place of an answer
+    body_piece: int = 0  # bytes of it that are sent at once, in chunks of HTTP; 0: all, with its length before it
 
     def pieces(self) -> Iterator[str]:
         """Yield the text in pieces, then CUT or STALL where the answer is to break off."""

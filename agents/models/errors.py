@@ -76,7 +76,7 @@ _WORDS = {
     "malformed": ("{url} sent something that is not a model's answer{detail}", "Check the base URL and the provider."),
     "empty": ("{who} sent an empty answer.", ""),
     "tools": ("{model} called a tool instead of answering. There are no tools here.", ""),
-    "filtered": ("{who} withheld the answer by its content filter{detail}", ""),
+    "filtered": ("{who} withheld the answer by its content filter{status}{detail}", ""),
     "thinking": ("{model} used up its whole answer on thinking.", ""),
     "endless": ("The answer of {model} had no end and was cut off.", ""),
     "unknown": ("{who} gave no answer{detail}", ""),

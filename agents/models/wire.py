@@ -10,7 +10,7 @@ import codecs
 import contextlib
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -81,11 +81,11 @@ class Body:
         if self.broken and not found_any:
             raise BrokenAnswer("malformed", self.broken)
 
-    def _take_lines(self, reader: _Events | _Documents) -> list[dict[str, Any]]:
+    def _take_lines(self, reader: _Events | _Documents) -> Iterator[dict[str, Any]]:
         *lines, self._pending = _LINE_END.split(self._pending)
-        found = [_checked(each) for line in lines for each in reader.feed(line)]
+        for line in lines:
+            yield from map(_checked, reader.feed(line))
         self.broken = reader.broken
-        return found
 
     def _take_rest(self, reader: _Events | _Documents) -> list[dict[str, Any]]:
         framed = _is_framed(self.response)
