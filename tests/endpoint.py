@@ -91,6 +91,8 @@ class ModelEndpoint:
     answers: Sequence[Script]
     repeat: bool = False
     requests: list[Request] = field(default_factory=list)
+    looked_up: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)  # paths and headers of what was asked with GET
+    pages: Mapping[str, Any] = field(default_factory=lambda: protocols.GET_PAGES)
     hung_up: int = 0  # answers that the other side did not wait for
     stopping: threading.Event = field(default_factory=threading.Event)
 
@@ -155,7 +157,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Serve the lists and versions that clients probe for."""
-        page = protocols.GET_PAGES.get(self.path.split("?")[0])
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self._endpoint.looked_up.append((self.path, headers))
+        page = self._endpoint.pages.get(self.path.split("?")[0])
+        if isinstance(page, Answer):
+            self._send_raw(page, str(page.body).encode())
+            return
         self._send(200 if page else 404, {"Content-Type": "application/json"}, json.dumps(page or {"error": "not found"}).encode())
 
     def do_POST(self) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from agents.models.continuation import join_continuation, split_thought
+from agents.models.continuation import join_continuation, repeats_itself, split_thought
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,20 @@ def test_a_continuation_is_joined_without_a_second_fence(text: str, more: str, j
 )
 def test_thoughts_are_split_from_the_beginning_only(text: str, thoughts: list[str], answer: str) -> None:
     assert split_thought(text) == (thoughts, answer)
+
+
+@pytest.mark.parametrize(
+    ("text", "repeats"),
+    [
+        ("print('again')\n" * 100, True),
+        ("A beginning.\n" + "0" * 1000, True),
+        ("one\ntwo\nthree\n" * 60 + "one\nt", True),
+        ("x" * 300 + "\n" + "\n".join(f"row {number}" for number in range(500)), False),
+        ("0, 0, 0,\n" * 60, False),  # a short table
+        (("a paragraph of three hundred characters " * 8)[:299] + "\n", False),
+        ("".join(f"def f{number}():\n    return {number}\n\n" for number in range(200)), False),
+        ("", False),
+    ],
+)
+def test_a_text_that_repeats_itself_to_its_end_is_known(text: str, repeats: bool) -> None:
+    assert repeats_itself(text) is repeats

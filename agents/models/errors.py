@@ -81,12 +81,14 @@ _WORDS = {
     "endless": ("The answer of {model} had no end and was cut off.", ""),
     "unknown": ("{who} gave no answer{detail}", ""),
 }
+KINDS = tuple(_WORDS)
+"""Every kind of ModelError that a request can end with."""
 
 
 def explain_model_error(error: BaseException, choice: ModelChoice, timeout: float = 0) -> ModelError:
     """Say in one sentence why the model gave no answer, with the server's own words; the key and passwords are never in it.
 
-    `timeout` is in seconds; the kinds are those of _WORDS.
+    `timeout` is in seconds; the kinds are KINDS.
     """
     if isinstance(error, ModelError):
         return error

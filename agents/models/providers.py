@@ -57,7 +57,8 @@ def _build_openai(choice: ModelChoice, settings: Settings, recorder: Recorder) -
     # Given explicitly: AutoGen sends names such as claude-* and gemini-* elsewhere, and a server without keys still needs a word.
     timeout = Timeout(settings.model_timeout, connect=min(_CONNECT, settings.model_timeout))
     sdk = AsyncOpenAI(api_key=choice.key or "none", base_url=choice.url, timeout=timeout, max_retries=0)
-    stand_in: Any = OpenAISDK(sdk, recorder)
+    # Reasoning models of OpenAI itself refuse the older name, most other servers know only that one.
+    stand_in: Any = OpenAISDK(sdk, recorder, "max_completion_tokens" if choice.provider == "openai" else "max_tokens")
     return BaseOpenAIChatCompletionClient(
         stand_in,
         create_args=_request_defaults(choice),
