@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from autogen_core.models import AssistantMessage, FunctionExecutionResult, FunctionExecutionResultMessage, SystemMessage, UserMessage
+from autogen_core.models import (
+    AssistantMessage,
+    FunctionExecutionResult,
+    FunctionExecutionResultMessage,
+    LLMMessage,
+    SystemMessage,
+    UserMessage,
+)
 
 from agents.models.requests import BETWEEN_JOINED, prepare, size_of
 from tests.asking import client_of
@@ -23,7 +30,7 @@ def roles_and_texts(messages: list[dict[str, str]]) -> list[tuple[str, str]]:
 
 
 async def test_neighbours_of_one_role_are_one_message_in_the_request() -> None:
-    said = [SystemMessage(content="Be brief."), user("a"), user("b", "Executor"), answer("c"), user("d"), user("e")]
+    said: list[LLMMessage] = [SystemMessage(content="Be brief."), user("a"), user("b", "Executor"), answer("c"), user("d"), user("e")]
     with ModelEndpoint(["hello"]) as endpoint:
         async with client_of(endpoint) as client:
             await client.create(said)

@@ -10,7 +10,7 @@ from typing import Any
 from utils.errors import UsageError
 from utils.setting_values import certificates_file, check_index, image_name, one_of, price, processors, read_size, whole_number, yes_or_no
 
-PROVIDERS = ("openai", "azure", "anthropic", "ollama", "openai-compatible")
+PROVIDERS = ("openai", "azure", "anthropic", "ollama", "openai-compatible", "local")
 STRICT_PIDS = 128
 NETWORKS = ("off", "install", "on")
 PACKAGES = ("known", "any")

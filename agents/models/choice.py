@@ -9,8 +9,10 @@ import http.client
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlsplit
 
+from agents.models.local import HOW_TO_HAVE_ONE, model_file
 from utils.errors import ModelError, UsageError
 from utils.settings import Settings
 
@@ -28,11 +30,12 @@ class ModelChoice:
     url: str = field(repr=False)  # it may hold a password
     key: str = field(default="", repr=False)
     store: bool = False  # keep completions in the provider's dashboard
+    file: Path | None = None  # of a model of one's own
 
     @property
     def who(self) -> str:
-        """The service's name in a sentence."""
-        return PROVIDERS[self.provider].name if self.provider != "openai-compatible" else f"The model service at {self.address}"
+        """The service's name at the beginning of a sentence."""
+        return PROVIDERS[self.provider].name or f"The model service at {self.address}"
 
     @property
     def address(self) -> str:
@@ -71,6 +74,7 @@ PROVIDERS = {
     "anthropic": Provider("Anthropic", "ANTHROPIC_API_KEY", True, "ANTHROPIC_BASE_URL", "https://api.anthropic.com", "claude-sonnet-4-5"),
     "ollama": Provider("Ollama", "OLLAMA_API_KEY", False, "OLLAMA_HOST", OLLAMA_URL, "qwen2.5-coder"),
     "openai-compatible": Provider("", "OPENAI_API_KEY", False, "OPENAI_BASE_URL", "", "gpt-4.1"),
+    "local": Provider("llama.cpp", "", False, "", "", ""),  # a model file, served by a child process of ours
 }
 
 
@@ -79,6 +83,8 @@ def choose_model(settings: Settings) -> ModelChoice:
     name = find_provider(settings)
     if not name:
         raise ModelError("There is no key for a model.", _no_key_hint(settings.environment), kind="no-key")
+    if name == "local":
+        return _choose_file(find_model(name, settings))
     provider, environment = PROVIDERS[name], settings.environment
     key = environment.get(provider.key_name, "")
     url = environment.get(provider.url_name) or provider.url
@@ -97,6 +103,13 @@ def choose_model(settings: Settings) -> ModelChoice:
     return ModelChoice(name, model, url.rstrip("/"), key, itself if settings.store is None else settings.store)
 
 
+def _choose_file(model: str) -> ModelChoice:
+    if not model:
+        raise ModelError("The provider local needs MODEL, a model file.", HOW_TO_HAVE_ONE, kind="no-key")
+    file = model_file(model)
+    return ModelChoice("local", file.name, "http://127.0.0.1", file=file)
+
+
 def _has_host(url: str) -> bool:
     try:
         parts = urlsplit(url if "://" in url else f"//{url}")
@@ -106,10 +119,12 @@ def _has_host(url: str) -> bool:
 
 
 def find_provider(settings: Settings) -> str:
-    """Return the provider that is set, or the first whose key (or address) is; "" if there is none."""
+    """Return the provider that is set, or that of a model file, or the first whose key (or address) is set; "" if there is none."""
     environment = settings.environment
     if settings.provider:
         return settings.provider
+    if settings.model.endswith(".gguf"):
+        return "local"
     url = environment.get("OPENAI_BASE_URL", "")
     if url and not is_openai_itself(url):
         return "openai-compatible"
@@ -145,4 +160,5 @@ def ollama_answers(url: str = OLLAMA_URL) -> bool:
 def _no_key_hint(environment: Mapping[str, str]) -> str:
     if ollama_answers(environment.get("OLLAMA_HOST") or OLLAMA_URL):
         return "A local Ollama answers: MODEL_PROVIDER=ollama uses it. Or set OPENAI_API_KEY (or another provider's key) in .env."
-    return "Set OPENAI_API_KEY, ANTHROPIC_API_KEY or AZURE_OPENAI_API_KEY in the environment or in .env."
+    keys = "Set OPENAI_API_KEY, ANTHROPIC_API_KEY or AZURE_OPENAI_API_KEY in the environment or in .env."
+    return f"{keys} Or run a model file of your own: MODEL_PROVIDER=local MODEL=FILE.gguf."

@@ -6,13 +6,16 @@ Nothing here imports AutoGen before `build_model_client` is called.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agents.models.choice import choose_model, find_model, find_provider
 from agents.models.errors import explain_model_error
+from agents.models.local import LocalServer
 from utils.errors import ModelError
 from utils.settings import Settings
 
@@ -41,10 +44,22 @@ async def open_model(settings: Settings, notify: Callable[[str], None] = _silent
     # In a thread: the import of an SDK takes half a second, in which the prompt has to take keys.
     demo = settings.demo
     model = ScriptedModel(seconds_per_piece=_DEMO_PACE) if demo else await asyncio.to_thread(build_model_client, settings, notify)
+    loading = asyncio.ensure_future(_load(model))
     try:
         yield model
     finally:
+        loading.cancel()
+        await asyncio.wait({loading})
         await model.close()
+
+
+async def _load(model: ResilientClient | ScriptedModel) -> None:
+    """Load a model file while the user types; what goes wrong with that is told by the first request."""
+    from agents.models.resilient import ResilientClient
+
+    if isinstance(model, ResilientClient):
+        with contextlib.suppress(ModelError):
+            await model.make_ready()
 
 
 def build_model_client(
@@ -65,6 +80,8 @@ def build_model_client(
     from agents.models.resilient import ResilientClient
 
     recorder = Recorder()
+    if choice.file is not None:
+        recorder.server = LocalServer(choice.file)
     inner = BUILDERS[choice.provider](choice, settings, recorder)
     return ResilientClient(inner, recorder, choice, notify, timeout=settings.model_timeout, sleep=sleep, gate=gate)
 
@@ -84,4 +101,5 @@ def describe_model(settings: Settings) -> tuple[str, str]:
     if settings.demo:
         return "demo", "scripted"
     provider = find_provider(settings)
-    return (provider, find_model(provider, settings)) if provider else ("", "")
+    model = find_model(provider, settings) if provider else ""
+    return provider, Path(model).name if provider == "local" else model

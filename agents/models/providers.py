@@ -52,11 +52,13 @@ def _request_defaults(choice: ModelChoice) -> dict[str, Any]:
 
 def _build_openai(choice: ModelChoice, settings: Settings, recorder: Recorder) -> ChatCompletionClient:
     from autogen_ext.models.openai import BaseOpenAIChatCompletionClient
-    from openai import AsyncOpenAI, Timeout
+    from openai import AsyncOpenAI, DefaultAsyncHttpxClient, Timeout
 
     # Given explicitly: AutoGen sends names such as claude-* and gemini-* elsewhere, and a server without keys still needs a word.
     timeout = Timeout(settings.model_timeout, connect=min(_CONNECT, settings.model_timeout))
-    sdk = AsyncOpenAI(api_key=choice.key or "none", base_url=choice.url, timeout=timeout, max_retries=0)
+    # A process of ours on loopback is not behind any proxy.
+    http = DefaultAsyncHttpxClient(trust_env=False) if choice.provider == "local" else None
+    sdk = AsyncOpenAI(api_key=choice.key or "none", base_url=choice.url, timeout=timeout, max_retries=0, http_client=http)
     # Reasoning models of OpenAI itself refuse the older name, most other servers know only that one.
     stand_in: Any = OpenAISDK(sdk, recorder, "max_completion_tokens" if choice.provider == "openai" else "max_tokens")
     return BaseOpenAIChatCompletionClient(
@@ -114,5 +116,6 @@ BUILDERS: dict[str, Callable[[ModelChoice, Settings, Recorder], ChatCompletionCl
     "anthropic": _build_anthropic,
     "ollama": _build_ollama,
     "openai-compatible": _build_openai,
+    "local": _build_openai,
 }
 """For each provider of PROVIDERS, what builds its client."""

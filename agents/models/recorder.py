@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from agents.models.local import LocalServer
 from agents.models.quirks import Quirks
 from agents.models.wire import Body, BrokenAnswer, ErrorEvent
 from utils.text import whole_unicode
@@ -117,7 +118,14 @@ class Recorder:
         self.quirks = Quirks()
         self.most_tokens: int | None = None  # that the next answer may have
         self.sdk: Any = None
+        self.server: LocalServer | None = None  # the process that serves a model file
         self._response: Any = None
+
+    async def make_ready(self, notify: Callable[[str], None]) -> None:
+        """See that the process of a model file runs, and that the SDK's client asks it; raises ModelError."""
+        if self.server is not None:
+            self.sdk.base_url = await self.server.ensure(notify)
+            self.sdk.api_key = self.server.key
 
     def reset(self) -> None:
         """Forget what was seen."""
@@ -154,3 +162,5 @@ class Recorder:
         if self.sdk is not None:
             # Older releases of ollama have no close() of their own.
             await (self.sdk.close() if hasattr(self.sdk, "close") else self.sdk._client.aclose())
+        if self.server is not None:
+            await self.server.close()

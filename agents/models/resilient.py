@@ -207,6 +207,7 @@ class ResilientClient(ChatCompletionClient):
         self._recorder.reset()
         messages = prepare(messages, system_role="system" not in self._recorder.quirks.refused)
         self._recorder.most_tokens = self._budget.room_for_answer(size_of(messages)) if self._budget else None
+        await _until_cancelled(self._recorder.make_ready(self.notify), token)
         self.calls += 1
         stream = self._inner.create_stream(messages, cancellation_token=token, **options)
         try:
@@ -248,6 +249,10 @@ class ResilientClient(ChatCompletionClient):
         left, self._recorder = self._recorder, other._recorder
         self._inner, self.choice = other._inner, other.choice
         await left.close()
+
+    async def make_ready(self) -> None:
+        """Load the model, if it is one that has to be loaded first; a request would do that, too. Raises ModelError."""
+        await self._recorder.make_ready(self.notify)
 
     async def close(self) -> None:
         """Close the connections to the service."""
