@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
 
 from autogen_core.model_context import ChatCompletionContext
 from autogen_core.models import AssistantMessage, FunctionExecutionResultMessage, LLMMessage, SystemMessage, UserMessage
 
 from agents.answers.reading import read_answer
 from agents.events import RECOVERY_SOURCE, TASK_SOURCE
+from agents.finished_tasks import SOURCE, fold_finished
 from agents.user_proxy_agent import NAME as USER
 from sandbox.files.names import header_name
 from sandbox.languages import ALIASES
@@ -27,17 +29,18 @@ caches hit."""
 LONGEST_REPORT = 40_000
 """Size of a result that is sent as it is. The sandbox cuts each program's output, but an answer may hold many programs."""
 
+_REMEMBERED = 4_096  # answers
 _SHORT_REPORT = 800
 _SHORT_PROSE = 500  # of each paragraph or more between two blocks
 _SHORT_ANSWER = 1_500
 _SENT_BACK = "[sent back automatically]"
-_NOTE_SOURCE = "Context"
 
 
 class ConversationContext(ChatCompletionContext):
-    """Keeps every message, and gives the model a view of them that does not grow without bound.
+    """Keeps the conversation, and gives the model a view of it that does not grow without bound.
 
-    Always whole in the view: the user's words; the newest answer; the newest program with the messages that answered it; the newest
+    Tasks that are over become one message (agents/finished_tasks.py), for good when the conversation is loaded for the next task. Of the
+    rest, always whole in the view: the user's words; the newest answer; the newest program with the messages that answered it; the newest
     message of each other agent (cut beyond LONGEST_REPORT). The rest is old. Where it exceeds MOST_OLD, it is folded to KEPT_OLD from
     the oldest message on: programs and long messages give way to what is left of them in a few lines. Where all of it is folded and
     still too much, the oldest messages are left out, with a note of how many. The view depends on the messages alone.
@@ -47,15 +50,20 @@ class ConversationContext(ChatCompletionContext):
         """Begin with the messages given."""
         super().__init__(initial_messages)
         # Each call looks at the whole conversation again; no answer is parsed twice.
-        self._short_answer = cache(short_answer)
-        self._holds_program = cache(_holds_program)
+        self._short_answer = lru_cache(_REMEMBERED)(short_answer)
+        self._holds_program = lru_cache(_REMEMBERED)(_holds_program)
 
     async def get_messages(self) -> list[LLMMessage]:
         """Return what the model is to be sent now."""
         fold = _Fold(self._short_answer, self._holds_program)
-        for message in self._messages:
+        for message in fold_finished(self._messages, self._holds_program):
             fold.add(message)
         return fold.view()
+
+    async def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take over what was saved; a session of many tasks stays as quick as it began, because what is over is folded here."""
+        await super().load_state(state)
+        self._messages = fold_finished(self._messages, self._holds_program)
 
     async def clear(self) -> None:
         """Forget everything."""
@@ -220,4 +228,4 @@ def _with_content(message: LLMMessage, content: str) -> LLMMessage:
 
 def _note(count: int) -> UserMessage:
     what = "1 earlier message is" if count == 1 else f"{count} earlier messages are"
-    return UserMessage(content=f"[{what} left out here]", source=_NOTE_SOURCE)
+    return UserMessage(content=f"[{what} left out here]", source=SOURCE)

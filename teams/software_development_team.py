@@ -23,6 +23,7 @@ from teams.restoring import MANAGER, outcome_of, restore_recovery, restored_stat
 from teams.termination import JournalCondition, SpokenWordTermination
 from utils.words import APPROVE, STOP, spoken_word
 
+_KEPT_MESSAGES = 200  # in AutoGen's own thread, which nobody reads; the journal has all of them
 _STOPPED_STEP = "(I stopped the step before this message; it did not finish.)"
 
 
@@ -107,7 +108,7 @@ class SoftwareDevelopmentTeam:
         self._was_stopped = self._goes_on = False
 
     def messages(self) -> list[Mapping[str, Any]]:
-        """Return every message of the conversation so far, oldest first, as AutoGen dumps them."""
+        """Return the newest messages of the conversation, oldest first, as AutoGen dumps them; the journal has all of them."""
         return [] if self._state is None else list(self._state["agent_states"][MANAGER]["message_thread"])
 
     def _task(self, message: str | None) -> list[BaseChatMessage] | None:
@@ -135,6 +136,7 @@ def _ready_for_next_message(saved: Mapping[str, Any]) -> dict[str, Any]:
     state: dict[str, Any] = json.loads(json.dumps(saved))
     for name, agent in state["agent_states"].items():
         if name == MANAGER:
+            agent["message_thread"] = agent["message_thread"][-_KEPT_MESSAGES:]
             agent["next_speaker_index"] = 0
             agent["current_turn"] = 0
             continue

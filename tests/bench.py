@@ -25,6 +25,7 @@ from autogen_core.code_executor import CodeBlock, CodeExecutor
 from autogen_ext.code_executors.docker import DockerCommandLineCodeExecutor
 
 from sandbox.docker_executor import SandboxExecutor
+from tests import bench_context, bench_session
 from tests.conftest import IMAGE
 from tests.endpoint import ModelEndpoint
 from tests.program import CLOSING_LINES, FACTORIAL, TASK, model_environment, run_piped
@@ -305,6 +306,8 @@ def main() -> int:
     warnings.simplefilter("ignore")
     met = compare_programs()
     asyncio.run(compare_sandboxes())
+    print(f"\n{bench_session.report(asyncio.run(bench_session.measure()), bench_session.TASKS)}")
+    print(f"\n{bench_context.report(asyncio.run(bench_context.measure_plain()), asyncio.run(bench_context.measure_ours()))}")
     return 0 if met else 1
 
 

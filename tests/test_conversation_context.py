@@ -142,7 +142,7 @@ async def test_an_answer_that_was_cut_replaces_no_program() -> None:
 async def test_the_users_words_are_never_cut() -> None:
     pasted = "Here are my data: " + "0123456789" * 20_000
     # If the user types the very words of an automatic message, they are the user's.
-    words = [task(pasted), feedback("x" * 50_000), task(FIX), feedback(FIX), feedback("APPROVE"), feedback("größer, 更大 🙂")]
+    words = [task(pasted), feedback("x" * 50_000), task(FIX), feedback(FIX), feedback("APPROVE but larger"), feedback("größer, 更大 🙂")]
     messages: list[LLMMessage] = [SystemMessage(content="remember"), words[0], *rounds(60)[1:]]
     messages[30:30] = words[1:]
     seen = await view(messages)
@@ -391,7 +391,8 @@ async def test_a_stopped_step_loses_nothing_and_says_nothing_twice() -> None:
         asked = rig.endpoint.requests[-1].texts[1:]
         words = [text for text in asked if not text.startswith(("[sandbox]", "This is version"))]
         stopped = "(I stopped the step before this message; it did not finish.)"
-        assert words == ["the task", *replies, "APPROVE", "one more", stopped, "and now?"]
+        over = f"- the task | {' | '.join(replies)} (approved)"
+        assert words == [f"[Tasks of this conversation that are over, oldest first]\n{over}", "one more", stopped, "and now?"]
         assert asked.count(answers[4]) == 1
         assert answers[0] not in asked  # it is folded, and yet kept
         assert sum(map(len, asked)) < 2 * MOST_OLD

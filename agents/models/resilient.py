@@ -167,26 +167,38 @@ class ResilientClient(ChatCompletionClient):
                 return
             except Exception as error:
                 explained = explain_model_error(error, self.choice, self._timeout)
-                most = _PATIENT_TRIES if self._gate and explained.kind == "rate-limit" else _TRIES.get(explained.kind, 1)
                 if self._recorder.seen.thinking:
                     yield "</think>\n"
                 if self._learns_from(error):
                     tries -= 1
                     continue
+                most = self._most_tries(explained.kind)
                 if tries >= most:
                     raise explained from error
-                asked_for = retry_after(error)
-                status = getattr(error, "status_code", 0)
+                wait = self._announced_wait(error, explained.kind, tries, most)
             if explained.kind == "tools":
                 messages = without_tools(messages)
+            await self._pause(explained.kind, wait, token)
+
+    def _most_tries(self, kind: str) -> int:
+        return _PATIENT_TRIES if self._gate and kind == "rate-limit" else _TRIES.get(kind, 1)
+
+    async def _pause(self, kind: str, seconds: float, token: CancellationToken) -> None:
+        if self._gate and kind == "rate-limit":
+            self._gate.close(seconds)  # the next request waits there, and those of all other clients too
+        else:
+            await _until_cancelled(self._sleep(seconds), token)
+
+    def _announced_wait(self, error: Exception, kind: str, tries: int, most: int) -> float:
+        """Return how many seconds to wait before the next try, and say so."""
+        wait = retry_after(error)
+        if wait is None:
             # Jitter: many clients of one busy service must not come back in step.
-            wait = _FIRST_WAIT * 2 ** min(tries - 1, _MOST_DOUBLINGS) * random.uniform(0.75, 1.25) if asked_for is None else asked_for
-            notice = _NOTICES[explained.kind].format(status=f" ({status})" if status else "", timeout=self._timeout)
-            self.notify(f"{notice} Trying again in {max(1, round(wait))} s ({tries + 1} of {most}).")
-            if self._gate and explained.kind == "rate-limit":
-                self._gate.close(wait)
-            else:
-                await _until_cancelled(self._sleep(wait), token)
+            wait = _FIRST_WAIT * 2 ** min(tries - 1, _MOST_DOUBLINGS) * random.uniform(0.75, 1.25)
+        status = getattr(error, "status_code", 0)
+        notice = _NOTICES[kind].format(status=f" ({status})" if status else "", timeout=self._timeout)
+        self.notify(f"{notice} Trying again in {max(1, round(wait))} s ({tries + 1} of {most}).")
+        return wait
 
     def _learns_from(self, error: Exception) -> bool:
         """Tell whether the server refused something that the request can do without."""

@@ -1,0 +1,94 @@
+"""What remains of tasks that are over in the conversation that the model is sent: one line each, in one message."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from autogen_core.models import AssistantMessage, LLMMessage, SystemMessage, UserMessage
+
+from agents.events import RECOVERY_SOURCE, TASK_SOURCE
+from agents.user_proxy_agent import NAME as USER
+from utils.text import shorten
+from utils.words import APPROVE, spoken_word
+
+SOURCE = "Context"
+FOLD_FROM = 6_000
+"""Characters that finished tasks may have before they are folded: a few short ones say more as they are."""
+MOST_LINES = 16
+_LONGEST_TASK = 120  # characters
+_LONGEST_FEEDBACK = 60
+_LONGEST_LINE = 240
+_LONGEST_REPORT = 2_000
+_LONGEST_WORD = 40  # with punctuation and blanks around it
+_HEAD = "[Tasks of this conversation that are over, oldest first"
+_COUNT = re.compile(re.escape(_HEAD) + r"(?:; (\d+) before them are not listed)?\]")
+
+
+def fold_finished(messages: Sequence[LLMMessage], holds_program: Callable[[str], bool]) -> list[LLMMessage]:
+    """Return the conversation with its finished tasks in one message, if they are long; the task at hand stays as it is.
+
+    The newest finished program stays, with what came of it: the next task is often about it. Folding what is folded changes nothing.
+    """
+    end = max((position + 1 for position, message in enumerate(messages) if _ends_task(message)), default=0)
+    over, at_hand = messages[:end], messages[end:]
+    if sum(len(str(message.content)) for message in over) <= FOLD_FROM:
+        return list(messages)
+    lines, left_out = _lines(over)
+    left_out += max(0, len(lines) - MOST_LINES)
+    head = f"{_HEAD}; {left_out} before them are not listed]" if left_out else f"{_HEAD}]"
+    summary = UserMessage(content="\n".join([head, *lines[-MOST_LINES:]]), source=SOURCE)
+    memories = [message for message in over if isinstance(message, SystemMessage)]
+    return [*memories, summary, *_newest_program(over, holds_program), *at_hand]
+
+
+def _ends_task(message: LLMMessage) -> bool:
+    if not isinstance(message.content, str):
+        return False
+    if isinstance(message, UserMessage):
+        return message.source == USER and len(message.content) <= _LONGEST_WORD and spoken_word(message.content) is not None
+    # The generator's STOP stands alone on its last line, in a message without code.
+    last = message.content.rstrip().rpartition("\n")[2]
+    is_word = len(last) <= _LONGEST_WORD and spoken_word(last) is not None
+    return isinstance(message, AssistantMessage) and is_word and "```" not in message.content
+
+
+def _lines(over: Sequence[LLMMessage]) -> tuple[list[str], int]:
+    """Return a line for each finished task, and how many tasks an earlier folding has left out."""
+    lines: list[str] = []
+    left_out = 0
+    said: list[str] = []
+    for message in over:
+        if isinstance(message, UserMessage) and message.source == SOURCE and (found := _COUNT.match(str(message.content))):
+            lines += str(message.content).splitlines()[1:]
+            left_out += int(found[1] or 0)
+        elif _ends_task(message):
+            ended = "approved" if spoken_word(str(message.content)) == APPROVE else "ended"
+            lines += [_line(said, ended)] if said else []
+            said = []
+        elif isinstance(message, UserMessage) and message.source in (TASK_SOURCE, USER):
+            said.append(str(message.content))
+    return lines, left_out
+
+
+def _line(said: Sequence[str], ended: str) -> str:
+    first, *rest = [" ".join(text.split()) for text in said]
+    parts = [_cut(first, _LONGEST_TASK), *(_cut(text, _LONGEST_FEEDBACK) for text in rest)]
+    return f"- {_cut(' | '.join(parts), _LONGEST_LINE)} ({ended})"
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _newest_program(over: Sequence[LLMMessage], holds_program: Callable[[str], bool]) -> list[LLMMessage]:
+    """Return the newest answer that holds a program, and what the other agents said about it."""
+    found: list[LLMMessage] = []
+    about_it = False
+    for message in over:
+        if isinstance(message, AssistantMessage):
+            about_it = isinstance(message.content, str) and holds_program(message.content)
+            found = [message] if about_it else found
+        elif about_it and isinstance(message, UserMessage) and message.source not in (TASK_SOURCE, USER, RECOVERY_SOURCE, SOURCE):
+            found.append(message.model_copy(update={"content": shorten(str(message.content), _LONGEST_REPORT)}))
+    return found
