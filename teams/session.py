@@ -42,6 +42,7 @@ class Session:
         self._answers = answers
         self._switch_model = switch_model
         self._token: CancellationToken | None = None
+        self._is_stopped = False  # by us, and not because whoever reads the stream was cancelled
 
     # The course of a task
 
@@ -55,6 +56,7 @@ class Session:
             self.record.start_task()
         self.record.ended = None
         self._token = token = CancellationToken()
+        self._is_stopped = False
         ended = TaskEnded("interrupted")
         try:
             async with aclosing(self._team.run_stream(task, token)) as stream:
@@ -65,7 +67,7 @@ class Session:
                     self.record.take(event)
                     yield event
         except asyncio.CancelledError:
-            if not token.is_cancelled():
+            if not self._is_stopped:
                 raise
         except Exception as error:
             ended = TaskEnded("error", error=self._explain(error))
@@ -96,6 +98,7 @@ class Session:
     def stop(self) -> None:
         """Stop the step that runs, if one does."""
         if self._token is not None:
+            self._is_stopped = True
             self._token.cancel()
 
     @property

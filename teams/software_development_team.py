@@ -7,8 +7,8 @@ import json
 import logging
 import warnings
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import suppress
-from typing import Any, cast
+from contextlib import aclosing, suppress
+from typing import Any
 
 from autogen_agentchat.base import ChatAgent, TaskResult
 from autogen_agentchat.messages import BaseAgentEvent, BaseChatMessage, TextMessage
@@ -23,6 +23,7 @@ from teams.restoring import MANAGER, outcome_of, restore_recovery, restored_stat
 from teams.termination import JournalCondition, SpokenWordTermination
 from utils.words import APPROVE, STOP, spoken_word
 
+TeamEvent = BaseAgentEvent | BaseChatMessage | TaskResult
 _KEPT_MESSAGES = 200  # in AutoGen's own thread, which nobody reads; the journal has all of them
 _STOPPED_STEP = "(I stopped the step before this message; it did not finish.)"
 
@@ -51,9 +52,7 @@ class SoftwareDevelopmentTeam:
         self._was_stopped = False
         self._goes_on = False
 
-    async def run_stream(
-        self, message: str | None, cancellation_token: CancellationToken
-    ) -> AsyncGenerator[BaseAgentEvent | BaseChatMessage | TaskResult, None]:
+    async def run_stream(self, message: str | None, cancellation_token: CancellationToken) -> AsyncGenerator[TeamEvent, None]:
         """Yield everything that the agents say and do about the message, the TaskResult last.
 
         `stop_reason` of the TaskResult is the word that ended the talk, and its last message's source is who said it. None as the message
@@ -71,14 +70,9 @@ class SoftwareDevelopmentTeam:
             await team.load_state(self._state)
         stream = team.run_stream(task=self._task(message), cancellation_token=cancellation_token)
         try:
-            async for event in stream:
-                yield event
-        except GeneratorExit:
-            # The reader has left: without a cancel, AutoGen would wait for agents whose questions nobody answers any more.
-            cancellation_token.cancel()
-            with suppress(asyncio.CancelledError):
-                await cast(AsyncGenerator[Any, None], stream).aclose()
-            raise
+            async with aclosing(_stopped_with_its_reader(stream, cancellation_token)) as events:
+                async for event in events:
+                    yield event
         finally:
             self._was_stopped = cancellation_token.is_cancelled()
             self._state = _ready_for_next_message(await team.save_state())
@@ -125,6 +119,30 @@ class SoftwareDevelopmentTeam:
             termination_condition=JournalCondition(self._journal) | approved | stopped,
             custom_message_types=list(AGENT_EVENTS),
         )
+
+
+async def _stopped_with_its_reader(stream: AsyncGenerator[TeamEvent, None], token: CancellationToken) -> AsyncGenerator[TeamEvent, None]:
+    """Yield what the team's stream yields; cancel the token if the reader leaves or is cancelled.
+
+    Without that, AutoGen would wait for agents whose questions nobody answers any more.
+    """
+    step: asyncio.Future[TeamEvent | None] | None = None
+    try:
+        while True:
+            # A task of its own: a reader that is cancelled must not cancel AutoGen in the middle of its own waiting.
+            step = asyncio.ensure_future(anext(stream, None))
+            await asyncio.wait({step})
+            event = step.result()
+            if event is None:
+                return
+            yield event
+    except (GeneratorExit, asyncio.CancelledError):
+        token.cancel()
+        if step is not None:
+            await asyncio.wait({step})
+        with suppress(asyncio.CancelledError):
+            await stream.aclose()
+        raise
 
 
 def _ready_for_next_message(saved: Mapping[str, Any]) -> dict[str, Any]:

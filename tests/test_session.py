@@ -261,6 +261,21 @@ async def test_a_stop_interrupts_the_task_wherever_it_is(
         assert talk.session.record.task == "go on"
 
 
+@pytest.mark.parametrize("confirms", [False, True], ids=["approve", "run"])
+async def test_a_reader_that_is_cancelled_ends_the_step_and_stays_cancelled(confirms: bool) -> None:
+    async with talk_of([FIRST, SECOND], replies=[SILENCE], confirms=confirms) as talk:
+        asked = asyncio.Event()
+        reading = asyncio.ensure_future(talk.say("count", lambda event: asked.set() if isinstance(event, Question) else None))
+        await asyncio.wait_for(asked.wait(), 30)
+        while talk.asked_about == []:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.05)  # now it waits for the event after the question
+        reading.cancel()
+        await asyncio.wait({reading}, timeout=30)
+        assert reading.cancelled()
+        assert (await talk.say("count")).status == "approved"
+
+
 async def test_a_model_that_fails_ends_the_task_with_the_reason() -> None:
     async with talk_of([lambda body: wrong_key("not-a-real-key"), FIRST]) as talk:
         ended = await talk.say("count")

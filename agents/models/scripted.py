@@ -23,12 +23,14 @@ class ScriptedModel(ReplayChatCompletionClient):
         """Take the scenes, and how long to wait between two pieces of an answer."""
         super().__init__([])
         self.last_error: ModelError | None = None  # as the other clients have it; a script does not fail
+        self.calls = 0
         self._scenes = scenes
         self._seconds_per_piece = seconds_per_piece
 
     async def create(self, messages: Sequence[LLMMessage], **kwargs: Any) -> CreateResult:
         """Return the answer that the script has for the conversation."""
         # The list grows by the answer that is due, so that the replay client's own place in it is right.
+        self.calls += 1
         self.chat_completions.append(self._answer(messages))
         return await super().create(messages, **kwargs)
 

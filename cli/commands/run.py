@@ -9,7 +9,7 @@ import stat
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -133,11 +133,12 @@ class _Unattended:
         from teams.unattended import run_unattended
 
         progress = Progress(sys.stderr)
-        async for event in run_unattended(session, task):
-            if self._options.events:
-                write_out(event_json(event) + "\n")
-            if not self._settings.quiet:
-                progress.show(event)
+        async with aclosing(run_unattended(session, task)) as events:
+            async for event in events:
+                if self._options.events:
+                    write_out(event_json(event) + "\n")
+                if not self._settings.quiet:
+                    progress.show(event)
 
     def _say(self, text: str) -> None:
         if not self._settings.quiet:
