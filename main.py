@@ -15,22 +15,28 @@ from cli.wiring import Wiring
 from utils.settings import Settings
 
 if TYPE_CHECKING:
+    from agents.events import Journal
     from agents.models.client import Model
+    from history.records import StoredSession
     from sandbox.docker_executor import SandboxExecutor
     from teams.session import Session
 
 
 @asynccontextmanager
-async def open_session(settings: Settings, notify: Callable[[str], None]) -> AsyncIterator[Session]:
-    """Wire a session: engine, model, agents, team. The container lives as long as the session is open."""
+async def open_session(settings: Settings, notify: Callable[[str], None], resumed: StoredSession | None = None) -> AsyncIterator[Session]:
+    """Wire a session, or one that is resumed: engine, model, history, agents, team. The container lives as long as it is open."""
     opening = await asyncio.to_thread(import_module, "sandbox.opening")
     importing = asyncio.ensure_future(import_parts(settings))
-    async with opening.open_sandbox(settings, notify) as sandbox:
+    async with opening.open_sandbox(settings, notify, resumed.info.id if resumed else "") as sandbox:
         await importing  # it went on while the engine started the container
-        from agents.models.client import open_model
+        from agents.models.client import describe_model, open_model
+        from history.opening import open_recording, take_up
 
-        async with open_model(settings) as model:
-            yield open_team(settings, sandbox, model)
+        async with open_model(settings) as model, open_recording(settings, sandbox, describe_model(settings), resumed) as journal:
+            session = open_team(settings, sandbox, model, journal)
+            if resumed is not None:
+                await take_up(session, resumed)
+            yield session
 
 
 @asynccontextmanager
@@ -39,7 +45,9 @@ async def open_sessions(
 ) -> AsyncIterator[Callable[[], AbstractAsyncContextManager[Session]]]:
     """Wire many sessions, so many of them side by side: their containers are started ahead, and they share the model's connections."""
     await import_parts(settings)
+    from agents.models.client import describe_model
     from agents.models.shared import SharedModel
+    from history.opening import open_recording
     from sandbox.pool import open_pool
 
     model = SharedModel(settings)
@@ -48,15 +56,19 @@ async def open_sessions(
 
             @asynccontextmanager
             async def open_next() -> AsyncIterator[Session]:
-                async with pool.take() as sandbox, model.take() as client:
-                    yield open_team(settings, sandbox, client)
+                async with (
+                    pool.take() as sandbox,
+                    model.take() as client,
+                    open_recording(settings, sandbox, describe_model(settings)) as journal,
+                ):
+                    yield open_team(settings, sandbox, client, journal)
 
             yield open_next
     finally:
         await model.close()
 
 
-def open_team(settings: Settings, sandbox: SandboxExecutor, model: Model) -> Session:
+def open_team(settings: Settings, sandbox: SandboxExecutor, model: Model, journal: Journal | None = None) -> Session:
     """Make the agents and register them, in the order of their turns."""
     from agents.code_executor_agent import create_code_executor
     from agents.code_generator_agent import create_code_generator
@@ -71,10 +83,10 @@ def open_team(settings: Settings, sandbox: SandboxExecutor, model: Model) -> Ses
         quiet_autogen()
     answers, recovery = Answers(), Recovery(settings.max_retries)
     generator = create_code_generator(model, settings)
-    executor = create_code_executor(sandbox, answers, confirms=settings.confirm, any_package=settings.packages == "any")
+    executor = create_code_executor(sandbox, answers, confirms=settings.confirm, any_package=settings.packages == "any", journal=journal)
     user = create_user_proxy(answers, recovery.decide)
-    team = SoftwareDevelopmentTeam([generator, executor, user], recovery)
-    return Session(team, model, executor, sandbox, answers, partial(switch_model, model, settings))
+    team = SoftwareDevelopmentTeam([generator, executor, user], recovery, journal)
+    return Session(team, model, executor, sandbox, answers, partial(switch_model, model, settings), journal)
 
 
 def check_model(settings: Settings) -> str:

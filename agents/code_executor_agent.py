@@ -34,6 +34,7 @@ from agents.package_steps import PackageSteps, Prepared
 from agents.run_report import changed_by_hand, grouped, tell_runs, why_nothing_ran
 from sandbox.docker_executor import SandboxExecutor
 from sandbox.languages import ALIASES
+from sandbox.packages.install import PipRequest
 from sandbox.verdicts import ProgramRun, Verdict, keep_short, tell_person
 from utils.code_blocks import Answer, CodeBlock, SkippedBlock, StoredFile
 from utils.errors import AppError
@@ -80,6 +81,10 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
         self._answers = answers or Answers()
         self._journal = journal or MemoryJournal()
         self._packages = PackageSteps(NAME, executor, self._answers, any_package)
+
+    def install_first(self, request: PipRequest | None) -> None:
+        """Install these packages before the next program runs."""
+        self._packages.first = request
 
     async def on_messages_stream(
         self, messages: Sequence[BaseChatMessage], cancellation_token: CancellationToken
@@ -213,7 +218,7 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
                 yield ProgramOutput(source=self.name, content="", more=more)
             self.whole_output = item.output
             finished = self._finished(keep_short(replace(item, code=block.code)), started.number)
-            await self._journal.finished(finished)
+            await self._journal.finished(finished, item.output)
             yield finished
 
     def _finished(self, run: ProgramRun, number: int) -> ProgramFinished:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
+from pathlib import Path
 from typing import Literal, Protocol
 
 from autogen_agentchat.messages import BaseAgentEvent, BaseChatMessage, BaseTextChatMessage
@@ -165,6 +166,17 @@ class Notice(BaseAgentEvent):
         return self.content
 
 
+class ProgramKept(BaseAgentEvent):
+    """The approved program has a folder of its own."""
+
+    folder: Path
+    type: Literal["ProgramKept"] = "ProgramKept"
+
+    def to_text(self) -> str:
+        """Return the folder."""
+        return str(self.folder)
+
+
 class Question(BaseAgentEvent):
     """Something that whoever reads the stream has to answer, by its key; the agent that yielded it waits for the reply."""
 
@@ -265,13 +277,22 @@ class Journal(Protocol):
     """What is awaited before the next step begins, so that no step is lost whatever happens to this process."""
 
     async def wrote(self, messages: Sequence[BaseChatMessage]) -> None:
-        """Take messages of the conversation, each once and in order, before the next speaker is chosen."""
+        """Take messages of the conversation, in order, before the next speaker is chosen; it may have had them before."""
 
     async def started(self, program: ProgramStarted) -> None:
         """Take a program that is about to run."""
 
-    async def finished(self, program: ProgramFinished) -> None:
-        """Take the result of a program that ran."""
+    async def finished(self, program: ProgramFinished, output: str) -> None:
+        """Take the result of a program that ran, and all of its output that is known."""
+
+    async def happened(self, event: Event) -> None:
+        """Take an event before any reader sees it; messages are among them."""
+
+    async def added(self, files: Mapping[str, Path]) -> None:
+        """Take files that the user has added, by their names in the programs' folder."""
+
+    def news(self) -> Sequence[Event]:
+        """Return what the journal itself has to say since the last call."""
 
 
 @dataclass
@@ -289,6 +310,16 @@ class MemoryJournal:
         """Keep the start."""
         self.programs.append(program)
 
-    async def finished(self, program: ProgramFinished) -> None:
+    async def finished(self, program: ProgramFinished, output: str) -> None:
         """Keep the result."""
         self.programs.append(program)
+
+    async def happened(self, event: Event) -> None:
+        """Keep nothing."""
+
+    async def added(self, files: Mapping[str, Path]) -> None:
+        """Keep nothing."""
+
+    def news(self) -> Sequence[Event]:
+        """Have nothing to say."""
+        return ()

@@ -25,6 +25,7 @@ MOST_REPAIRS = 4
 """How often one program is run again after a module that it lacked was installed."""
 
 ASKED_FOR = "the answer asks for them"
+RESUMED = "the session had them"
 _NETWORK_OFF = "the network is off (SANDBOX_NETWORK=off)"
 _NOT_BY_NAME = "only packages of the index are installed, by their names (SANDBOX_PACKAGES=any allows addresses and paths)"
 _NOT_ALLOWED = "the user said no"
@@ -65,6 +66,8 @@ class PackageSteps:
         self._answers = answers
         self._any = any_package
         self.repaired = False
+        self.first: PipRequest | None = None
+        """What is installed before the next program runs: the packages that a resumed session had."""
         self._allowed: set[str] = set()
         self._block = CodeBlock("", "", 0)
         self._modules: set[str] = set()
@@ -76,6 +79,10 @@ class PackageSteps:
         self._block = block
         self._modules = set()
         self.repaired = False
+        first, self.first = self.first, None
+        if first is not None:
+            async for event in self._fulfil(_Wish([first]), RESUMED, token):
+                yield event
         lines = find_pip_lines(block.language, block.code)
         if not lines.commands:
             yield Prepared(block.code)

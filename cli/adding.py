@@ -17,7 +17,7 @@ _MOST_NAMES = 20  # told one by one
 
 async def add_files(session: Session, paths: Sequence[Path], notes: list[str]) -> list[str]:
     """Copy the files and folders in; return the lines to tell the person, and put the generator's note into `notes`. Raises AppError."""
-    selection = await session.sandbox.add_files(paths)
+    selection = await session.add_files(paths)
     told = []
     if selection.files:
         names = _some([f"{sanitize(name)} ({size_text(length)})" for name, _, length in selection.files])

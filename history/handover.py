@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from history.records import Approval, Attempt, StoredFile, StoredPackage, StoredSession
+from history.steps import TASK
 from sandbox.files.names import header_name
 from sandbox.languages import BY_NAME
 from sandbox.packages.pip_lines import find_pip_lines
@@ -46,7 +47,7 @@ class Handover:
     programs: tuple[Program, ...]
     attempts: tuple[Attempt, ...]  # that were approved, one for each program
     files: tuple[StoredFile, ...] = ()  # that the user added
-    modules: tuple[tuple[str, str], ...] = ()  # name and code of earlier programs that were stored under a name of their own
+    modules: tuple[tuple[str, str], ...] = ()  # name and text of what answers stored beside their programs, and under names of their own
     results: tuple[StoredFile, ...] = ()
     packages: tuple[StoredPackage, ...] = ()
     left_out: tuple[tuple[str, str], ...] = ()  # name and reason
@@ -124,6 +125,12 @@ def run_lines(session: StoredSession, planned: Handover, name: str) -> list[tupl
     return lines
 
 
+def task_of(session: StoredSession, attempt: Attempt) -> str:
+    """Return the task that the program belongs to: a session may have had several."""
+    tasks = [message.content for message in session.messages[: attempt.message] if message.source == TASK]
+    return tasks[-1] if tasks else session.info.task
+
+
 def _newest(attempts: Sequence[Attempt]) -> list[Attempt]:
     """Return the programs of the newest answer that has some, each once: one that ran again with its packages counts as it ran last."""
     last = next((attempt for attempt in reversed(attempts) if attempt.finished is not None), None)
@@ -135,8 +142,8 @@ def _newest(attempts: Sequence[Attempt]) -> list[Attempt]:
 
 
 def _program(session: StoredSession, attempt: Attempt, packages: Sequence[StoredPackage], taken: set[str]) -> Program:
-    name = fitting_name(session.info.task, attempt.code, attempt.language)
-    asked = _header(attempt.code)
+    name = fitting_name(task_of(session, attempt), attempt.code, attempt.language)
+    asked = _header(attempt.code) or _own_name(attempt)
     if asked and not is_ours(asked):
         name = asked  # other programs may import it, or open it, by this name
     number = 1
@@ -158,6 +165,12 @@ def _header(code: str) -> str:
         return ""
 
 
+def _own_name(attempt: Attempt) -> str:
+    """Return the name that the program was stored under, unless every program of its language is."""
+    language = BY_NAME.get(attempt.language)
+    return "" if language is None or attempt.file_name == language.file_name else attempt.file_name
+
+
 def _script_header(image: str, packages: Sequence[StoredPackage]) -> str:
     python = _IMAGE_PYTHON.search(image)
     lines = [f'# requires-python = ">={python[1]}"'] if python else []
@@ -166,7 +179,8 @@ def _script_header(image: str, packages: Sequence[StoredPackage]) -> str:
 
 
 def _modules(attempts: Sequence[Attempt], taken: set[str]) -> tuple[tuple[str, str], ...]:
-    named = ((_header(attempt.code), attempt.code) for attempt in attempts if attempt.finished is not None)
+    finished = [attempt for attempt in attempts if attempt.finished is not None]
+    named = (part for each in finished for part in (*each.given, (_header(each.code), each.code)))
     found = {name: code for name, code in named if name and name not in taken and not is_ours(name)}
     return tuple(sorted(found.items()))
 
@@ -228,7 +242,8 @@ def _dockerfile(session: StoredSession, planned: Handover) -> str:
 
 
 def _readme(session: StoredSession, planned: Handover, name: str) -> str:
-    parts = [f"# {name.partition('-')[2]}", *(f"> {line}".rstrip() for line in session.info.task.splitlines()), ""]
+    task = task_of(session, planned.attempts[-1])
+    parts = [f"# {name.partition('-')[2]}", *(f"> {line}".rstrip() for line in task.splitlines()), ""]
     parts.append(f"Written by {session.info.model or 'a model'} and approved after it had run. In this folder, run:\n")
     for meaning, line in run_lines(session, planned, name):
         parts += [f"{meaning}:\n", f"```sh\n{line}\n```\n"]

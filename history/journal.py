@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from history.records import Approval, Attempt, HistoryError, Message, ModelCall, SessionInfo, StoredFile, StoredPackage, StoredSession
 from history.search import index
@@ -56,17 +57,18 @@ class HistoryJournal:
         """Keep messages that are not kept yet; a session begins to exist with its first."""
         new = [message for message in messages if not message.id or message.id not in self._seen]
         if not new:
+            await self._write()  # whoever gave them first may still be waiting for the disk
             return
         self._seen |= {message.id for message in new}
         position, self.messages = self.messages, self.messages + len(new)
         if not self._begun:
-            self._begin(self._info)
+            self._begin(replace(self._info, task=self._info.task or new[-1].content))
         await self._write(lambda store: store.add_messages(self.session, position, new))
 
     async def started(self, attempt: Attempt) -> Attempt:
         """Keep that a program is about to run, before it does; returns it with its number and place."""
         self.attempts += 1
-        placed = Attempt(self.attempts, self.messages, attempt.language, attempt.code, attempt.started, file_name=attempt.file_name)
+        placed = replace(attempt, number=self.attempts, message=self.messages)
         await self._write(lambda store: store.start_attempt(self.session, placed))
         return placed
 
@@ -96,8 +98,8 @@ class HistoryJournal:
         await asyncio.get_running_loop().run_in_executor(self._thread, self._end)
         self._thread.shutdown()
 
-    async def _write(self, work: Callable[[Store], None]) -> None:
-        self._pending.append(work)
+    async def _write(self, *work: Callable[[Store], None]) -> None:
+        self._pending.extend(work)
         self._loop = asyncio.get_running_loop()
         writing = self._loop.run_in_executor(self._thread, self._flush)
         done, _ = await asyncio.wait([writing], timeout=_SHOW_AFTER)

@@ -73,6 +73,7 @@ class Attempt:
     output: str = ""
     cut: int = 0  # characters of output that are not kept
     file_name: str = ""
+    given: tuple[tuple[str, str], ...] = ()  # name and text of the files that were stored beside it
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,7 @@ _VERSION_1 = (
 _VERSION_2 = (
     "ALTER TABLE session ADD COLUMN name TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE session ADD COLUMN parent TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE attempt ADD COLUMN given TEXT NOT NULL DEFAULT '[]'",
     """CREATE TABLE approval (
         session TEXT NOT NULL REFERENCES session ON DELETE CASCADE, number INTEGER NOT NULL, folder TEXT NOT NULL, attempts TEXT NOT NULL,
         at REAL NOT NULL, checked REAL, result TEXT NOT NULL, PRIMARY KEY (session, number))""",

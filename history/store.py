@@ -220,6 +220,8 @@ class Store:
 def _loaded(name: str, value: Any) -> Any:
     if name in ("facts", "metadata", "result"):
         return json.loads(value)
+    if name == "given":
+        return tuple((str(each), str(text)) for each, text in json.loads(value))
     if name == "attempts" and isinstance(value, str):
         return tuple(json.loads(value))
     return bool(value) if name in ("added", "requested") else value

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autogen_core import CancellationToken
+from autogen_core.code_executor import CodeBlock
 
 from sandbox.docker_executor import SandboxExecutor
 from sandbox.engine.find import find_engine
@@ -41,7 +42,7 @@ class CleanRoom:
 
     async def run(self, language: str, code: str, name: str) -> ProgramRun:
         """Run a program under its name."""
-        return await self.executor.run_named(language, code, name, CancellationToken())
+        return await self.executor.run_block(CodeBlock(code=code, language=language), CancellationToken(), name=name)
 
     async def files(self) -> Sequence[ProducedFile]:
         """Return the files that the programs made."""

@@ -197,10 +197,6 @@ class SandboxExecutor(DockerCommandLineCodeExecutor):
         await self._in_thread(lambda: runner.add(selection))
         return selection
 
-    async def run_named(self, language: str, code: str, name: str, cancellation_token: CancellationToken) -> ProgramRun:
-        """Run a program under this name, whatever it asks for itself. EngineError means that nothing could be run."""
-        return await self._run_job(Job(BY_NAME[language], code, name), cancellation_token)
-
     async def put_files(self, files: Mapping[str, Path]) -> Selection:
         """Copy files that were in a sandbox before, by their names in the programs' folder; see add_files."""
         runner = self._current()

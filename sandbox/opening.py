@@ -24,9 +24,10 @@ _CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]*-----EN
 
 
 @asynccontextmanager
-async def open_sandbox(settings: Settings, notify: Callable[[str], None]) -> AsyncIterator[SandboxExecutor]:
+async def open_sandbox(settings: Settings, notify: Callable[[str], None], session: str = "") -> AsyncIterator[SandboxExecutor]:
     """Start the session's container and remove it at the end; a folder that stayed empty goes with it.
 
+    `session` is one of an earlier process, whose folder is used again.
     `notify` is called from a thread while an image is pulled. Raises EngineError, and UsageError where the workspace cannot be written.
     """
     found = await asyncio.to_thread(find_engine)
@@ -34,7 +35,7 @@ async def open_sandbox(settings: Settings, notify: Callable[[str], None]) -> Asy
     info = asyncio.ensure_future(asyncio.to_thread(engine_info, engine))  # it takes as long as the rest of what comes before the start
     try:
         image = await asyncio.to_thread(ensure_image, engine, settings.image, notify)
-        folder = make_session_folder(settings.workspace)
+        folder = make_session_folder(settings.workspace, session)
         try:
             async with make_executor(settings, engine, folder) as executor:
                 executor.image_digest = digest_of(image)
@@ -81,11 +82,11 @@ def limits_of(settings: Settings) -> Limits:
     return Limits(timeout=settings.timeout, memory=settings.memory, cpus=settings.cpus, pids=settings.pids, network=settings.network)
 
 
-def make_session_folder(workspace: Path) -> Path:
-    """Make the folder of a new session, named by the time and a few random digits, for this user only."""
-    folder = workspace / "sessions" / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+def make_session_folder(workspace: Path, session: str = "") -> Path:
+    """Make the folder of a new session, named by the time and a few random digits, for this user only; or that of an earlier one."""
+    folder = workspace / "sessions" / (session or f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}")
     try:
-        folder.mkdir(parents=True, mode=0o700)
+        folder.mkdir(parents=True, mode=0o700, exist_ok=bool(session))
     except FileExistsError:  # of the many sessions of a batch, two drew the same digits in the same second
         return make_session_folder(workspace)
     except OSError as error:

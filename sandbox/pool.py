@@ -10,7 +10,7 @@ import docker
 
 from sandbox.docker_executor import SandboxExecutor
 from sandbox.engine.find import find_engine
-from sandbox.engine.images import ensure_image
+from sandbox.engine.images import digest_of, ensure_image
 from sandbox.engine.start_checks import check_memory, engine_info, looked_after
 from sandbox.opening import make_executor, make_session_folder, other_engines
 from utils.errors import EngineError
@@ -24,6 +24,7 @@ class SandboxPool:
 
     def __init__(self, settings: Settings, engine: docker.APIClient, size: int, notify: Callable[[str], None]) -> None:
         """Take the settings, a connected engine, how many sandboxes may be there at once, and whom to tell of concerns."""
+        self.image_digest = ""
         self._settings = settings
         self._engine = engine
         self._notify = notify
@@ -77,6 +78,7 @@ class SandboxPool:
         try:
             folder = make_session_folder(self._settings.workspace)
             executor = make_executor(self._settings, self._engine, folder)
+            executor.image_digest = self.image_digest
             try:
                 await _start(executor)
                 if first:
@@ -130,12 +132,13 @@ async def open_pool(settings: Settings, jobs: int, notify: Callable[[str], None]
     """
     found = await asyncio.to_thread(find_engine)
     try:
-        await asyncio.to_thread(ensure_image, found.client, settings.image, notify)
+        image = await asyncio.to_thread(ensure_image, found.client, settings.image, notify)
         probe = make_executor(settings, found.client, settings.workspace)
         concerns = [*other_engines(found), check_memory(probe.limits, await asyncio.to_thread(engine_info, found.client))]
         for concern in filter(None, concerns):
             notify(concern)
         pool = SandboxPool(settings, found.client, jobs + 1, notify)
+        pool.image_digest = digest_of(image)
         try:
             yield pool
         finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import singledispatchmethod
+from pathlib import Path
 
 from autogen_agentchat.messages import TextMessage
 
@@ -13,12 +14,13 @@ from agents.events import (
     FilesProduced,
     PackagesInstalled,
     ProgramFinished,
+    ProgramKept,
     ProgramStarted,
     Question,
     TaskEnded,
     TokensUsed,
 )
-from agents.package_steps import ASKED_FOR
+from agents.package_steps import ASKED_FOR, RESUMED
 from sandbox.packages.names import Package
 from sandbox.verdicts import ProducedFile, ProgramRun, Verdict
 from utils.code_blocks import CodeBlock
@@ -49,6 +51,8 @@ class Record:
     packages: list[Package] = field(default_factory=list)
     """The packages that were installed in this session."""
     tokens: TokensUsed | None = None
+    kept: Path | None = None
+    """The folder of the program that was approved last."""
     question: Question | None = None
     """What the newest question asks; None when the next thing has happened."""
     ended: TaskEnded | None = None
@@ -115,8 +119,12 @@ class Record:
 
     @_take.register
     def _(self, event: PackagesInstalled) -> None:
-        self._repaired = event.verdict is Verdict.OK and event.why != ASKED_FOR
+        self._repaired = event.verdict is Verdict.OK and event.why not in (ASKED_FOR, RESUMED)
         self.packages += [package for package in event.installed if package not in self.packages]
+
+    @_take.register
+    def _(self, event: ProgramKept) -> None:
+        self.kept = event.folder
 
     @_take.register
     def _(self, event: TokensUsed) -> None:

@@ -19,6 +19,8 @@ from agents.events import RECOVERY_SOURCE, TASK_SOURCE, RunResult
 from teams.recovery import Recovery
 from utils.words import spoken_word
 
+Spoken = BaseChatMessage
+"""What an agent or the user says, for those who know nothing of AutoGen."""
 MANAGER = "RoundRobinGroupChatManager"
 _TYPES: tuple[type[BaseChatMessage], ...] = (TextMessage, RunResult)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
+from pathlib import Path
 
 from autogen_agentchat.base import TaskResult
 from autogen_core import CancellationToken
@@ -12,9 +13,12 @@ from autogen_core.models import ChatCompletionClient
 
 from agents.code_executor_agent import SandboxCodeExecutorAgent
 from agents.code_generator_agent import tokens_used
-from agents.events import Answers, Event, Reply, TaskEnded
+from agents.events import Answers, Event, Journal, MemoryJournal, Reply, TaskEnded
 from sandbox.docker_executor import SandboxExecutor
+from sandbox.files.added import Selection
+from sandbox.packages.install import PipRequest
 from teams.record import Record
+from teams.restoring import Spoken
 from teams.software_development_team import SoftwareDevelopmentTeam
 from utils.code_blocks import CodeBlock
 from utils.errors import AppError
@@ -32,9 +36,11 @@ class Session:
         sandbox: SandboxExecutor,
         answers: Answers,
         switch_model: Callable[[str], Awaitable[str]],
+        journal: Journal | None = None,
     ) -> None:
         """Take the parts that main.py has wired."""
         self.record = Record()
+        self.journal = journal or MemoryJournal()
         self.sandbox = sandbox
         self._team = team
         self._model = model
@@ -46,12 +52,15 @@ class Session:
 
     # The course of a task
 
-    async def run(self, task: str | None) -> AsyncGenerator[Event, None]:
+    def run(self, task: str | None) -> AsyncGenerator[Event, None]:
         """Give the task to the team and yield all that happens, TaskEnded last; None asks the generator again.
 
         A Question has to be answered before anything further happens. Every event is in the record before it is yielded. Nothing is
         raised for a step that was stopped or that failed: TaskEnded says so.
         """
+        return self._kept(self._events_of(task))
+
+    async def _events_of(self, task: str | None) -> AsyncGenerator[Event, None]:
         if task is not None:
             self.record.start_task()
         self.record.ended = None
@@ -64,7 +73,6 @@ class Session:
                     if isinstance(event, TaskResult):
                         ended = _ended(event)
                         continue
-                    self.record.take(event)
                     yield event
         except asyncio.CancelledError:
             if not self._is_stopped:
@@ -73,23 +81,39 @@ class Session:
             ended = TaskEnded("error", error=self._explain(error))
         finally:
             self._token = None
-        for last in (tokens_used(self._model), ended):
-            self.record.take(last)
-            yield last
+        yield tokens_used(self._model)
+        yield ended
 
-    async def run_programs(self, programs: Sequence[CodeBlock]) -> AsyncGenerator[Event, None]:
+    async def _kept(self, events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
+        """Hand each event to the journal and the record before it is yielded, behind what the journal has to say."""
+        async with aclosing(events):
+            async for event in events:
+                await self.journal.happened(event)
+                for each in (*self.journal.news(), event):
+                    self.record.take(each)
+                    yield each
+
+    def run_programs(self, programs: Sequence[CodeBlock]) -> AsyncGenerator[Event, None]:
         """Run programs outside the team's turns, and yield the same events; ends early if it is stopped. Raises AppError."""
+        return self._kept(self._events_of_programs(programs))
+
+    async def _events_of_programs(self, programs: Sequence[CodeBlock]) -> AsyncGenerator[Event, None]:
         outer, self._token = self._token, (token := CancellationToken())
         try:
             async with aclosing(self._executor.run_programs(programs, token)) as stream:
                 async for event in stream:
-                    self.record.take(event)
                     yield event
         except asyncio.CancelledError:
             if not token.is_cancelled():
                 raise
         finally:
             self._token = outer  # of the task whose question the user has not answered yet
+
+    async def add_files(self, paths: Sequence[Path]) -> Selection:
+        """Copy files and folders of the user's to the programs; the selection says what was left out, and why. Raises AppError."""
+        selection = await self.sandbox.add_files(paths)
+        await self.journal.added({name: path for name, path, _ in selection.files})
+        return selection
 
     def answer(self, key: str, reply: Reply) -> None:
         """Answer the question with this key."""
@@ -105,6 +129,24 @@ class Session:
     def is_stopped(self) -> bool:
         """Whether the step that runs was stopped, so that nobody waits for the answer to its question any more."""
         return self._token is not None and self._token.is_cancelled()
+
+    # An earlier process
+
+    async def restore(
+        self, messages: Sequence[Spoken], events: Sequence[Event], packages: PipRequest | None, *, was_stopped: bool = False
+    ) -> None:
+        """Take up a session of an earlier process: its messages, the events that make up its record, and its packages."""
+        await self._team.restore(messages, was_stopped=was_stopped)
+        self._executor.install_first(packages)
+        for event in events:
+            if isinstance(event, TaskEnded):
+                self.record.start_task()
+            self.record.take(event)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether a restored session ended in the middle of a task, so that `run(None)` goes on with whoever is due."""
+        return self._team.goes_on
 
     # What can be changed and asked meanwhile
 

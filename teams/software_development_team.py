@@ -50,7 +50,8 @@ class SoftwareDevelopmentTeam:
         self._participants = list(participants)
         self._state: Mapping[str, Any] | None = None
         self._was_stopped = False
-        self._goes_on = False
+        self.goes_on = False
+        """Whether the next run without a message goes on with whoever is due, rather than with the generator."""
 
     async def run_stream(self, message: str | None, cancellation_token: CancellationToken) -> AsyncGenerator[TeamEvent, None]:
         """Yield everything that the agents say and do about the message, the TaskResult last.
@@ -58,7 +59,7 @@ class SoftwareDevelopmentTeam:
         `stop_reason` of the TaskResult is the word that ended the talk, and its last message's source is who said it. None as the message
         asks the generator again. Cancelling the token ends the run with CancelledError; what was said until then is kept.
         """
-        goes_on, self._goes_on = self._goes_on and message is None, False
+        goes_on, self.goes_on = self.goes_on and message is None, False
         if not goes_on:
             self._recovery.start_again()
             self._state = None if self._state is None else _ready_for_next_message(self._state)
@@ -87,19 +88,19 @@ class SoftwareDevelopmentTeam:
             await agent.on_reset(CancellationToken())
         self._state = restored_state(await team.save_state(), messages, [agent.name for agent in self._participants])
         self._was_stopped = was_stopped
-        self._goes_on = not was_stopped and bool(messages) and not outcome_of(messages)
+        self.goes_on = not was_stopped and bool(messages) and not outcome_of(messages)
         restore_recovery(self._recovery, messages)
 
     @property
     def next_speaker(self) -> str:
         """Return whose turn a run without a message begins with."""
-        place = self._state["agent_states"][MANAGER]["next_speaker_index"] if self._goes_on and self._state else 0
+        place = self._state["agent_states"][MANAGER]["next_speaker_index"] if self.goes_on and self._state else 0
         return self._participants[place].name
 
     def forget(self) -> None:
         """Start a fresh conversation with the next message."""
         self._state = None
-        self._was_stopped = self._goes_on = False
+        self._was_stopped = self.goes_on = False
 
     def messages(self) -> list[Mapping[str, Any]]:
         """Return the newest messages of the conversation, oldest first, as AutoGen dumps them; the journal has all of them."""

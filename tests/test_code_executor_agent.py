@@ -354,7 +354,7 @@ async def test_the_journal_has_a_program_before_it_runs_and_its_run_before_the_n
             await asyncio.sleep(0.01)  # an executor that did not wait would have begun meanwhile
             seen.append((f"start {started.number}", len(executor.blocks)))
 
-        async def finished(self, finished: ProgramFinished) -> None:
+        async def finished(self, finished: ProgramFinished, output: str) -> None:
             await asyncio.sleep(0.01)
             seen.append((f"{finished.run.verdict.value} {finished.number}", len(executor.blocks)))
 

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from history.handover import ADDED, MOST_FILE, Handover, hand_over, plan, run_lines
-from history.records import Attempt, StoredFile, StoredPackage, StoredSession
+from history.records import Attempt, Message, StoredFile, StoredPackage, StoredSession
+from sandbox.languages import BY_NAME
 from tests.histories import PROGRAM, START, info, whole_session
 
 UV = shutil.which("uv") or shutil.which(str(Path(sys.executable).with_name("uv")))
@@ -23,7 +24,7 @@ UV = shutil.which("uv") or shutil.which(str(Path(sys.executable).with_name("uv")
 
 def session(*programs: str, language: str = "python", verdict: str = "ok", **more: Any) -> StoredSession:
     attempts = tuple(
-        Attempt(number, 2, language, code, START, START + 1, verdict, 0, 1.0, "out\n", file_name="program.py")
+        Attempt(number, 2, language, code, START, START + 1, verdict, 0, 1.0, "out\n", file_name=BY_NAME[language].file_name)
         for number, code in enumerate(programs, 1)
     )
     return replace(StoredSession(info(image_digest="python@sha256:" + "a" * 64), attempts=attempts), **more)
@@ -139,6 +140,21 @@ def test_a_link_in_the_place_of_a_result_is_not_followed(tmp_path: Path) -> None
     approval = hand_over(session("print(1)", files=(made,)), tmp_path)
     assert approval is not None
     assert not (tmp_path / approval.folder / "results").exists()
+
+
+def test_each_task_of_a_session_names_its_own_program(tmp_path: Path) -> None:
+    said = (Message("user", "Print primes."), Message("CodeGeneratorAgent", "1"), Message("user", "Sort words."), Message("x", "2"))
+    first, second = (Attempt(n, 2 * n, "python", f"print({n})", START, START + 1, "ok", 0, 0.1) for n in (1, 2))
+    kept = session(messages=said, attempts=(first, second))
+    assert [program.name for program in planned(kept, tmp_path).programs] == ["sort.py"]
+    assert planned(replace(kept, attempts=(first,)), tmp_path).programs[0].name == "primes.py"
+
+
+def test_what_an_answer_stored_beside_its_program_comes_along(tmp_path: Path) -> None:
+    attempt = Attempt(1, 2, "python", "import tools.lib", START, START + 1, "ok", 0, 0.1, given=(("tools/lib.py", "X = 1\n"),))
+    approval = hand_over(session(attempts=(attempt,)), tmp_path)
+    assert approval is not None
+    assert (tmp_path / approval.folder / "tools/lib.py").read_text() == "X = 1\n"
 
 
 def test_packages_without_a_known_hash_are_named_by_version(tmp_path: Path) -> None:

@@ -413,9 +413,9 @@ class SlowJournal(MemoryJournal):
         await asyncio.sleep(0.02)
         await super().started(program)
 
-    async def finished(self, program: ProgramFinished) -> None:
+    async def finished(self, program: ProgramFinished, output: str) -> None:
         await asyncio.sleep(0.02)
-        await super().finished(program)
+        await super().finished(program, output)
 
 
 async def test_when_the_user_is_asked_the_journal_holds_all_that_was_said_before() -> None:

@@ -97,7 +97,7 @@ class PipRequest:
 
     def __str__(self) -> str:
         """Write it as it would be typed."""
-        return " ".join(("pip install", *self.options, *self.requirements))
+        return " ".join(("pip install", *self.options, *self.requirements, *(("-r lock.txt",) if self.lock else ())))
 
 
 @dataclass(frozen=True)

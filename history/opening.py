@@ -1,0 +1,130 @@
+"""Opens the history for a session: a new one, or one of an earlier process that goes on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from agents.events import Event, FilesProduced, ProgramFinished, ProgramStarted, TaskEnded
+from history.handover import ADDED
+from history.journal import HistoryJournal
+from history.recording import Recording, dumped_of
+from history.records import OPEN, Attempt, SessionInfo, StoredSession
+from history.redact import hider
+from history.steps import EXECUTOR, TASK
+from history.store import Store
+from sandbox.docker_executor import SandboxExecutor
+from sandbox.packages.install import PipRequest
+from sandbox.verdicts import ProducedFile, ProgramRun, Verdict, size
+from teams.restoring import Spoken, load_message
+from teams.session import Session
+from utils.code_blocks import StoredFile as Given
+from utils.docker_utils import Limits
+from utils.owner import owner
+from utils.settings import Settings
+
+DATABASE = "history.db"
+
+
+@asynccontextmanager
+async def open_recording(
+    settings: Settings, sandbox: SandboxExecutor, model: tuple[str, str], resumed: StoredSession | None = None
+) -> AsyncIterator[Recording]:
+    """Keep the session that runs in the sandbox; `model` is the provider and the name. A history that fails stops no session."""
+    path = settings.workspace / DATABASE
+    notices: list[str] = []
+    hide = hider(settings.environment)
+    info = SessionInfo(
+        sandbox.session,
+        resumed.info.started if resumed else time.time(),
+        resumed.info.task if resumed else "",
+        provider=model[0],
+        model=model[1],
+        image=settings.image,
+        image_digest=sandbox.image_digest,
+        facts={"limits": _limits(sandbox.limits), "memory": sandbox.limits.memory, "pids": sandbox.limits.pids},
+        owner=owner(),
+    )
+    journal = HistoryJournal(lambda: Store.open(path, notices.append, hide), info, notices.append, resumed)
+    status = resumed.info.status if resumed else OPEN
+    recording = Recording(journal, sandbox.work_dir, notices, lambda: Store.read_only(path), settings.cost, lambda: model[1], status)
+    try:
+        yield recording
+    finally:
+        await journal.close()
+
+
+def _limits(limits: Limits) -> dict[str, str]:
+    return {
+        "time": f"{limits.timeout} s",
+        "memory": size(limits.memory),
+        "processors": f"{limits.cpus:g}",
+        "processes": str(limits.pids),
+        "output": size(limits.output),
+        "disk": size(limits.disk),
+        "network": limits.network,
+    }
+
+
+async def take_up(session: Session, stored: StoredSession) -> None:
+    """Let a session that was just opened go on where the stored one ended; what did not come back is said with its first concerns."""
+    sandbox = session.sandbox
+    files = {file.name: sandbox.work_dir / (f"{ADDED}/{file.name}" if file.added else file.name) for file in stored.files}
+    missing: Sequence[str] = ()
+    if files:
+        missing = [left.name for left in (await sandbox.put_files(files)).left_out]
+    messages = [load_message(dumped_of(row)) for row in stored.messages]
+    was_stopped = stored.info.status == "interrupted"
+    await session.restore(messages, list(_events(stored, messages, sandbox.work_dir)), lock_of(stored), was_stopped=was_stopped)
+    if missing:
+        sandbox.concerns.append(f"Not there any more: {', '.join(missing)}.")
+
+
+def lock_of(stored: StoredSession) -> PipRequest | None:
+    """Return what installs the session's packages again, by their hashes if they are known."""
+    if not stored.packages:
+        return None
+    hashed = all(package.sha256 for package in stored.packages)
+    lines = (f"{each.name}=={each.version}{f' --hash=sha256:{each.sha256}' if hashed else ''}\n" for each in stored.packages)
+    return PipRequest((), ("--no-deps", "--require-hashes") if hashed else ("--no-deps",), "".join(lines))
+
+
+def what_came_back(stored: StoredSession) -> str:
+    """Say in one line what a resumed session has again, and what is gone."""
+    parts = [_count(len(stored.messages), "message")]
+    parts += [f"program {stored.attempts[-1].number}"] if stored.attempts else []
+    parts += [_count(len(stored.files), "file")] if stored.files else []
+    later = f"; {_count(len(stored.packages), 'package')} will be installed at the next run" if stored.packages else ""
+    return f"{', '.join(parts)} came back{later}; memory and background programs of the old container are gone."
+
+
+def _events(stored: StoredSession, messages: Sequence[Spoken], folder: Path) -> Iterator[Event]:
+    """Yield the events that make up the record of the session."""
+    for place, message in enumerate(messages):
+        if place and message.source == TASK:
+            yield TaskEnded("stopped")
+        yield message
+        for attempt in stored.attempts:
+            if attempt.message == place + 1:
+                yield from _events_of(attempt)
+    files = [ProducedFile(folder / each.name, each.name, each.size, True) for each in stored.files if not each.added]
+    if files:
+        yield FilesProduced(source=EXECUTOR, files=tuple(files))
+
+
+def _events_of(attempt: Attempt) -> Iterator[Event]:
+    given = tuple(Given(name, text, 0) for name, text in attempt.given)
+    started = ProgramStarted(source=EXECUTOR, language=attempt.language, code=attempt.code, number=1, total=1, timeout=0, files=given)
+    yield started.model_copy(update={"name": attempt.file_name})
+    if attempt.finished is None:
+        return
+    run = ProgramRun(
+        *(attempt.language, attempt.code, attempt.file_name, Verdict(attempt.verdict), attempt.exit_code, attempt.seconds, attempt.output)
+    )
+    yield ProgramFinished(source=EXECUTOR, run=run, summary="")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -1,0 +1,180 @@
+"""What happens in a session is what is kept of it, and a session that is taken up is as it was."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from agents.events import Event, Notice, ProgramKept, Question, Reply, TaskEnded
+from history.opening import open_recording, take_up, what_came_back
+from history.records import StoredSession
+from history.store import Store
+from main import open_team
+from sandbox.verdicts import ProducedFile, ProgramRun, Verdict
+from teams.restoring import Spoken
+from teams.session import Session
+from tests.asking import client_of
+from tests.endpoint import Answer, ModelEndpoint, Script
+from tests.fakes import ListedRuns, WaitForCancel, program, ran
+from utils.settings import load_settings
+
+MODEL = ("openai", "gpt-test")
+
+
+class FolderRuns(ListedRuns):
+    """Listed runs whose executor has a folder and a session, as an opened sandbox has."""
+
+    def __init__(self, folder: Path, *runs: ProgramRun | Exception | WaitForCancel, files: Sequence[ProducedFile] = ()) -> None:
+        super().__init__(*runs, files=files)
+        folder.mkdir(parents=True, exist_ok=True)
+        self._work_dir = folder
+        self.session = folder.name
+        self.put: dict[str, Path] = {}
+
+    async def put_files(self, files: Any) -> Any:
+        from sandbox.files.added import known_files
+
+        self.put.update(files)
+        return known_files(files)
+
+
+@asynccontextmanager
+async def opened(
+    workspace: Path,
+    answers: Sequence[Script],
+    *runs: ProgramRun | Exception | WaitForCancel,
+    files: Sequence[ProducedFile] = (),
+    resumed: StoredSession | None = None,
+    name: str = "20260901-120000-abcd",
+) -> AsyncIterator[tuple[Session, ModelEndpoint]]:
+    """Open a session as main.py does, with listed runs in place of a container."""
+    settings = load_settings({"workspace": str(workspace)}, {"MODEL_PRICE_IN": "1", "MODEL_PRICE_OUT": "2"})
+    sandbox = FolderRuns(workspace / "sessions" / name, *runs, files=files)
+    with ModelEndpoint(answers) as endpoint:
+        async with client_of(endpoint) as model, open_recording(settings, sandbox, MODEL, resumed) as journal:
+            session = open_team(settings, sandbox, model, journal)
+            if resumed is not None:
+                await take_up(session, resumed)
+            yield session, endpoint
+
+
+async def live(session: Session, task: str | None, *replies: str) -> list[Event]:
+    """Give a task, answer its questions, and return its events."""
+    left, events = list(replies), []
+    async for event in session.run(task):
+        events.append(event)
+        if isinstance(event, Question):
+            session.answer(event.key, Reply(text=left.pop(0)))
+    return events
+
+
+def kept(workspace: Path, name: str = "20260901-120000-abcd") -> StoredSession:
+    store = Store.read_only(workspace / "history.db")
+    try:
+        return store.read(name)
+    finally:
+        store.close()
+
+
+async def test_a_whole_task_is_kept(tmp_path: Path) -> None:
+    made = tmp_path / "out.txt"
+    made.write_text("made")
+    files = [ProducedFile(made, "out.txt", 4, True)]
+    answers = [Answer(program("one"), usage=(100, 10)), Answer(program("two"), usage=(200, 20))]
+    runs = [ran("ValueError: x\n", Verdict.FAILED, 1), ran("y" * 50_000)]
+    async with opened(tmp_path, answers, *runs, files=files) as (session, _):
+        events = await live(session, "Print the answer.", "APPROVE")
+        assert session.record.kept == tmp_path / "sessions/20260901-120000-abcd/approved/01-answer"
+    assert [type(event) for event in events[-3:]][-1] is TaskEnded
+    stored = kept(tmp_path)
+    assert [message.source for message in stored.messages] == [
+        *("user", "CodeGeneratorAgent", "CodeExecutorAgent", "Recovery", "CodeGeneratorAgent", "CodeExecutorAgent", "UserProxyAgent")
+    ]
+    assert [(each.number, each.message, each.code.strip(), each.verdict, each.exit_code) for each in stored.attempts] == [
+        (1, 2, "one", "failed", 1),
+        (2, 5, "two", "ok", 0),
+    ]
+    assert len(stored.attempts[1].output) == 50_000, "all of it, not what the model is shown"
+    assert [(file.name, file.size, file.attempt) for file in stored.files] == [("out.txt", 4, 2)]
+    assert [(call.message, call.prompt_tokens, call.completion_tokens) for call in stored.calls] == [(1, 100, 10), (4, 200, 20)]
+    assert stored.info.cost == (300 + 60) / 1e6
+    assert (stored.info.status, stored.info.task, stored.info.owner, stored.info.model) == ("approved", "Print the answer.", "", "gpt-test")
+    assert [approval.attempts for approval in stored.approvals] == [(2,)]
+    assert (tmp_path / "sessions/20260901-120000-abcd/approved/01-answer/answer.py").is_file()
+
+
+async def test_every_message_is_on_disk_before_it_is_seen(tmp_path: Path) -> None:
+    async with opened(tmp_path, [program("one"), program("two")], ran("1\n"), ran("2\n")) as (session, _):
+        seen: list[str] = []
+        replies = ["again", "APPROVE"]
+        async for event in session.run("Print the answer."):
+            if isinstance(event, Spoken):
+                seen.append(event.id)
+                assert [message.id for message in kept(tmp_path).messages] == seen
+            if isinstance(event, Question):
+                session.answer(event.key, Reply(text=replies.pop(0)))
+        assert len(seen) == 7
+
+
+async def test_a_stopped_program_has_no_unknown_result(tmp_path: Path) -> None:
+    async with opened(tmp_path, [program("one")], WaitForCancel()) as (session, _):
+        async for event in session.run("Print the answer."):
+            if getattr(event, "content", "") == "still running\n":
+                session.stop()
+    stored = kept(tmp_path)
+    assert (stored.info.status, stored.attempts[0].verdict) == ("interrupted", "cancelled")
+    assert stored.unknown is None
+
+
+async def test_a_history_that_cannot_be_written_is_said_in_the_stream_and_the_task_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "history.db").mkdir()
+    async with opened(tmp_path, [program("one")], ran("1\n")) as (session, _):
+        events = await live(session, "Print the answer.", "APPROVE")
+    said = [event.content for event in events if isinstance(event, Notice)]
+    assert any("The history is not being kept" in text for text in said)
+    assert not any(isinstance(event, ProgramKept) for event in events)
+    assert session.record.approved
+
+
+async def test_a_session_is_taken_up_with_its_record_its_files_and_its_packages(tmp_path: Path) -> None:
+    folder = tmp_path / "sessions/20260901-120000-abcd"
+    folder.mkdir(parents=True)
+    for name in ("out.txt", "gone.txt"):
+        (folder / name).write_text("made")
+    files = [ProducedFile(folder / name, name, 4, True) for name in ("out.txt", "gone.txt")]
+    async with opened(tmp_path, [program("one")], ran("1\n"), files=files) as (session, first):
+        await live(session, "Print the answer.", "APPROVE")
+    (folder / "gone.txt").unlink()
+    stored = kept(tmp_path)
+    assert what_came_back(stored) == (
+        "4 messages, program 1, 2 files came back; memory and background programs of the old container are gone."
+    )
+    async with opened(tmp_path, [program("two")], ran("2\n"), resumed=stored) as (session, second):
+        assert not session.goes_on
+        assert session.record.newest is not None
+        assert session.record.newest.code.strip() == "one"
+        assert list(session.record.files) == ["out.txt", "gone.txt"] or set(session.record.files) == {"out.txt", "gone.txt"}
+        assert session.sandbox.concerns == ["Not there any more: gone.txt."]
+        await live(session, "And now two.", "APPROVE")
+    assert second.requests[0].texts[1:-1] == [*first.requests[0].texts[1:], *[m.content for m in stored.messages[1:]]]
+    again = kept(tmp_path)
+    assert [message.content for message in again.messages[:4]] == [message.content for message in stored.messages]
+    assert [attempt.number for attempt in again.attempts] == [1, 2]
+    assert [approval.folder for approval in again.approvals][0] == "approved/01-answer"
+    assert len(again.approvals) == 2
+
+
+async def test_what_the_user_adds_is_kept_for_a_later_container(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.csv"
+    mine.write_text("a,b\n")
+    async with opened(tmp_path, [program("one")], ran("1\n")) as (session, _):
+        await live(session, "Print the answer.", "APPROVE")
+        await session.journal.added({"data/mine.csv": mine})
+    mine.unlink()
+    stored = kept(tmp_path)
+    assert [(file.name, file.added) for file in stored.files] == [("data/mine.csv", True)]
+    async with opened(tmp_path, [], resumed=stored) as (session, _):
+        assert isinstance(session.sandbox, FolderRuns)
+        assert session.sandbox.put["data/mine.csv"].read_text() == "a,b\n"
