@@ -13,7 +13,8 @@ from cli.arguments import SWITCHES, parse_arguments
 from cli.remedies import remedy
 from cli.wiring import Wiring
 from utils.errors import AppError, ExitStatus, UsageError
-from utils.settings import SETTINGS, load_settings, setting_sources
+from utils.setting_sources import user_file
+from utils.settings import SETTINGS, load_settings
 from utils.text import sanitize
 
 
@@ -44,13 +45,12 @@ def _run(wiring: Wiring, argv: Sequence[str] | None) -> ExitStatus:
     arguments = parse_arguments(argv)
     flags = {setting.field: getattr(arguments, setting.field, None) for setting in SETTINGS}
     switches = {name: getattr(arguments, name) for name in (s.removeprefix("--").replace("-", "_") for s in SWITCHES)}
-    settings = load_settings(flags, os.environ, Path(".env"), **switches)
+    settings = load_settings(flags, os.environ, Path(".env"), user_file(os.environ), **switches)
     # Commands are imported here, so that --help and --version are quick.
     if arguments.command == "doctor":
         from cli.commands.doctor import doctor
 
-        sources = setting_sources(flags, os.environ, Path(".env"))
-        return asyncio.run(doctor(settings, wiring, sources, ask=arguments.ask))
+        return asyncio.run(doctor(settings, wiring, ask=arguments.ask))
     _check_added(arguments.add)
     added = [Path(path) for path in arguments.add]
     if arguments.command == "run":

@@ -15,6 +15,7 @@ from sandbox.languages import LANGUAGES
 from sandbox.verdicts import size
 from utils.docker_utils import Limits
 from utils.errors import ExitStatus
+from utils.setting_sources import IMAGES
 from utils.settings import SETTINGS
 
 README = Path(__file__).parent.parent / "README.md"
@@ -39,7 +40,7 @@ def _code(text: str | None) -> str:
 
 
 def _commands() -> str:
-    rows = [("", "the same as `chat`"), *COMMANDS.items()]
+    rows = [("", "the same as `chat`"), *((name, line.meaning) for name, line in COMMANDS.items())]
     switches = [(_code("--add PATH"), ADD), *((_code(name), meaning) for name, meaning in SWITCHES.items())]
     typed = [(_code(f"python main.py {name}".strip()), meaning) for name, meaning in rows]
     return _table(["command or switch", "meaning"], [*typed, *switches])
@@ -51,6 +52,8 @@ def _slash_commands() -> str:
 
 def _settings() -> str:
     rows = [(_code(s.variable), _code(s.flag), _code(s.default), s.meaning) for s in SETTINGS]
+    image = next(number for number, setting in enumerate(SETTINGS) if setting.variable == "SANDBOX_IMAGE")
+    rows.insert(image + 1, (_code(f"{IMAGES}<LANGUAGE>"), "", "", "image of one language, such as `SANDBOX_IMAGE_RUBY`"))
     return _table(["setting", "flag", "default", "meaning"], rows)
 
 

@@ -43,6 +43,51 @@ def test_wrong_usage_is_an_error_of_ours(argv: list[str]) -> None:
     assert "--help" in raised.value.hint
 
 
+@pytest.mark.parametrize(
+    ("argv", "flag"),
+    [
+        (["--tim", "5", "chat"], "--tim"),
+        (["chat", "--tim", "5"], "--tim"),
+        (["--timeot=5"], "--timeot"),
+        (["doctor", "--asks"], "--asks"),
+        (["chat", "-x"], "-x"),
+    ],
+)
+def test_a_mistyped_flag_is_named_not_the_word_behind_it(argv: list[str], flag: str) -> None:
+    with pytest.raises(UsageError, match=f"there is no flag {flag}$"):
+        parse_arguments(argv)
+
+
+def test_a_near_flag_is_suggested_and_a_task_without_a_command_is_explained() -> None:
+    with pytest.raises(UsageError) as raised:
+        parse_arguments(["--timeot", "5"])
+    assert "did you mean --timeout?" in raised.value.hint
+    with pytest.raises(UsageError, match="there is no command 'write a poem'") as raised:
+        parse_arguments(["write a poem"])
+    assert 'chat "write a poem' in raised.value.hint
+
+
+def test_a_commands_own_option_and_the_flags_around_it() -> None:
+    arguments = parse_arguments(["--timeout", "5", "doctor", "--ask", "--model", "m", "--quiet"])
+    assert (arguments.command, arguments.ask, arguments.timeout, arguments.model, arguments.quiet) == ("doctor", True, "5", "m", True)
+    with pytest.raises(UsageError, match="--ask"):
+        parse_arguments(["chat", "--ask"])
+
+
+def test_the_options_of_run() -> None:
+    arguments = parse_arguments(["--quiet", "run", "-f", "task.txt", "--json", "--timeout=5", "--output", "out"])
+    assert (arguments.command, arguments.file, arguments.json, arguments.output, arguments.timeout) == ("run", "task.txt", True, "out", "5")
+    assert parse_arguments(["run", "-"]).task == "-"
+
+
+@pytest.mark.parametrize("task", ["--demo", "-1", "--no flag, a task", "doctor"])
+def test_a_task_may_look_like_anything(task: str) -> None:
+    arguments = parse_arguments(["chat", "--timeout", "5", "--", task])
+    assert (arguments.task, arguments.timeout, arguments.demo) == (task, "5", False)
+    if not task.startswith("--demo"):
+        assert parse_arguments(["chat", task]).task == task
+
+
 def test_help_names_every_command_flag_and_switch(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left:
         parse_arguments(["--help"])

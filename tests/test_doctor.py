@@ -12,7 +12,7 @@ from cli.wiring import Wiring
 from tests.engine_proxy import EngineProxy, without
 from tests.fakes import unused
 from utils.errors import ExitStatus, ModelError
-from utils.settings import load_settings, setting_sources
+from utils.settings import load_settings
 
 PARTS = ["settings", "key", "model", "engine", "machine", "image", "limits", "workspace"]
 
@@ -49,7 +49,7 @@ async def run(
     }
     flags = {"workspace": str(tmp_path / "workspace"), **flags}
     settings = load_settings(flags, environment)
-    status = await doctor(settings, wiring(model), setting_sources(flags, environment), ask=ask)
+    status = await doctor(settings, wiring(model), ask=ask)
     out = capsys.readouterr().out
     assert "canary" not in out
     assert "\x1b" not in out
@@ -65,8 +65,8 @@ async def test_all_is_well(capsys: pytest.CaptureFixture[str], tmp_path: Path, i
     assert list(lines) == PARTS
     assert all(line.startswith("✔") for line in lines.values())
     assert f"SANDBOX_IMAGE={image} (--image)" in lines["settings"]
-    assert "PIP_INDEX_URL=set (environment)" in lines["settings"]
-    assert "OPENAI_API_KEY is set (environment)" in lines["key"]
+    assert "PIP_INDEX_URL=set (the environment)" in lines["settings"]
+    assert "OPENAI_API_KEY is set (the environment)" in lines["key"]
     assert "it answers: 'OK'" in lines["model"]
     assert "unix://" in lines["engine"]
     assert "processes" in lines["limits"]
@@ -120,7 +120,7 @@ async def test_each_place_that_was_looked_at_is_listed(
         url = f"tcp://127.0.0.1:{free.getsockname()[1]}"
         monkeypatch.setenv("DOCKER_HOST", url)
         settings = load_settings({"workspace": str(tmp_path)}, {})
-        status = await doctor(settings, wiring(), setting_sources({}, {}), ask=False)
+        status = await doctor(settings, wiring(), ask=False)
     out = capsys.readouterr().out
     assert status is ExitStatus.ENGINE
     assert "– key        none is set" in out

@@ -16,7 +16,7 @@ from autogen_core.models import UserMessage
 from agents.models.choice import PROVIDERS, find_provider
 from agents.models.client import open_model
 from agents.models.local import HOW_TO_HAVE_ONE
-from cli.arguments import VERSION, build_parser
+from cli.arguments import VERSION, parse_arguments
 from tests.docs import README, TABLES, render
 from tests.endpoint import Answer, ModelEndpoint
 from tests.local_model import need_real_model
@@ -75,7 +75,7 @@ def check_command(command: str) -> None:
         words = words[1:]
     if words[:2] == ["python", "main.py"]:
         with contextlib.suppress(SystemExit):  # --help and --version leave; anything wrong raises UsageError
-            build_parser().parse_args(words[2:])
+            parse_arguments(words[2:])
     elif words[0] == "make":
         assert set(words[1:]) <= make_targets(), command
     elif words[0] == "cp" or words[:3] == ["pip", "install", "-r"]:
@@ -234,7 +234,7 @@ def test_version_numbers_agree(capsys: pytest.CaptureFixture[str]) -> None:
     assert project is not None
     assert project[1] == VERSION
     with pytest.raises(SystemExit):
-        build_parser().parse_args(["--version"])
+        parse_arguments(["--version"])
     assert VERSION in capsys.readouterr().out
     headings = re.findall(r"^## \[(.*?)\]", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
     assert headings[0] == "Unreleased"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from utils.errors import ExitStatus, UsageError
+from utils.setting_sources import Source
 from utils.settings import NETWORKS, PROVIDERS, SETTINGS, Settings, load_settings
 
 MIB = 1024**2
@@ -32,13 +33,21 @@ def test_defaults() -> None:
     assert (settings.demo, settings.quiet, settings.no_color, settings.traceback) == (False, False, False, False)
 
 
-def test_a_flag_beats_the_environment_which_beats_the_file_which_beats_the_default(tmp_path: Path) -> None:
-    dotenv = write(tmp_path, "SANDBOX_TIMEOUT=30\n")
+def test_a_flag_beats_the_environment_which_beats_dotenv_which_beats_the_user_wide_file_which_beats_the_default(tmp_path: Path) -> None:
+    dotenv, user_wide = write(tmp_path, "SANDBOX_TIMEOUT=30\n"), tmp_path / "env"
+    user_wide.write_text("SANDBOX_TIMEOUT=40\nMODEL=m\n")
     environment = {"SANDBOX_TIMEOUT": "20"}
-    assert load_settings({"timeout": "10"}, environment, dotenv).timeout == 10
-    assert load_settings({"timeout": None}, environment, dotenv).timeout == 20
-    assert load_settings({}, {}, dotenv).timeout == 30
-    assert load_settings({}, {}).timeout == 60
+    steps: list[tuple[dict[str, str | None], dict[str, str], Path | None, Path | None, int, Source]] = [
+        ({"timeout": "10"}, environment, dotenv, user_wide, 10, Source.FLAG),
+        ({"timeout": None}, environment, dotenv, user_wide, 20, Source.ENVIRONMENT),
+        ({}, {}, dotenv, user_wide, 30, Source.DOTENV),
+        ({}, {}, None, user_wide, 40, Source.USER_FILE),
+        ({}, {}, None, None, 60, Source.DEFAULT),
+    ]
+    for flags, variables, here, wide, timeout, source in steps:
+        settings = load_settings(flags, variables, here, wide)
+        assert (settings.timeout, settings.source("SANDBOX_TIMEOUT")) == (timeout, source)
+    assert load_settings({}, environment, dotenv, user_wide).model == "m"
 
 
 def test_every_setting_can_be_set_by_variable_and_flag(tmp_path: Path) -> None:
@@ -62,6 +71,10 @@ def test_every_setting_can_be_set_by_variable_and_flag(tmp_path: Path) -> None:
         "strict": "true",
         "max_retries": "0",
         "confirm": "yes",
+        "max_tokens": "1000",
+        "max_cost": "0.5",
+        "notify": "bell",
+        "editing_mode": "vi",
         "workspace": "elsewhere",
         "price_in": "0.4",
         "price_out": "1.6",
@@ -110,6 +123,14 @@ def test_each_setting_has_a_field_of_its_own() -> None:
         ("max_retries", "-1"),
         ("max_retries", "101"),
         ("confirm", "2"),
+        ("max_tokens", "0"),
+        ("max_tokens", "many"),
+        ("max_cost", "-1"),
+        ("max_cost", "nan"),
+        ("notify", "mail"),
+        ("editing_mode", "ed"),
+        ("workspace", "~nobody-of-this-name/x"),
+        ("price_in", "free"),
     ],
 )
 def test_a_wrong_value_names_setting_value_and_what_is_allowed(field: str, value: str) -> None:
@@ -118,7 +139,7 @@ def test_a_wrong_value_names_setting_value_and_what_is_allowed(field: str, value
         load({setting.variable: value})
     assert setting.variable in caught.value.message
     assert repr(value) in caught.value.message
-    assert setting.allowed in caught.value.hint
+    assert setting.kind.allowed in caught.value.hint
     assert caught.value.status is ExitStatus.USAGE
     with pytest.raises(UsageError, match=setting.flag or setting.variable):
         load_settings({field: value}, {})
@@ -129,6 +150,33 @@ def test_a_blank_variable_is_not_set_but_a_blank_flag_is_wrong(value: str) -> No
     assert load({"SANDBOX_TIMEOUT": value}).timeout == 60
     with pytest.raises(UsageError, match="--timeout"):
         load(timeout=value)
+
+
+def test_a_value_keeps_no_blanks_around_it() -> None:
+    settings = load({"OPENAI_API_KEY": " sk-1\n", "MODEL": " m "})
+    assert (settings.environment["OPENAI_API_KEY"], settings.model) == ("sk-1", "m")
+
+
+def test_a_cost_limit_needs_both_prices() -> None:
+    with pytest.raises(UsageError, match="MAX_COST") as caught:
+        load({"MAX_COST": "1", "MODEL_PRICE_IN": "0.4"})
+    assert "MODEL_PRICE_OUT" in caught.value.hint
+    assert load({"MAX_COST": "1", "MODEL_PRICE_IN": "0.4", "MODEL_PRICE_OUT": "1"}).max_cost == 1
+    assert load().max_cost is None
+
+
+def test_home_is_written_with_a_tilde(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "authorities.pem").write_text("-----BEGIN CERTIFICATE-----\n")
+    settings = load({"WORKSPACE": "~/made", "SANDBOX_CA_BUNDLE": "~/authorities.pem"})
+    assert (settings.workspace, settings.ca_bundle) == (tmp_path / "made", tmp_path / "authorities.pem")
+
+
+def test_each_language_can_have_its_own_image() -> None:
+    settings = load({"SANDBOX_IMAGE_RUBY": "ruby:3", "SANDBOX_IMAGE_CPP": "gcc:14", "SANDBOX_IMAGE": "mine"})
+    assert (settings.image, settings.images) == ("mine", {"ruby": "ruby:3", "cpp": "gcc:14"})
+    with pytest.raises(UsageError, match="SANDBOX_IMAGE_RUBY is '-v'"):
+        load({"SANDBOX_IMAGE_RUBY": "-v"})
 
 
 def test_a_blank_variable_does_not_hide_the_file(tmp_path: Path) -> None:
@@ -162,7 +210,7 @@ def test_certificates_are_looked_at_before_the_session_begins(tmp_path: Path) ->
 
 @pytest.mark.parametrize("url", ["pypi.org/simple", "file:///simple", "https://", "https://[", "https://a b/simple", "https://a\x1b[2J/"])
 def test_an_index_is_an_address(url: str) -> None:
-    with pytest.raises(UsageError, match="PIP_INDEX_URL is no address"):
+    with pytest.raises(UsageError, match="PIP_INDEX_URL is not the address"):
         load({"PIP_INDEX_URL": url})
 
 

@@ -1,10 +1,11 @@
-"""How the text of a setting is read: each reader returns the value, or raises ValueError where the text is none."""
+"""How the text of a setting is read: each kind of value has a reader, which raises ValueError, and words for what is allowed."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from utils.errors import UsageError
@@ -14,8 +15,20 @@ _YES = ("1", "true", "yes", "on")
 _NO = ("0", "false", "no", "off")
 
 
-def whole_number(lowest: int, highest: int) -> Callable[[str], int]:
-    """Return what reads a whole number in these bounds."""
+class Kind(NamedTuple):
+    """A kind of value: the reader, which raises ValueError for text that is not one, and the words for what is allowed."""
+
+    read: Callable[[str], Any]
+    allowed: str
+
+
+def optional(kind: Kind) -> Kind:
+    """Return the kind whose blank text means None."""
+    return Kind(lambda text: kind.read(text) if text else None, kind.allowed)
+
+
+def whole_number(lowest: int, highest: int, unit: str = "a whole number") -> Kind:
+    """Return the kind for whole numbers within these bounds."""
 
     def read(text: str) -> int:
         value = int(text)
@@ -23,37 +36,41 @@ def whole_number(lowest: int, highest: int) -> Callable[[str], int]:
             raise ValueError
         return value
 
-    return read
+    return Kind(read, f"{unit} from {lowest} to {highest}")
 
 
-def processors(text: str) -> float:
-    """Read a number of processors."""
-    value = float(text)
-    if not 0.1 <= value <= 1024:
-        raise ValueError
-    return value
+def decimal(lowest: float, highest: float, allowed: str) -> Kind:
+    """Return the kind for numbers within these bounds."""
+
+    def read(text: str) -> float:
+        value = float(text)
+        if not lowest <= value <= highest:  # "nan" is within no bounds
+            raise ValueError
+        return value
+
+    return Kind(read, allowed)
 
 
-def one_of(*allowed: str) -> Callable[[str], str]:
-    """Return what reads one of these words, in any case."""
+def one_of(*words: str, blank: bool = False) -> Kind:
+    """Return the kind for one of these words, in any case; blank: or none of them."""
 
     def read(text: str) -> str:
-        if text.lower() not in allowed:
+        if text.lower() not in words and not (blank and not text):
             raise ValueError
         return text.lower()
 
-    return read
+    return Kind(read, f"one of {', '.join(words)}")
 
 
 def yes_or_no(text: str) -> bool:
-    """Read yes or no, in the usual ways to say so."""
+    """Read yes or no, in the usual ways to write it."""
     if text.lower() not in _YES + _NO:
         raise ValueError
     return text.lower() in _YES
 
 
 def read_size(text: str) -> int:
-    """Read a size such as 512m or 2g into bytes; ValueError where it is none or under 16 MiB."""
+    """Read a size such as 512m or 2g into bytes; ValueError if it is not one, or is under 16 MiB."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([bkmg]?)(?:i?b)?", text.strip().lower())
     if match is None:
         raise ValueError
@@ -63,28 +80,26 @@ def read_size(text: str) -> int:
     return size
 
 
-def price(text: str) -> float | None:
-    """Read a price; None where there is none."""
-    if not text:
-        return None
-    value = float(text)
-    if not 0 <= value < 1e6:
-        raise ValueError
-    return value
-
-
 def image_name(text: str) -> str:
-    """Read the name of an image, which cannot be taken for an option."""
-    if not re.fullmatch(r"[a-z0-9][\w./:@-]*", text):
+    """Read the name of an image, which must not look like an option."""
+    if not re.fullmatch(r"[a-z0-9][\w./:@-]*", text, re.ASCII):
         raise ValueError
     return text
 
 
+def folder(text: str) -> Path:
+    """Read the path of a folder; `~` means home."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:  # ~nobody
+        raise ValueError from error
+
+
 def certificates_file(text: str) -> Path | None:
-    """Read the path of a file of certificates (PEM), and see that it is one; None where there is none."""
+    """Read the path of a file of certificates (PEM) and check that it is one; None if the text is blank. `~` means home."""
     if not text:
         return None
-    file = Path(text).expanduser()
+    file = folder(text)
     try:
         found = b"-----BEGIN CERTIFICATE-----" in file.read_bytes()
     except OSError:
@@ -95,15 +110,30 @@ def certificates_file(text: str) -> Path | None:
 
 
 def check_index(url: str, credentials: bool) -> None:
-    """See that the address of a package index is one, and holds a password only where that is meant; UsageError never tells the value."""
-    # The value itself is never told: it may hold a password.
+    """Check that the address of a package index is one, and holds a password only on purpose; UsageError never shows the value."""
+    # It may hold a password.
     try:
         parts = urlsplit(url)
         good = not url or (parts.scheme in ("http", "https") and bool(parts.hostname) and url.isprintable() and " " not in url)
     except ValueError:
         good = False
     if not good:
-        raise UsageError("PIP_INDEX_URL is no address of a package index", "set one such as https://pypi.org/simple", kind="setting")
+        raise UsageError("PIP_INDEX_URL is not the address of a package index", "use one such as https://pypi.org/simple", kind="setting")
     if url and "@" in parts.netloc and not credentials:
         hint = "if code that packages run while they are built may see it, set SANDBOX_INDEX_CREDENTIALS=true"
         raise UsageError("PIP_INDEX_URL holds a name or password", hint, kind="setting")
+
+
+def without_password(url: str) -> str:
+    """Return the URL as it may be shown: without the name and password in it."""
+    scheme, mark, rest = url.rpartition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}"
+
+
+YES_OR_NO = Kind(yes_or_no, "true or false")
+TEXT = Kind(str, "any text")
+IMAGE = Kind(image_name, "an image's name")
+FOLDER = Kind(folder, "a folder")
+CERTIFICATES = Kind(certificates_file, "a readable file of certificates (PEM)")
+SIZE = Kind(read_size, "a size from 16m up, such as 512m or 2g")

@@ -1,14 +1,28 @@
-"""The settings: one table of what may be set, and the function that merges flag, environment, .env and default."""
+"""The settings: one table of what can be set, and the function that merges flag, environment, files and default."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from utils.errors import UsageError
-from utils.setting_values import certificates_file, check_index, image_name, one_of, price, processors, read_size, whole_number, yes_or_no
+from utils.setting_sources import ADDRESSES, IMAGES, Source, dotenv_change, open_to_others
+from utils.setting_values import (
+    CERTIFICATES,
+    FOLDER,
+    IMAGE,
+    SIZE,
+    TEXT,
+    YES_OR_NO,
+    Kind,
+    check_index,
+    decimal,
+    one_of,
+    optional,
+    whole_number,
+)
 
 PROVIDERS = ("openai", "azure", "anthropic", "ollama", "openai-compatible", "local")
 STRICT_PIDS = 128
@@ -29,7 +43,7 @@ class Settings:
     memory: int  # bytes
     cpus: float
     pids: int
-    network: str  # off where it is strict
+    network: str  # always off with strict
     strict: bool
     packages: str
     ca_bundle: Path | None
@@ -37,6 +51,10 @@ class Settings:
     index_credentials: bool
     max_retries: int
     confirm: bool
+    max_tokens: int | None  # of one task
+    max_cost: float | None  # of one task, in the currency of the prices
+    notify: str
+    editing_mode: str
     workspace: Path
     price_in: float | None  # for a million tokens sent
     price_out: float | None  # for a million tokens received
@@ -44,8 +62,19 @@ class Settings:
     quiet: bool = False
     no_color: bool = False
     traceback: bool = False
-    # Everything that was set, keys too: hence not in the repr.
-    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    images: Mapping[str, str] = field(default_factory=dict)
+    """The image of each language that has its own, by the end of its SANDBOX_IMAGE_ variable in lower case."""
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)  # everything that is set, keys too: hence not in the repr
+    sources: Mapping[str, Source] = field(default_factory=dict, repr=False)
+    """Where the value of each variable in `environment`, or of its flag, comes from."""
+    warnings: tuple[str, ...] = ()
+    """Sentences to show at the start: what .env in the current folder weakens or moves, and files that are open to others."""
+    agreed_address: str = field(default="", repr=False)
+    """An address from a source weaker than the key's, which the user has agreed to send the key to."""
+
+    def source(self, variable: str) -> Source:
+        """Return where the variable's value comes from."""
+        return self.sources.get(variable, Source.DEFAULT)
 
     def cost(self, prompt_tokens: int, completion_tokens: int) -> float | None:
         """Return what the tokens cost by the prices that are set; None if they are not."""
@@ -56,198 +85,157 @@ class Settings:
 
 @dataclass(frozen=True)
 class Setting:
-    """One row of the table of settings: the names it goes by, how its text is read, and what it means."""
+    """One row of the table of settings: its names, its default, the kind of value, and what it means."""
 
     field: str
     variable: str
     flag: str | None
     default: str
-    read: Callable[[str], Any]
-    allowed: str
+    kind: Kind
     meaning: str
 
 
+_PRICE = optional(decimal(0, 999_999, "a price such as 0.40"))
+
 SETTINGS = (
     Setting(
-        "provider",
-        "MODEL_PROVIDER",
-        "--provider",
-        "",
-        one_of("", *PROVIDERS),
-        f"one of {', '.join(PROVIDERS)}",
-        "who serves the model; by default found from whichever key is set",
+        *("provider", "MODEL_PROVIDER", "--provider", "", one_of(*PROVIDERS, blank=True)),
+        "model provider; detected from the key that you set",
     ),
-    Setting("model", "MODEL", "--model", "", str, "a model's name", "model name; by default one that suits the provider"),
+    Setting("model", "MODEL", "--model", "", TEXT, "model name; by default one that suits the provider"),
     Setting(
-        "store",
-        "OPENAI_STORE",
-        None,
-        "",
-        lambda text: yes_or_no(text) if text else None,
-        "true or false",
-        "keep completions in the OpenAI dashboard's logs; by default on for OpenAI itself",
+        *("store", "OPENAI_STORE", None, "", optional(YES_OR_NO)),
+        "keep completions in the OpenAI dashboard's logs; on by default for OpenAI itself",
     ),
+    Setting("model_timeout", "MODEL_TIMEOUT", None, "120", whole_number(1, 3600, "whole seconds"), "seconds without a byte from the model"),
+    Setting("image", "SANDBOX_IMAGE", "--image", "python:3.12-slim", IMAGE, "image that Python and shell programs run in"),
+    Setting("timeout", "SANDBOX_TIMEOUT", "--timeout", "60", whole_number(1, 86400, "whole seconds"), "seconds a program may run"),
+    Setting("memory", "SANDBOX_MEMORY", "--memory", "2g", SIZE, "memory of the container; no swap in addition"),
     Setting(
-        "model_timeout",
-        "MODEL_TIMEOUT",
-        None,
-        "120",
-        whole_number(1, 3600),
-        "whole seconds from 1 to 3600",
-        "seconds without a byte from the model",
+        *("cpus", "SANDBOX_CPUS", None, "2", decimal(0.1, 1024, "a number from 0.1 to 1024")),
+        "processors; clamped to what the engine has",
     ),
+    Setting("pids", "SANDBOX_PIDS", None, "256", whole_number(16, 65536), "processes and threads"),
     Setting(
-        "image",
-        "SANDBOX_IMAGE",
-        "--image",
-        "python:3.12-slim",
-        image_name,
-        "an image's name",
-        "image that Python and shell programs run in",
-    ),
-    Setting(
-        "timeout",
-        "SANDBOX_TIMEOUT",
-        "--timeout",
-        "60",
-        whole_number(1, 86400),
-        "whole seconds from 1 to 86400",
-        "seconds a program may run",
-    ),
-    Setting(
-        "memory",
-        "SANDBOX_MEMORY",
-        "--memory",
-        "2g",
-        read_size,
-        "a size from 16m up, such as 512m or 2g",
-        "memory of the container; no swap beside it",
-    ),
-    Setting("cpus", "SANDBOX_CPUS", None, "2", processors, "a number from 0.1 to 1024", "processors; clamped to what the engine has"),
-    Setting("pids", "SANDBOX_PIDS", None, "256", whole_number(16, 65536), "a whole number from 16 to 65536", "processes and threads"),
-    Setting(
-        "network",
-        "SANDBOX_NETWORK",
-        "--network",
-        "install",
-        one_of(*NETWORKS),
-        f"one of {', '.join(NETWORKS)}",
+        *("network", "SANDBOX_NETWORK", "--network", "install", one_of(*NETWORKS)),
         "`off`; `install`: only while packages are installed; `on`",
     ),
     Setting(
-        "packages",
-        "SANDBOX_PACKAGES",
-        None,
-        "known",
-        one_of(*PACKAGES),
-        f"one of {', '.join(PACKAGES)}",
-        "`known`: well-known packages are installed unasked, others after your yes; `any`: all unasked, addresses and paths too",
+        *("packages", "SANDBOX_PACKAGES", None, "known", one_of(*PACKAGES)),
+        "`known`: well-known packages are installed without asking, others after your yes; "
+        "`any`: all without asking, also from addresses, paths and source code",
     ),
     Setting(
-        "ca_bundle",
-        "SANDBOX_CA_BUNDLE",
-        None,
-        "",
-        certificates_file,
-        "a readable file of certificates (PEM)",
-        "certificate authorities that pip and programs trust, in place of the image's own",
+        *("ca_bundle", "SANDBOX_CA_BUNDLE", None, "", CERTIFICATES),
+        "certificate authorities that pip and programs trust instead of the image's own",
     ),
     Setting(
-        "index_url",
-        "PIP_INDEX_URL",
-        None,
-        "",
-        str,
-        "an address such as https://pypi.org/simple",
-        "package index, in place of pypi.org; told to pip while it installs, and to nothing else",
+        "index_url", "PIP_INDEX_URL", None, "", TEXT, "package index to use instead of pypi.org; only pip learns it, while it installs"
     ),
     Setting(
-        "index_credentials",
-        "SANDBOX_INDEX_CREDENTIALS",
-        None,
-        "false",
-        yes_or_no,
-        "true or false",
-        "`PIP_INDEX_URL` holds a name or password on purpose; what packages run while they are built can see it",
+        *("index_credentials", "SANDBOX_INDEX_CREDENTIALS", None, "false", YES_OR_NO),
+        "`PIP_INDEX_URL` holds a name or password on purpose; code that packages run while they are built can see it",
     ),
     Setting(
-        "strict",
-        "SANDBOX_STRICT",
-        "--strict",
-        "false",
-        yes_or_no,
-        "true or false",
-        "read-only system, no network, at most 128 processes; refuse to start if the engine does not keep a limit",
+        *("strict", "SANDBOX_STRICT", "--strict", "false", YES_OR_NO),
+        "read-only system, no network, at most 128 processes; refuse to start if the engine does not enforce a limit",
     ),
     Setting(
-        "max_retries",
-        "MAX_RETRIES",
-        "--max-retries",
-        "3",
-        whole_number(0, 100),
-        "a whole number from 0 to 100",
-        "failed runs sent back to the generator before the person is asked; `0` always asks",
+        *("max_retries", "MAX_RETRIES", "--max-retries", "3", whole_number(0, 100)),
+        "failed runs sent back to the model before you are asked; `0` always asks",
     ),
-    Setting("confirm", "CONFIRM_RUN", "--confirm", "false", yes_or_no, "true or false", "ask before each run, too"),
+    Setting("confirm", "CONFIRM_RUN", "--confirm", "false", YES_OR_NO, "ask before each run"),
     Setting(
-        "workspace",
-        "WORKSPACE",
-        "--workspace",
-        "./workspace",
-        Path,
-        "a folder",
-        "everything the program keeps: `sessions/<id>/` with the files that programs made, and what was typed (`prompt-history`)",
+        *("max_tokens", "MAX_TOKENS", "--max-tokens", "", optional(whole_number(1, 10**12))),
+        "end a task before it uses more tokens than this, sent and received",
     ),
     Setting(
-        "price_in",
-        "MODEL_PRICE_IN",
-        None,
-        "",
-        price,
-        "a price such as 0.40",
-        "price of a million tokens sent, to show what a session costs",
+        *("max_cost", "MAX_COST", "--max-cost", "", optional(decimal(0, 999_999, "an amount such as 0.50"))),
+        "end a task before it costs more than this; needs both prices",
     ),
-    Setting("price_out", "MODEL_PRICE_OUT", None, "", price, "a price such as 1.60", "price of a million tokens received"),
+    Setting(
+        *("notify", "NOTIFY", None, "off", one_of("off", "bell", "osc9")),
+        "`bell` or `osc9` (a desktop notification) when a long step ends and it is your turn",
+    ),
+    Setting("editing_mode", "EDITING_MODE", None, "emacs", one_of("emacs", "vi"), "keys of the prompt: `emacs` or `vi`"),
+    Setting(
+        *("workspace", "WORKSPACE", "--workspace", "./workspace", FOLDER),
+        "everything the program keeps: `sessions/<id>/` with the files that programs made, and what you typed (`prompt-history`)",
+    ),
+    Setting("price_in", "MODEL_PRICE_IN", None, "", _PRICE, "price of a million tokens sent, to show what a session costs"),
+    Setting("price_out", "MODEL_PRICE_OUT", None, "", _PRICE, "price of a million tokens received"),
 )
 
 
 def load_settings(
-    flags: Mapping[str, str | None], environment: Mapping[str, str], dotenv: Path | None = None, **switches: bool
+    flags: Mapping[str, str | None],
+    environment: Mapping[str, str],
+    dotenv: Path | None = None,
+    user_file: Path | None = None,
+    /,
+    **switches: bool,
 ) -> Settings:
-    """Merge the flags (by field name; None where not given), the environment, the .env file and the defaults.
+    """Merge the flags (by field name; None if not given), the environment, .env, the user-wide file and the defaults.
 
     Raises UsageError naming the setting, the value and what is allowed.
     """
-    merged = {**_read_dotenv(dotenv), **{name: value for name, value in environment.items() if value.strip()}}
+    layers = {Source.USER_FILE: _read_file(user_file), Source.DOTENV: _read_file(dotenv), Source.ENVIRONMENT: environment}
+    merged: dict[str, str] = {}
+    sources: dict[str, Source] = {}
+    for source, layer in layers.items():
+        found = {name: value.strip() for name, value in layer.items() if value.strip()}
+        merged.update(found)
+        sources.update(dict.fromkeys(found, source))
     values: dict[str, Any] = dict(switches)
     for setting in SETTINGS:
         flag = flags.get(setting.field)
+        if flag is not None:
+            sources[setting.variable] = Source.FLAG
         text = flag if flag is not None else merged.get(setting.variable) or setting.default
         name = setting.flag if flag is not None and setting.flag else setting.variable
-        try:
-            values[setting.field] = setting.read(text.strip())
-        except ValueError:
-            raise UsageError(f"{name} is {text!r}", f"allowed is {setting.allowed}", kind="setting") from None
+        values[setting.field] = _read(name, text, setting.kind)
+    values["images"] = {name: _read(name, text, IMAGE) for name, text in merged.items() if name.startswith(IMAGES)}
+    _check_together(values)
+    warnings = tuple(filter(None, (open_to_others(user_file), *_dotenv_changes(values, merged, sources, layers[Source.USER_FILE]))))
+    values["images"] = {name.removeprefix(IMAGES).lower(): image for name, image in values["images"].items()}
+    return Settings(**values, environment=merged, sources=sources, warnings=warnings)
+
+
+def _read(name: str, text: str, kind: Kind) -> Any:
+    try:
+        return kind.read(text.strip())
+    except ValueError:
+        raise UsageError(f"{name} is {text!r}", f"use {kind.allowed}", kind="setting") from None
+
+
+def _check_together(values: dict[str, Any]) -> None:
     check_index(values["index_url"], values["index_credentials"])
+    if values["max_cost"] is not None and None in (values["price_in"], values["price_out"]):
+        raise UsageError("MAX_COST cannot be checked without prices", "set MODEL_PRICE_IN and MODEL_PRICE_OUT", kind="setting")
     if values["strict"]:
         values.update(network="off", pids=min(values["pids"], STRICT_PIDS))
-    return Settings(**values, environment=merged)
 
 
-def setting_sources(flags: Mapping[str, str | None], environment: Mapping[str, str], dotenv: Path | None = None) -> dict[str, str]:
-    """Say for each variable that is set where its value comes from: a flag, the environment, or the .env file."""
-    sources = dict.fromkeys(_read_dotenv(dotenv), str(dotenv))
-    sources.update((name, "environment") for name, value in environment.items() if value.strip())
-    sources.update((each.variable, each.flag) for each in SETTINGS if each.flag and flags.get(each.field) is not None)
-    return sources
+def _dotenv_changes(
+    values: Mapping[str, Any], merged: Mapping[str, str], sources: Mapping[str, Source], below: Mapping[str, str]
+) -> Iterator[str]:
+    from_dotenv = [variable for variable, source in sources.items() if source is Source.DOTENV]
+    known = {setting.variable: setting for setting in SETTINGS}
+    for variable in from_dotenv:
+        if variable in known:
+            setting = known[variable]
+            otherwise = _read(variable, below.get(variable) or setting.default, setting.kind)
+            yield dotenv_change(variable, values[setting.field], otherwise)
+        elif variable in ADDRESSES or variable.startswith(IMAGES):
+            yield dotenv_change(variable, merged[variable], below.get(variable))
 
 
-def _read_dotenv(dotenv: Path | None) -> dict[str, str]:
-    if dotenv is None or not dotenv.is_file():
+def _read_file(file: Path | None) -> dict[str, str]:
+    if file is None or not file.is_file():
         return {}
     from dotenv import dotenv_values
 
     try:
-        return {name: value for name, value in dotenv_values(dotenv, interpolate=False, encoding="utf-8-sig").items() if value}
+        return {name: value for name, value in dotenv_values(file, interpolate=False, encoding="utf-8-sig").items() if value}
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{dotenv} cannot be read: {error}", "mend the file or remove it", kind="setting") from error
+        raise UsageError(f"{file} cannot be read: {error}", "fix the file or remove it", kind="setting") from error

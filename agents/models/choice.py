@@ -13,7 +13,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from agents.models.local import HOW_TO_HAVE_ONE, model_file
+from agents.models.trust import check_address, check_connection, check_key, check_old_name
 from utils.errors import ModelError, UsageError
+from utils.setting_values import without_password
 from utils.settings import Settings
 
 OPENAI_URL = "https://api.openai.com/v1"
@@ -40,9 +42,7 @@ class ModelChoice:
     @property
     def address(self) -> str:
         """The URL as it may be shown: without a name and password in it."""
-        scheme, mark, rest = self.url.rpartition("://")
-        host, slash, path = rest.partition("/")
-        return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}"
+        return without_password(self.url)
 
     @property
     def password(self) -> str:
@@ -81,6 +81,8 @@ PROVIDERS = {
 def choose_model(settings: Settings) -> ModelChoice:
     """Find provider, model, address and key in the settings; raises ModelError naming what is missing, or UsageError."""
     name = find_provider(settings)
+    if name in ("openai", "openai-compatible"):
+        check_old_name(settings)
     if not name:
         raise ModelError("There is no key for a model.", _no_key_hint(settings.environment), kind="no-key")
     if name == "local":
@@ -95,10 +97,13 @@ def choose_model(settings: Settings) -> ModelChoice:
             raise ModelError(f"The provider {name} needs {variable}.", hint, kind="no-key")
     if name != "ollama" and not url.startswith(("http://", "https://")):  # Ollama's own client takes a bare host, too
         shown = url.rpartition("@")[2]  # what stands before it may be a password
-        raise UsageError(f"{provider.url_name} is {shown!r}", "allowed is a URL that begins with http:// or https://", kind="setting")
+        raise UsageError(f"{provider.url_name} is {shown!r}", "use a URL that begins with http:// or https://", kind="setting")
     if not _has_host(url):
         hint = "in a name or password in it, write / ? # @ : as %2F %3F %23 %40 %3A"
         raise UsageError(f"{provider.url_name} is no URL of a service", hint, kind="setting")
+    check_address(settings, provider.key_name, provider.url_name, url)
+    check_key(provider.key_name, key)
+    check_connection(settings)
     itself = name == "openai" and is_openai_itself(url)
     return ModelChoice(name, model, url.rstrip("/"), key, itself if settings.store is None else settings.store)
 

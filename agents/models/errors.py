@@ -14,6 +14,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from agents.models.choice import ModelChoice
+from agents.models.trust import proxy_for
 from agents.models.wire import BrokenAnswer
 from utils.errors import ModelError
 
@@ -106,6 +107,8 @@ def explain_model_error(error: BaseException, choice: ModelChoice, timeout: floa
         "detail": f": {said}" if said else ".",
     }
     message, hint = _WORDS[kind]
+    if kind == "unreachable" and (proxy := proxy_for(choice.url)):
+        hint = f"Requests to it go through the proxy in {proxy}. {hint}"
     if kind == "unknown-model" and choice.provider == "ollama":
         hint = "Fetch it with `ollama pull {model}`, or set MODEL to one of `ollama list`."
     if kind == "wrong-key" and not choice.key:

@@ -100,8 +100,8 @@ def _greet(state: ChatState) -> None:
     if settings.quiet:
         return
     if not state.prompt.is_terminal:
-        if settings.network == "on":
-            sys.stderr.write(f"{NETWORK_ON}\n")
+        for warning in (*settings.warnings, *([NETWORK_ON] if settings.network == "on" else [])):
+            sys.stderr.write(f"{sanitize(warning)}\n")
         if settings.demo:
             screen.print(_DEMO)
         return
@@ -112,8 +112,8 @@ def _greet(state: ChatState) -> None:
     else:
         screen.say(Text(f"{state.model} · {state.contract()}", style=QUIET_STYLE))
         screen.say(Text("What should I build? /help for commands, Ctrl-D to quit.", style=QUIET_STYLE))
-    if settings.network == "on":
-        screen.say(Text(NETWORK_ON, style="yellow"))
+    for warning in (*settings.warnings, *([NETWORK_ON] if settings.network == "on" else [])):
+        screen.say(Text(sanitize(warning), style="yellow"))
 
 
 class Chat:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,8 @@ from cli.output.screen import BAD_STYLE, GOOD_STYLE, QUIET_STYLE, open_screen
 from cli.remedies import remedy
 from cli.wiring import Wiring
 from utils.errors import AppError, ExitStatus, UsageError
+from utils.setting_sources import ADDRESSES, IMAGES, Source
+from utils.setting_values import without_password
 from utils.settings import SETTINGS, Settings
 from utils.text import sanitize
 
@@ -23,14 +25,14 @@ if TYPE_CHECKING:
 _LEAST_FREE = 1024**3  # bytes
 
 
-async def doctor(settings: Settings, wiring: Wiring, sources: Mapping[str, str], *, ask: bool) -> ExitStatus:
-    """Print what was found, line by line as it is found; return the status of the first thing that failed, or DONE.
+async def doctor(settings: Settings, wiring: Wiring, *, ask: bool) -> ExitStatus:
+    """Print each finding as soon as it is there; return the status of the first thing that failed, or DONE.
 
-    `sources` says for each setting that is not a default where it comes from. With `ask`, the model is asked for one word.
+    With `ask`, the model is asked for one word.
     """
     screen = open_screen(no_color=settings.no_color)
     status = ExitStatus.DONE
-    async for finding in _findings(settings, wiring, sources, ask):
+    async for finding in _findings(settings, wiring, ask):
         error = finding.error
         mark = ("✘", BAD_STYLE) if error is not None else ("✔", GOOD_STYLE) if finding.fine else ("–", QUIET_STYLE)
         helps = remedy(error, "doctor") if error is not None else ""
@@ -41,19 +43,21 @@ async def doctor(settings: Settings, wiring: Wiring, sources: Mapping[str, str],
     return status
 
 
-async def _findings(settings: Settings, wiring: Wiring, sources: Mapping[str, str], ask: bool) -> AsyncIterator[Finding]:
+async def _findings(settings: Settings, wiring: Wiring, ask: bool) -> AsyncIterator[Finding]:
     from sandbox.engine.inspection import Finding, inspect_sandbox
     from sandbox.opening import limits_of
 
-    yield Finding("settings", _settings(settings, sources))
-    keys = _keys(settings, sources)
+    yield Finding("settings", _settings(settings))
+    for warning in settings.warnings:
+        yield Finding("note", warning, fine=False)
+    keys = _keys(settings)
     yield Finding("key", keys or "none is set", fine=bool(keys))
     try:
         model = wiring.check_model(settings)
-        told = "not asked; `doctor --ask` asks it for one word"
+        answer = "not asked; `doctor --ask` asks it for one word"
         if ask:
-            told = f"it answers: {(await wiring.ask_model(settings)).strip()[:40]!r}"
-        yield Finding("model", f"{model} ({told})")
+            answer = f"it answers: {(await wiring.ask_model(settings)).strip()[:40]!r}"
+        yield Finding("model", f"{model} ({answer})")
     except AppError as error:
         yield Finding("model", error.message, error)
     looking = inspect_sandbox(settings.image, limits_of(settings), settings.strict)
@@ -62,21 +66,28 @@ async def _findings(settings: Settings, wiring: Wiring, sources: Mapping[str, st
     yield await asyncio.to_thread(_workspace, settings)
 
 
-def _settings(settings: Settings, sources: Mapping[str, str]) -> str:
+def _settings(settings: Settings) -> str:
     secret = {field.name for field in fields(settings) if not field.repr}
-    set_ones = []
+    found = []
     for setting in SETTINGS:
-        if setting.variable in sources:
+        source = settings.source(setting.variable)
+        if source is not Source.DEFAULT:
             value = "set" if setting.field in secret else str(getattr(settings, setting.field))
-            set_ones.append(f"{setting.variable}={value} ({sources[setting.variable]})")
-    return ", ".join(set_ones) or "all as shipped"
+            found.append(f"{setting.variable}={value} ({setting.flag if source is Source.FLAG else source.words})")
+    found += [f"{IMAGES}{name.upper()}={image}" for name, image in settings.images.items()]
+    return ", ".join(found) or "all defaults"
 
 
-def _keys(settings: Settings, sources: Mapping[str, str]) -> str:
+def _keys(settings: Settings) -> str:
+    """Name the keys, by where they come from, and the addresses that requests go to."""
     from agents.models.choice import PROVIDERS
 
-    names = dict.fromkeys(name for p in PROVIDERS.values() for name in (p.key_name, p.url_name) if name)
-    found = [f"{name} is set ({sources[name]})" for name in names if settings.environment.get(name) and name in sources]
+    found = []
+    for name in dict.fromkeys(name for p in PROVIDERS.values() for name in (p.key_name, p.url_name)):
+        value = settings.environment.get(name, "")
+        if value:
+            shown = f"{name}={without_password(value)}" if name in ADDRESSES else f"{name} is set"
+            found.append(f"{shown} ({settings.source(name).words})")
     return ", ".join(found)
 
 

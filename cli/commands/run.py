@@ -77,6 +77,8 @@ class _Unattended:
 
     async def work(self, wiring: Wiring, task: str) -> None:
         """Run the task to its end; the session is closed afterwards, container and all."""
+        for warning in self._settings.warnings:
+            self._say(warning)
         async with wiring.open_session(self._settings, self._say) as session:
             notes: list[str] = []
             lines = await add_files(session, self._options.added, notes) if self._options.added else []

@@ -1,0 +1,105 @@
+"""Where a setting's value comes from, and what a file of settings in the current folder changes that you should know about.
+
+Two orders: by rank, a flag beats the environment, which beats ./.env, which beats the user-wide file, which beats the default. By trust,
+the user-wide file is above ./.env, because anybody may have written the .env of a folder that you only work in.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Mapping
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+
+from utils.setting_values import without_password
+
+ADDRESSES = ("OPENAI_BASE_URL", "AZURE_OPENAI_ENDPOINT", "ANTHROPIC_BASE_URL", "OLLAMA_HOST")
+"""The variables that say where requests to a model are sent, key and all."""
+IMAGES = "SANDBOX_IMAGE_"
+"""The variable that names the image of one language begins with this."""
+
+
+class Source(IntEnum):
+    """A place that settings come from, in the order of rank: the later one wins."""
+
+    DEFAULT = 0
+    USER_FILE = 1
+    DOTENV = 2
+    ENVIRONMENT = 3
+    FLAG = 4
+
+    @property
+    def trust(self) -> int:
+        """How far it is trusted, as a number to compare; a default is part of this program, and trusted most."""
+        return (5, 2, 1, 3, 4)[self]
+
+    @property
+    def words(self) -> str:
+        """The place in words."""
+        return ("the default", "the user-wide settings file", ".env in this folder", "the environment", "a flag")[self]
+
+
+def user_file(environment: Mapping[str, str]) -> Path:
+    """Return the path of the user-wide settings file, which need not exist."""
+    base = Path(environment.get("XDG_CONFIG_HOME", ""))
+    if not base.is_absolute():  # the specification of these folders says to ignore a relative one
+        base = Path(os.path.expanduser("~")) / ".config"  # noqa: PTH111  # Path.home() raises if there is no home
+    return base / "multi-agent-codegen" / "env"
+
+
+def open_to_others(file: Path | None) -> str:
+    """Say in a sentence that other users can read or write the file; "" if they cannot, or there is no such file."""
+    if file is None or not hasattr(os, "getuid"):  # file modes mean nothing on Windows
+        return ""
+    try:
+        mode = file.stat().st_mode
+    except OSError:
+        return ""
+    open_for = "change" if mode & 0o022 else "read" if mode & 0o044 else ""
+    return f"Other users can {open_for} {file}, which may hold keys: run chmod 600 on it." if open_for and stat.S_ISREG(mode) else ""
+
+
+def dotenv_change(variable: str, value: Any, otherwise: Any) -> str:
+    """Say in a sentence what .env changes with this value, if that weakens the sandbox or moves something; else "".
+
+    `otherwise` is the value that the setting would have without .env.
+    """
+    said, matters = _CHANGES.get(IMAGES if variable.startswith(IMAGES) else variable, ("", _differs))
+    if not said or value == otherwise or not matters(value, otherwise):
+        return ""
+    shown = without_password(value) if variable in (*ADDRESSES, "PIP_INDEX_URL") else value
+    return f".env in this folder {said.format(shown)} ({variable})."
+
+
+def _differs(value: Any, otherwise: Any) -> bool:
+    return True
+
+
+def _exceeds(value: Any, otherwise: Any) -> bool:
+    return bool(value > otherwise)
+
+
+def _leads_out(value: Path, otherwise: Path) -> bool:
+    return not value.resolve().is_relative_to(Path.cwd())
+
+
+def _wider(*words: Any) -> Callable[[Any, Any], bool]:
+    return lambda value, otherwise: words.index(value) > words.index(otherwise)
+
+
+_CHANGES: Mapping[str, tuple[str, Callable[[Any, Any], bool]]] = {
+    **{variable: ("sends your tasks to {}", _differs) for variable in ADDRESSES},
+    **{f"SANDBOX_{limit}": ("raises a limit to {}", _exceeds) for limit in ("TIMEOUT", "MEMORY", "CPUS", "PIDS")},
+    "SANDBOX_NETWORK": ("sets the network of programs to {}", _wider("off", "install", "on")),
+    "SANDBOX_PACKAGES": ("lets any package be installed without asking you", _wider("known", "any")),
+    "SANDBOX_IMAGE": ("chooses the image that programs run in: {}", _differs),
+    IMAGES: ("chooses the image of a language: {}", _differs),
+    "SANDBOX_CA_BUNDLE": ("chooses the certificate authorities of the sandbox: {}", _differs),
+    "PIP_INDEX_URL": ("chooses where packages come from: {}", _differs),
+    "SANDBOX_INDEX_CREDENTIALS": ("allows a password in the address of the package index", _wider(False, True)),
+    "SANDBOX_STRICT": ("turns the strict profile off", _wider(True, False)),
+    "CONFIRM_RUN": ("turns off the question before each run", _wider(True, False)),
+    "WORKSPACE": ("keeps sessions outside this folder: {}", _leads_out),
+}
