@@ -13,7 +13,8 @@ from autogen_core import CancellationToken
 from agents.answers.file_names import own_modules
 from agents.events import Answers, InstallStarted, PackagesInstalled, Question, Refusal
 from sandbox.docker_executor import SandboxExecutor
-from sandbox.packages.install import INSTALL_SECONDS, STRICT, Installation, PipRequest
+from sandbox.network import STRICT
+from sandbox.packages.install import INSTALL_SECONDS, Installation, PipRequest
 from sandbox.packages.names import Package, imports_of, is_known, missing_module, name_of, package_of
 from sandbox.packages.pip_lines import PipCommand, PipLines, address_of, find_pip_lines, read_requirements
 from sandbox.verdicts import ProgramRun, Verdict

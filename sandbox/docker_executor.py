@@ -26,12 +26,14 @@ from sandbox.files.host_folder import HostFolder
 from sandbox.files.names import header_name
 from sandbox.files.transfer import LeftOut
 from sandbox.languages import ALIASES, BY_NAME, find_language
-from sandbox.packages.install import Installation, PipRequest, install_packages, names_present, network_switch, read_text
+from sandbox.network import STRICT, network_switch
+from sandbox.packages.install import Installation, PipRequest, install_packages, names_present, read_text
 from sandbox.program import Job
 from sandbox.runner import Runner
 from sandbox.verdicts import ProducedFile, ProgramRun, Verdict, autogen_text
 from sandbox.workspace import Workspace
 from utils.docker_utils import ContainerRequest, Limits, unique_name
+from utils.errors import EngineError
 
 Result = TypeVar("Result")
 OnOutput = Callable[[str], None] | None
@@ -217,10 +219,9 @@ class SandboxExecutor(DockerCommandLineCodeExecutor):
     async def install(
         self, requests: Sequence[PipRequest], cancellation_token: CancellationToken, on_output: OnOutput = None
     ) -> Installation:
-        """Run pip for each request in order, with the network attached for it where it is not; `on_output` gets what pip prints.
-
-        EngineError means that the network could not be attached, or not detached again: then the container is replaced.
-        """
+        """Run pip for each request in order; `on_output` gets what pip prints. EngineError if nothing can be installed here."""
+        if self.strict:
+            raise EngineError(STRICT, "start without --strict", kind="network")
         runner, network, disk = self._current(), self.limits.network, self.limits.disk
 
         def work(stop: threading.Event, show: Callable[[str], None]) -> Installation:

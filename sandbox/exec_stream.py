@@ -137,7 +137,8 @@ class OpenExec:
 
 def open_exec(client: docker.APIClient, container: str, argv: Sequence[str], user: str = PROGRAM_USER) -> OpenExec:
     """Start a command, as the programs' user if no other is named; raises one of ENGINE_FAILURES."""
-    exec_id = str(client.exec_create(container, list(argv), user=user, workdir=WORKSPACE, stdin=True)["Id"])
+    folder = WORKSPACE if user == PROGRAM_USER else "/"  # nobody else can enter it
+    exec_id = str(client.exec_create(container, list(argv), user=user, workdir=folder, stdin=True)["Id"])
     return OpenExec(exec_id, Connection(client.exec_start(exec_id, socket=True)))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from ipaddress import ip_network
@@ -46,6 +47,7 @@ class Listener:
     def __init__(self, silent: bool = False) -> None:
         self._silent = silent
         self.visits: list[str] = []
+        self.on_visit: Callable[[], object] = lambda: None
         self.asked: list[str] = []
         """The first line that each visitor sent."""
         self._socket = socket.create_server(("0.0.0.0", 0))
@@ -59,6 +61,7 @@ class Listener:
             except OSError:
                 return
             self.visits.append(address[0])
+            self.on_visit()
             with connection, suppress(OSError):
                 connection.settimeout(1)
                 self.asked.append(connection.recv(65536).decode("latin-1").partition("\r\n")[0])

