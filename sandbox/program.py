@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import uuid4
 
+from sandbox.advice import advise
 from sandbox.container import SandboxContainer
 from sandbox.exec_stream import Command, Outcome
 from sandbox.files.added import Texts, put_texts
@@ -17,6 +18,7 @@ from sandbox.monitor import Counters
 from sandbox.verdicts import Ended, Evidence, ProgramRun, Verdict, decide, facts
 from utils.docker_utils import SHELL, Limits
 from utils.errors import ContainerLost, EngineError
+from utils.text import last_states
 
 _OUR_DEADLINE = 5  # seconds behind the program's own limit, for a program that keeps timeout(1) from doing its work
 
@@ -188,17 +190,18 @@ def _judge(job: Job, limits: Limits, outcome: Outcome, mark: str, before: Counte
         no_routes=after.no_routes - before.no_routes,
     )
     verdict = decide(evidence, limits)
-    return ProgramRun(
+    run = ProgramRun(
         language=job.language.name,
         code=job.code,
         file_name=job.file_name,
         verdict=verdict,
         exit_code=outcome.exit_code,
         seconds=outcome.seconds,
-        output=outcome.output.decode("utf-8", "replace"),
+        output=last_states(outcome.output.decode("utf-8", "replace")),
         dropped=outcome.dropped,
         notes=facts(evidence, verdict, limits),
     )
+    return advise(run, [name for name, _ in job.files])
 
 
 def not_run(job: Job, verdict: Verdict, *notes: str) -> ProgramRun:

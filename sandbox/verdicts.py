@@ -81,6 +81,7 @@ class ProgramRun:
     notes: tuple[str, ...] = ()  # further facts
     reason: str = ""  # why it was not run; its output is then what became of its packages
     lines: int | None = None  # how many lines with something on them were printed, where the middle of `output` has been cut out
+    advice: tuple[str, ...] = ()  # what the model is to do about some of the notes
 
 
 class _Words(NamedTuple):
@@ -93,7 +94,7 @@ MESSAGES: Mapping[Verdict, _Words] = {
     Verdict.FAILED: _Words("Failed with exit code {code} after {seconds}.", "The program failed with exit code {code} after {seconds}."),
     Verdict.TIME: _Words(
         "Stopped after {timeout} s (limit: --timeout). What it printed is kept.",
-        "killed: time limit {timeout} s. Make it faster or do less.",
+        "killed: time limit {timeout} s.",
     ),
     Verdict.MEMORY: _Words(
         "Used more than {memory} of memory and was stopped (limit: --memory).",
@@ -105,7 +106,7 @@ MESSAGES: Mapping[Verdict, _Words] = {
     ),
     Verdict.OUTPUT: _Words(
         "Stopped after printing more than {output}.",
-        "killed: it printed more than {output}. Print less, or write the data to a file.",
+        "killed: it printed more than {output}.",
     ),
     Verdict.DISK: _Words(
         "Stopped: the files of the sandbox took more than {disk}.",
@@ -122,7 +123,7 @@ MESSAGES: Mapping[Verdict, _Words] = {
 
 TRIED_NETWORK = "it tried the network, which is off while programs run"
 NO_NETWORK = "do without it; if a package is missing, ask for it with `pip install NAME` lines in a ```sh block before the program."
-NO_KEYBOARD = "no keyboard input here; take values as constants in the program."
+_REMEDIES = {Verdict.TIME: "Make it faster or do less.", Verdict.OUTPUT: "Print less, or write the data to a file."}
 
 
 def decide(evidence: Evidence, limits: Limits) -> Verdict:
@@ -201,11 +202,8 @@ def tell_model(run: ProgramRun, limits: Limits, room: int = MODEL_CHARACTERS) ->
 
 
 def _hints(run: ProgramRun) -> list[str]:
-    if TRIED_NETWORK in run.notes and run.verdict is not Verdict.OK:
-        return [NO_NETWORK]
-    if run.verdict is Verdict.FAILED and "EOFError" in run.output[-2000:]:
-        return [NO_KEYBOARD]
-    return []
+    network = [NO_NETWORK] if TRIED_NETWORK in run.notes and run.verdict is not Verdict.OK else []
+    return [*run.advice, *network] or [_REMEDIES[verdict] for verdict in (run.verdict,) if verdict in _REMEDIES]
 
 
 def size(number: int) -> str:

@@ -13,7 +13,7 @@ from sandbox.container import SandboxContainer
 from sandbox.files.added import Selection, put_files
 from sandbox.files.host_folder import HostFolder
 from sandbox.files.names import HostNames
-from sandbox.files.transfer import LeftOut, Listing, choose, list_files, mirror
+from sandbox.files.transfer import LeftOut, Listing, choose, left_elsewhere, list_files, mirror
 from sandbox.languages import ALIASES
 from sandbox.program import Job
 from sandbox.verdicts import ProducedFile
@@ -85,13 +85,15 @@ class Workspace:
             listing = list_files(container)
             changed = {name: entry for name, entry in listing.files.items() if self._changed(name, listing)}
             chosen, left_out = choose(changed, listing.complete, limits)
-            produced, refused = mirror(container, chosen, self._known, self._folder(), self._names, self._shown)
+            there = self._known.files.keys() | self._stored.keys()
+            produced, refused = mirror(container, chosen, there, self._folder(), self._names, self._shown)
         except (ContainerLost, OSError) as error:
             return self.lose(str(error))
+        elsewhere = left_elsewhere(self._known, listing)
         # What a listing that was cut does not name may still be there, and is not new when it is named again.
         self._known = listing if listing.complete else replace(listing, files={**self._known.files, **listing.files})
         self._stored, self._shown = {}, set()
-        self.left_out = (*left_out, *refused)
+        self.left_out = (*left_out, *refused, *elsewhere)
         return produced
 
     def lose(self, reason: str) -> list[ProducedFile]:

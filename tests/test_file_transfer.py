@@ -7,7 +7,7 @@ from sandbox.container import SandboxContainer
 from sandbox.exec_stream import Command, Outcome
 from sandbox.files.host_folder import HostFolder
 from sandbox.files.names import HostNames
-from sandbox.files.transfer import Entry, LeftOut, Listing, choose, list_files, mirror
+from sandbox.files.transfer import Entry, LeftOut, Listing, choose, left_elsewhere, list_files, mirror
 from sandbox.verdicts import Ended
 from utils.docker_utils import Limits
 from utils.errors import ContainerLost
@@ -34,18 +34,20 @@ def scripted(output: bytes, ended: Ended = Ended.EXIT) -> SandboxContainer:
 
 def fetch(output: bytes, folder: Path, ended: Ended = Ended.EXIT) -> tuple[list[str], list[LeftOut]]:
     wanted = {"a": FILE, "b": Entry("f", 0, "1:1"), "c": Entry("f", 3, "1:1")}
-    produced, left_out = mirror(scripted(output, ended), wanted, Listing({"c": FILE}), HostFolder(folder), HostNames())
+    produced, left_out = mirror(scripted(output, ended), wanted, {"c"}, HostFolder(folder), HostNames())
     return [f"{file.name}{'+' if file.new else ''}" for file in produced], left_out
 
 
 def test_a_listing_is_read_with_any_name() -> None:
-    listing = list_files(scripted(b"f 5 1:1 ./a b\0l 9 1:1 ./x\ny\0f 1 1:1 ./bad\xff\0f 1 1:"))
+    listing = list_files(scripted(b"f 5 1:1 ./a b\0l 9 1:1 ./x\ny\0f 1 1:1 ./bad\xff\0d 0 - /\0f 5 1:1 /tmp/a.csv\0f 1 1:"))
     assert listing.files == {"a b": FILE, "x\ny": Entry("l", 9, "1:1"), "bad\\xff": Entry("?", 1, "1:1")}
+    assert listing.elsewhere == {"/tmp/a.csv": FILE}
     assert listing.complete
 
 
 def test_a_listing_that_was_cut_says_so_and_a_broken_one_is_an_error() -> None:
     assert not list_files(scripted(b"f 5 1:1 ./a\0f 5 1:1", Ended.OUTPUT)).complete
+    assert list_files(scripted(b"f 5 1:1 ./a\0d 0 - /\0f 5 1:1 /tmp", Ended.OUTPUT)).complete
     with pytest.raises(ContainerLost):
         list_files(scripted(b"", Ended.LOST))
 
@@ -87,14 +89,48 @@ def test_a_folder_in_the_way_costs_only_its_file(tmp_path: Path) -> None:
 
 
 def test_limits_choose_what_is_copied() -> None:
-    limits = Limits(copied_files=2, copied_file=10, copied_total=15)
+    limits = Limits(copied_files=3, copied_file=10, copied_total=15)
     files = {"a": Entry("f", 10, ""), "b": Entry("f", 11, ""), "c": Entry("f", 6, ""), "d": FILE, "e": FILE, "f": Entry("p", 0, "")}
     chosen, left_out = choose(files, True, limits)
-    assert list(chosen) == ["a", "d"]
+    assert list(chosen) == ["d", "e"]
     assert {left.name: left.reason for left in left_out} == {
+        "a": "more than 15 B in all",
         "b": "larger than 10 B",
         "c": "more than 15 B in all",
-        "e": "more than 2 files",
         "f": "a pipe",
     }
     assert choose({}, False, limits)[1] == [LeftOut("...", "there are more files than can be listed")]
+
+
+def test_small_files_at_the_top_come_first_and_caches_never() -> None:
+    heap = {f".venv/lib/{number}.py": FILE for number in range(300)}
+    pack = {f"node_modules/a/{number}.js": FILE for number in range(300)}
+    files = {
+        **heap,
+        **pack,
+        "__pycache__/a.pyc": FILE,
+        "a/deep/b.csv": FILE,
+        "report.csv": FILE,
+        "big.bin": Entry("f", 9, ""),
+        "sub/x.csv": FILE,
+    }
+    chosen, left_out = choose(files, True, Limits(copied_files=3))
+    assert list(chosen) == ["big.bin", "report.csv", "sub/x.csv"]
+    assert [left.name for left in left_out] == [".venv/", "__pycache__/", "node_modules/", "a/deep/b.csv"]
+
+
+def test_what_was_left_elsewhere_is_named_once_and_scratch_is_not() -> None:
+    before = Listing({}, elsewhere={"/tmp/old.csv": FILE, "/tmp/changed.csv": FILE})
+    names = (
+        "/tmp/old.csv",
+        "/tmp/report.csv",
+        "/tmp/tmpab12cd_9",
+        "/tmp/tmpab12cd_9/inner.csv",
+        "/home/sandbox/Desktop/x.png",
+        "/tmp/venv/a.py",
+    )
+    now = Listing({}, elsewhere={**dict.fromkeys(names, FILE), "/tmp/changed.csv": Entry("f", 6, "2:2")})
+    told = [left.name for left in left_elsewhere(before, now)]
+    assert told == ["/home/sandbox/Desktop/x.png", "/tmp/changed.csv", "/tmp/report.csv", "/tmp/tmpab12cd_9/inner.csv"]
+    many = Listing({}, elsewhere={f"/tmp/{number}.csv": FILE for number in range(500)})
+    assert len(left_elsewhere(before, many)) == 20

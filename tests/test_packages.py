@@ -156,3 +156,25 @@ def test_known_names_in_any_spelling_and_with_any_version() -> None:
 
 def test_a_package_is_written_with_its_version() -> None:
     assert str(Package("six", "1.17.0")) == "six 1.17.0"
+
+
+@pytest.mark.parametrize(
+    ("line", "package"),
+    [
+        ("/usr/local/bin/python3: No module named pytest", "pytest"),
+        ("/usr/local/bin/python: No module named flask.__main__; 'flask' is a package and cannot be directly executed", "flask"),
+        ("ImportError: Missing optional dependency 'tabulate'.  Use pip or conda to install tabulate.", "tabulate"),
+        ("ImportError: `Import tabulate` failed.  Use pip or conda to install the tabulate package.", "tabulate"),
+        ("ImportError: Plotly express requires numpy to be installed.", "numpy"),
+        ("ImportError: lxml not found, please install it", "lxml"),
+        ('ImportError: matplotlib is required for plotting when the default backend "matplotlib" is selected.', "matplotlib"),
+        ("ValueError: name is required to go on", None),
+        ("ValueError: the field requires the acme_secret package to be there", None),
+        ("ImportError: cannot import name 'x' from 'y'", None),
+        ("ValueError: invalid literal for int() with base 10: 'numpy'", None),
+        ("numpy is required", None),
+    ],
+)
+def test_a_missing_package_is_known_by_other_words_too(line: str, package: str | None) -> None:
+    module = missing_module(f"before\n{line}\n")
+    assert (package_of(module) if module else None) == package

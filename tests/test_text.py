@@ -8,7 +8,7 @@ import unicodedata
 
 import pytest
 
-from utils.text import StreamSanitizer, sanitize, shorten
+from utils.text import StreamSanitizer, last_states, sanitize, shorten
 
 
 @pytest.mark.parametrize(
@@ -103,3 +103,20 @@ def test_long_text_keeps_head_and_tail_and_says_what_is_missing() -> None:
 @pytest.mark.parametrize("limit", [0, 1, 10, 30])
 def test_a_tiny_limit_leaves_the_mark(limit: int) -> None:
     assert "characters cut" in shorten("x" * 1000, limit)
+
+
+@pytest.mark.parametrize(
+    ("printed", "shown"),
+    [
+        ("a\nb\n", "a\nb\n"),
+        ("1%\r50%\r100%\ndone\n", "100%\ndone\n"),
+        ("1%\r2%", "2%"),
+        ("a\r\nb\r\n", "a\r\nb\r\n"),
+        ("1%\r2%\r\n", "2%\r\n"),
+        ("\r1%\r2%\r", "2%\r"),
+        ("\r\r\n", "\r\r\n"),
+        ("", ""),
+    ],
+)
+def test_a_line_that_is_written_over_is_shown_as_it_ended(printed: str, shown: str) -> None:
+    assert last_states(printed) == shown

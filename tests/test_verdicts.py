@@ -86,10 +86,12 @@ def test_a_long_output_keeps_its_head_and_its_tail() -> None:
     assert len(told) < 17000
 
 
-def test_a_program_that_asks_for_input_gets_a_hint_only_when_it_failed() -> None:
-    asked = replace(RUN, verdict=Verdict.FAILED, exit_code=1, output="EOFError: EOF when reading a line\n")
-    assert "no keyboard" in tell_model(asked, LIMITS)
-    assert "no keyboard" not in tell_model(replace(asked, verdict=Verdict.OK), LIMITS)
+def test_the_model_is_told_what_to_do_and_only_without_advice_to_do_less() -> None:
+    for verdict, usual in ((Verdict.TIME, "Make it faster"), (Verdict.OUTPUT, "Print less")):
+        assert usual in tell_model(replace(RUN, verdict=verdict), LIMITS)
+        told = tell_model(replace(RUN, verdict=verdict, notes=("a fact",), advice=("Do it.",)), LIMITS)
+        assert "[sandbox] a fact\n[sandbox] Do it.\n" in told
+        assert usual not in told
 
 
 def test_sizes_are_written_with_units() -> None:

@@ -28,6 +28,7 @@ PIP_USER = "1001:1001"  # pip: what it installs, programs can read and not chang
 PACKAGES = "/opt/sandbox-packages"  # what pip installs, laid out as Python's folder for a user (PYTHONUSERBASE)
 MONITOR_USER = "65534:65534"  # the container's main process, which programs can neither signal nor read
 SHELL = "/opt/sandbox-shell/sh"  # what our own scripts run with: programs can execute it and not read it, and so not trace what runs it
+HOSTNAME = "sandbox"
 NETWORK = "bridge"  # the engine's own default network
 CERTIFICATES = "/etc/sandbox-certificates.pem"  # the person's certificate authorities, in the container; programs cannot change it
 _SHELL_FOLDER = str(PurePosixPath(SHELL).parent)
@@ -149,7 +150,7 @@ def _profile(client: docker.APIClient, request: ContainerRequest, image: Mapping
     return {
         "user": MONITOR_USER,
         "working_dir": WORKSPACE,
-        "hostname": "sandbox",
+        "hostname": HOSTNAME,
         "environment": {**_environment(image, cpus), **(_TRUST if request.certificates and not request.strict else {})},
         "labels": {
             LABEL: "1",
@@ -208,7 +209,8 @@ def _host_config(client: docker.APIClient, request: ContainerRequest, cpus: floa
             log_config=LogConfig(type="none"),
             network_mode=NETWORK,
             binds={host: dict(bind) for host, bind in request.binds.items()} or None,
-            extra_hosts=dict(request.hosts) or None,
+            # Servers look up the name of their own host; without an answer here, that would count as a use of the network.
+            extra_hosts={HOSTNAME: "127.0.0.1", **request.hosts},
             device_requests=list(request.devices) or None,
         )
     )

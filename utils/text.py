@@ -96,3 +96,14 @@ def shorten(text: str, limit: int) -> str:
 
 def _mark(count: int) -> str:
     return f"\n… {count} characters cut …\n"
+
+
+def last_states(text: str) -> str:
+    """Return the text with each line as a terminal shows it in the end: of what carriage returns wrote over each other, the last."""
+    if "\r" not in text:
+        return text
+    lines = text.split("\n")
+    for number, line in enumerate(lines):
+        shown = line.rstrip("\r")
+        lines[number] = shown.rpartition("\r")[2] + line[len(shown) :]
+    return "\n".join(lines)

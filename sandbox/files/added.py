@@ -13,7 +13,7 @@ from pathspec import GitIgnoreSpec
 
 from sandbox.container import SandboxContainer
 from sandbox.exec_stream import Command
-from sandbox.files.names import check_names, safe_name
+from sandbox.files.names import CACHES, check_names, safe_name
 from sandbox.files.transfer import LeftOut
 from sandbox.verdicts import Ended, size
 from utils.docker_utils import SHELL
@@ -36,7 +36,6 @@ _SECRETS = re.compile(
 )
 # The same for folders.
 _PRIVATE = re.compile(r"\.(ssh|aws|azure|docker|gnupg|kube|pip|password-store|terraform\.d|oci|git|hg|svn)|gcloud", re.IGNORECASE)
-_CACHES = re.compile(r"__pycache__|\.venv|venv|node_modules|\.(mypy|ruff|pytest)_cache|\.tox|\.DS_Store|.*\.pyc")
 
 # For each file a line with its size and one with its name, then exactly that many bytes. A link of that name is replaced, not followed.
 _STORE = r"""
@@ -160,7 +159,7 @@ def _walk(folder: Path, prefix: str, rules: _Rules, selection: Selection) -> Ite
 def _reason(name: str) -> str:
     if _SECRETS.fullmatch(name) or _PRIVATE.fullmatch(name):
         return "it may hold a secret"
-    return "it is no source of yours" if _CACHES.fullmatch(name) else ""
+    return "it is no source of yours" if CACHES.fullmatch(name) else ""
 
 
 def _take(name: str, file: Path, selection: Selection, reason: str = "") -> None:

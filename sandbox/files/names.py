@@ -16,6 +16,8 @@ _REFUSED = (".git", ".hg")  # a planted one would make the person's own `git` or
 _OURS = ("approved", "added")  # folders of a session in which this program keeps what no program may change
 _DEVICES = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?$")
 _HEADER = re.compile(r"\s*(?:#|//|--)\s*filename:(.*)")
+CACHES = re.compile(r"__pycache__|\.venv|venv|node_modules|\.(mypy|ruff|pytest)_cache|\.tox|\.DS_Store|.*\.pyc")
+"""What tools make again by themselves; matched against one part of a name."""
 NOT_IN_WORKSPACE = "Filename is not in the workspace"
 
 

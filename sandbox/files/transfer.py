@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from sandbox.container import SandboxContainer
 from sandbox.exec_stream import Command
 from sandbox.files.host_folder import HostFolder, PendingFile
-from sandbox.files.names import HostNames
+from sandbox.files.names import CACHES, HostNames
 from sandbox.verdicts import Ended, ProducedFile, size
-from utils.docker_utils import SHELL, Limits
+from utils.docker_utils import SHELL, WORKSPACE, Limits
 from utils.errors import ContainerLost
 
 _LISTED_BYTES = 1024**2  # of listing: some ten thousand files
@@ -22,14 +24,20 @@ _KINDS = {"f": "", "l": "a link", "p": "a pipe", "s": "a socket", "b": "a device
 _LIST = r"""
 PATH=${PATH#*:}
 if find . -maxdepth 0 -printf '' 2>/dev/null; then
-  exec find . -xdev -name __pycache__ -prune -o ! -type d -printf '%y %s %T@:%C@ %p\0'
+  find . -xdev -name __pycache__ -prune -o ! -type d -printf '%y %s %T@:%C@ %p\0'
+  printf 'd 0 - /\0'
+  exec find "$HOME" /tmp /var/tmp /dev/shm -xdev -maxdepth 4 -name '.?*' -prune -o -type f -printf '%y %s %T@:%C@ %p\0' 2>/dev/null
 fi
 find . -xdev -name __pycache__ -prune -o ! -type d -exec sh -c '
   for name; do
     if [ -L "$name" ]; then kind=l; elif [ -f "$name" ]; then kind=f; else kind=p; fi
     printf "%s %s %s\0" "$kind" "$(stat -c "%s %Y:%Z" "$name")" "$name"
   done' sh {} +
+printf 'd 0 - /\0'
 """
+_MOST_ELSEWHERE = 20
+_SCRATCH = re.compile(r"(?:.*/)?tmp[a-z0-9_]{8}")
+ELSEWHERE = f"it is outside of {WORKSPACE}: only what is written there is handed over"
 # For each pair of size and name: the size on a line, then exactly that many bytes; or a dash where the file cannot be read.
 _FETCH = r"""
 PATH=${PATH#*:}
@@ -60,10 +68,14 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Listing:
-    """The files in the working folder by name; not complete when there were more than can be listed."""
+    """The files in the working folder by name; not complete when there were more than can be listed.
+
+    `elsewhere` are files that programs have left outside of it, by their full names, as far as they could be listed.
+    """
 
     files: Mapping[str, Entry]
     complete: bool = True
+    elsewhere: Mapping[str, Entry] = field(default_factory=dict)
 
 
 def list_files(container: SandboxContainer) -> Listing:
@@ -71,7 +83,10 @@ def list_files(container: SandboxContainer) -> Listing:
     outcome = container.run(Command([SHELL, "-c", _LIST], output_limit=_LISTED_BYTES, seconds=_SECONDS))
     if outcome.ended not in (Ended.EXIT, Ended.OUTPUT):
         raise ContainerLost("the files of the sandbox could not be listed", "run the program again")
-    return Listing(dict(_entries(outcome.output)), outcome.ended is Ended.EXIT)
+    found = dict(_entries(outcome.output))
+    complete = found.pop("/", None) is not None  # it stands between the working folder's files and the others
+    files = {name: entry for name, entry in found.items() if not name.startswith("/")}
+    return Listing(files, complete, {name: entry for name, entry in found.items() if name not in files})
 
 
 def _entries(listing: bytes) -> Iterator[tuple[str, Entry]]:
@@ -83,12 +98,21 @@ def _entries(listing: bytes) -> Iterator[tuple[str, Entry]]:
             yield name.removeprefix("./"), Entry(kind if text.encode() == line else "?", int(size_text), stamp)
 
 
+def left_elsewhere(before: Listing, now: Listing) -> list[LeftOut]:
+    """Name what programs have left outside of the working folder since the listing before, as far as it is no scratch of theirs."""
+    new = (name for name, entry in sorted(now.elsewhere.items()) if before.elsewhere.get(name) != entry)
+    told = (name for name in new if not _SCRATCH.fullmatch(name) and not any(map(CACHES.fullmatch, name.split("/"))))
+    return [LeftOut(name, ELSEWHERE) for name in islice(told, _MOST_ELSEWHERE)]
+
+
 def choose(changed: Mapping[str, Entry], complete: bool, limits: Limits) -> tuple[dict[str, Entry], list[LeftOut]]:
-    """Choose the regular files within the limits; say what is left out and why."""
+    """Choose the regular files within the limits, those at the top and small ones first; say what is left out and why."""
     chosen: dict[str, Entry] = {}
-    left_out: list[LeftOut] = []
+    caches = {name: _cache_of(name) for name in changed if _cache_of(name)}
+    left_out = [LeftOut(name, "tools make it again by themselves") for name in sorted(set(caches.values()))]
     total = 0
-    for name, entry in sorted(changed.items()):
+    wanted = [item for item in changed.items() if item[0] not in caches]
+    for name, entry in sorted(wanted, key=lambda item: (item[0].count("/"), item[1].size, item[0])):
         reason = _refusal(entry, len(chosen), total, limits)
         if reason:
             left_out.append(LeftOut(name, reason))
@@ -97,7 +121,14 @@ def choose(changed: Mapping[str, Entry], complete: bool, limits: Limits) -> tupl
             total += entry.size
     if not complete:
         left_out.append(LeftOut("...", "there are more files than can be listed"))
-    return chosen, left_out
+    return dict(sorted(chosen.items())), left_out
+
+
+def _cache_of(name: str) -> str:
+    """Return the folder or file in the name that is a cache: ".venv/" for .venv/lib/x.py; "" if none is."""
+    parts = name.split("/")
+    at = next((at for at, part in enumerate(parts) if CACHES.fullmatch(part)), None)
+    return "" if at is None else "/".join(parts[: at + 1]) + ("/" if at + 1 < len(parts) else "")
 
 
 def _refusal(entry: Entry, count: int, total: int, limits: Limits) -> str:
@@ -115,14 +146,14 @@ def _refusal(entry: Entry, count: int, total: int, limits: Limits) -> str:
 def mirror(
     container: SandboxContainer,
     chosen: Mapping[str, Entry],
-    known: Listing,
+    known: Collection[str],
     folder: HostFolder,
     names: HostNames,
     kept: Collection[str] = (),
 ) -> tuple[list[ProducedFile], list[LeftOut]]:
     """Fetch the chosen files and store them in the host's folder; blocks. ContainerLost when the stream breaks: then none is stored.
 
-    Those in `kept` arrive under a second name, beside what is stored under their own.
+    Those in `known` were there before. Those in `kept` arrive under a second name, beside what is stored under their own.
     """
     targets = {name: names.name(name, beside=name in kept) for name in chosen}
     left_out = [LeftOut(name, "its name is not allowed here") for name, target in targets.items() if target is None]
@@ -148,7 +179,7 @@ def mirror(
 
 
 def _store(
-    receiver: _Receiver, known: Listing, folder: HostFolder, targets: Mapping[str, str | None], left_out: list[LeftOut]
+    receiver: _Receiver, known: Collection[str], folder: HostFolder, targets: Mapping[str, str | None], left_out: list[LeftOut]
 ) -> tuple[list[ProducedFile], list[LeftOut]]:
     produced = []
     for name, length, pending in receiver.received:
@@ -161,7 +192,7 @@ def _store(
         except OSError as error:
             left_out.append(LeftOut(name, f"it cannot be stored here: {error.strerror}"))
             continue
-        produced.append(ProducedFile(path, target, length, name not in known.files))
+        produced.append(ProducedFile(path, target, length, name not in known))
     return produced, left_out
 
 

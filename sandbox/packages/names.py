@@ -23,6 +23,20 @@ _ARCHIVE = re.compile(r"\.(?:whl|zip|tar|tgz|tbz|txz|tlz|gz|bz2|xz|lz|lzma)$", r
 _MODULE = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*"
 _SAID = r"(?:\w+\.)*(?:ModuleNotFoundError|ImportError): No module named "
 _MISSING = re.compile(rf"{_SAID}(?:'(?P<module>{_MODULE})'(?:; .*)?|(?P<plain>{_MODULE}))")
+_NEEDED = r"[A-Za-z_][\w.-]*[\w]"
+# How Python's launcher and some packages say that they lack another one. The last line of the output is matched as a whole.
+_OTHER_WORDS = tuple(
+    re.compile(pattern.replace("NAME", f"(?P<name>{_NEEDED})").replace("ERROR", r"(?:\w+\.)*(?:Import|ModuleNotFound|Value)Error:"))
+    for pattern in (
+        r"(?:\S*/)?python[\d.]*: No module named NAME(?:\.__main__)?.*",
+        r"ERROR Missing optional dependency '?NAME'?\..*",
+        r"ERROR [`']?Import NAME[`']? failed\..*",
+        r"ERROR \w[\w ]* requires? (?:the )?[`'\"]?NAME[`'\"]? (?:package )?to be installed.*",
+        r"ERROR .*requires? the [`'\"]?NAME[`'\"]? package.*",
+        r"ERROR [`'\"]?NAME[`'\"]? (?:is required|not found, please install it|must be installed|is not installed)\b.*",
+        r"ERROR .*[Pp]lease (?:run )?[`'\"]?pip3? install NAME[`'\"]?.*",
+    )
+)
 # Modules that have left the standard library since a version that we support; they are in no package of their name, or a stranger's.
 _LEFT = {"distutils": "setuptools", "imp": "", "asynchat": "", "asyncore": "", "smtpd": "", "cgi": "", "telnetlib": "", "pipes": ""}
 
@@ -169,8 +183,16 @@ def missing_module(output: str) -> str | None:
     """Return the module that the last line of a program's output says is missing. The program can print such a line, too: it is a hint."""
     last = next((line for line in reversed(output[-4000:].splitlines()) if line.strip()), "")
     match = _MISSING.fullmatch(last.strip())
-    module = (match["module"] or match["plain"]) if match else None
+    module = (match["module"] or match["plain"]) if match else _needed(last.strip())
     return module if module and len(module) <= 100 else None
+
+
+def _needed(line: str) -> str | None:
+    if len(line) > 1000:
+        return None
+    names = (match["name"].replace("-", "_") for pattern in _OTHER_WORDS if (match := pattern.fullmatch(line)))
+    # Such a sentence may be about anything; Python's own launcher is clear.
+    return next((name for name in names if ": No module named " in line or is_known(package_of(name) or "")), None)
 
 
 def imports_of(code: str) -> set[str]:
