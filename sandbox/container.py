@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
+from pathlib import Path
+from typing import Literal
 
 import docker
 from docker.errors import NotFound
@@ -15,6 +17,8 @@ from docker.errors import NotFound
 from sandbox.ahead import ExecAhead
 from sandbox.disk_watch import DiskWatch
 from sandbox.engine.images import ensure_image
+from sandbox.engine.room import Room, engines_folder
+from sandbox.engine.room import look as look_for_room
 from sandbox.exec_stream import Command, Connection, Outcome, open_exec, run_command
 from sandbox.monitor import Counters, Monitor, Seen, main_process
 from utils.docker_utils import (
@@ -22,6 +26,7 @@ from utils.docker_utils import (
     PROGRAM_USER,
     SHELL,
     ContainerRequest,
+    Limits,
     create_container,
     engine_error,
     remove_container,
@@ -66,6 +71,7 @@ class SandboxContainer:
             raise engine_error(error, f"starting a container from {request.image}") from error
         self._monitor = Monitor(line)
         self._ahead = ExecAhead(lambda argv: open_exec(client, self.id, argv))
+        self._engines_folder: Path | Literal[False] | None = None  # not known yet; False where it is not on this machine
         self._empty = True  # nothing has been started in it since it was last seen empty
         if self.look() is None:
             why = self._no_answer(request)
@@ -142,9 +148,14 @@ class SandboxContainer:
         opened = self._ahead.take(command.argv)
         return run_command(self._client, self.id, command, lambda: self.sweep(command.user), stop, on_output, opened)
 
-    def watch_disk(self, limit: int, stop: threading.Event) -> DiskWatch:
-        """Make what looks, while a program runs, whether more than the limit (bytes) has been written."""
-        return DiskWatch(self._client, self.id, limit, stop)
+    def watch_disk(self, limit: int, stop: threading.Event, files: int = Limits.disk_files) -> DiskWatch:
+        """Make what looks, while a program runs, whether the container takes more bytes or files, or leaves its engine too little room."""
+        return DiskWatch(self._client, self.id, limit, stop, files=files, room=self._room)
+
+    def _room(self) -> Room | None:
+        if self._engines_folder is None:
+            self._engines_folder = engines_folder(self._client) or False
+        return look_for_room(self._engines_folder) if self._engines_folder else None
 
     def sweep(self, user: str = PROGRAM_USER) -> None:
         """Signal everything that programs, or another user, run to end; one of ENGINE_FAILURES when nothing can be started for it."""

@@ -231,7 +231,10 @@ class SandboxExecutor(DockerCommandLineCodeExecutor):
                 )
             )
 
-        return await self._stoppable(work, cancellation_token, on_output)
+        done = await self._stoppable(work, cancellation_token, on_output)
+        if done.verdict is Verdict.DISK:
+            await self._in_thread(runner.drop)  # pip may have left something there that takes the room
+        return done
 
     async def set_network(self, network: str) -> None:
         """Attach the network for the session ("on"), or detach it ("install", "off"); what runs is killed. EngineError when that fails."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import uuid4
 
 from sandbox.advice import advise
@@ -15,7 +15,7 @@ from sandbox.files.added import Texts, put_texts
 from sandbox.files.names import check_names
 from sandbox.languages import Language
 from sandbox.monitor import Counters
-from sandbox.verdicts import Ended, Evidence, ProgramRun, Verdict, decide, facts
+from sandbox.verdicts import Ended, Evidence, ProgramRun, Verdict, decide, facts, tell_disk
 from utils.docker_utils import SHELL, Limits
 from utils.errors import ContainerLost, EngineError
 from utils.text import last_states
@@ -116,7 +116,7 @@ def run_program(
     _store_files(container, job)
     mark = uuid4().hex
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    with container.watch_disk(limits.disk, stop) as watch:
+    with container.watch_disk(limits.disk, stop, limits.disk_files) as watch:
         outcome = container.run(_command(job, limits, mark), watch.stop, lambda piece: on_text(decoder.decode(piece)))
     _check_started(job, outcome, mark)
     rest = decoder.decode(b"", final=True)
@@ -124,7 +124,8 @@ def run_program(
         on_text(rest)
     if watch.full and outcome.ended is Ended.CANCEL:
         outcome.ended = Ended.DISK
-    return _judge(job, limits, outcome, mark, before, container.counters()), outcome
+    run = _judge(job, limits, outcome, mark, before, container.counters())
+    return replace(run, reason=tell_disk(watch.why, limits) if run.verdict is Verdict.DISK else ""), outcome
 
 
 def _store_files(container: SandboxContainer, job: Job) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable
@@ -14,15 +15,17 @@ from sandbox.container import NotEmptied, SandboxContainer
 from sandbox.engine.find import connect_engine
 from sandbox.exec_stream import Command
 from sandbox.files.added import Selection
+from sandbox.files.transfer import LeftOut
 from sandbox.monitor import Counters
 from sandbox.program import ARGV, Denied, Job, NotStarted, not_run, run_program
-from sandbox.verdicts import Ended, ProducedFile, ProgramRun, Verdict
+from sandbox.verdicts import Ended, ProducedFile, ProgramRun, Verdict, tell_disk
 from sandbox.workspace import Workspace
 from utils.docker_utils import ENGINE_FAILURES, SHELL, ContainerRequest, Limits
 from utils.errors import ContainerLost, EngineError
 
 STATE_LOST = "the container had to be replaced, so files and packages from before are gone in it"
 NOT_EMPTIED = f"what an earlier program left running could not be ended: {STATE_LOST}"
+ROOM_GIVEN_BACK = "the container was replaced to give the room back, so files and packages from before are gone in it"
 Result = TypeVar("Result")
 _LOG = logging.getLogger(__name__)
 _INIT = (SHELL, "-c", 'exec timeout -k 2 "$2" /bin/sh -c "$1" </dev/null 2>&1', "sh")
@@ -52,7 +55,7 @@ class Runner:
     def start(self) -> Counters:
         """Start a container, in place of the one before if there is one; EngineError when that fails."""
         with self._busy:
-            self._drop()
+            self.drop()
             if self._client is None:
                 self._client = self._given_client or connect_engine()
             self._container = container = SandboxContainer(self._client, self._request)
@@ -93,7 +96,7 @@ class Runner:
                 if stop.is_set() or self._stopped.is_set():
                     return not_run(job, Verdict.CANCELLED, *notes)
                 if attempt == _STARTS - 1:  # twice, a sandbox full of dying processes may refuse a new one; then it is broken
-                    self._drop()
+                    self.drop()
                 container, counters, note = self._emptied()
                 notes += (note,) if note else ()
                 try:
@@ -103,9 +106,9 @@ class Runner:
                 except NotStarted as error:
                     reason = str(error)
                     continue
-                if outcome.stuck:
-                    self._drop()
-                    notes += (STATE_LOST,)
+                if outcome.stuck or run.verdict is Verdict.DISK:
+                    self.drop()
+                    notes += (ROOM_GIVEN_BACK if run.verdict is Verdict.DISK else STATE_LOST,)
                 self.workspace.forget(job)
                 return replace(run, notes=notes + run.notes)
             raise ContainerLost(f"the sandbox could not start the program: {reason}", "try again, or restart the container engine")
@@ -135,10 +138,20 @@ class Runner:
                 result = work(self._client, container)
                 container.empty()
             except ContainerLost:
-                self._drop()
+                self.drop()
                 raise
             container.get_ready(ARGV)
             return result
+
+    def drop(self) -> None:
+        """Remove the container; the next program gets a new one, and is told so."""
+        with self._busy:
+            if self._container is not None:
+                container, self._container = self._container, None
+                try:
+                    container.remove()
+                except ENGINE_FAILURES + (ContainerLost,) as error:
+                    _LOG.info("%s", error)
 
     def add(self, selection: Selection) -> None:
         """Copy files in, and again into each container that takes this one's place."""
@@ -161,27 +174,31 @@ class Runner:
                 produced = self.workspace.collect(container, self._request.limits)
                 container.empty()
             except NotEmptied as error:
-                self._drop()  # the next run will tell that its files are lost
+                self.drop()  # the next run will tell that its files are lost
                 return self.workspace.lose(str(error))
             except ContainerLost:
                 return []  # the same
-            container.get_ready(ARGV)
+            too_much = self._holds_too_much(container)
+            if too_much:
+                self.workspace.left_out += (LeftOut("all other files", f"{too_much}: {ROOM_GIVEN_BACK}"),)
+                self.drop()
+            else:
+                container.get_ready(ARGV)
             return produced
+
+    def _holds_too_much(self, container: SandboxContainer) -> str:
+        # A quick program ends before anybody has looked, and what it wrote is not the next one's fault.
+        limits = self._request.limits
+        with contextlib.suppress(*ENGINE_FAILURES):
+            return tell_disk(container.watch_disk(limits.disk, self._stopped, limits.disk_files).too_much(), limits)
+        return ""
 
     def _run_init_command(self, container: SandboxContainer) -> None:
         limits = self._request.limits
         argv = [*_INIT, self._init_command, str(limits.timeout)]
         outcome = container.run(Command(argv, output_limit=limits.output, seconds=limits.timeout + 5))
         if outcome.ended is not Ended.EXIT or outcome.exit_code != 0:
-            self._drop()
+            self.drop()
             said = outcome.output.decode("utf-8", "replace").strip()[-500:]
             raise EngineError(f"the init command failed (exit code {outcome.exit_code}): {said}", "correct the init command")
         self.collect()
-
-    def _drop(self) -> None:
-        if self._container is not None:
-            container, self._container = self._container, None
-            try:
-                container.remove()
-            except ENGINE_FAILURES + (ContainerLost,) as error:
-                _LOG.info("%s", error)

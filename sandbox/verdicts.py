@@ -79,7 +79,7 @@ class ProgramRun:
     output: str  # standard output and standard error in the order they were written
     dropped: int = 0  # bytes of output that were read and not kept; a stopped program may have printed more
     notes: tuple[str, ...] = ()  # further facts
-    reason: str = ""  # why it was not run; its output is then what became of its packages
+    reason: str = ""  # what it did too much of, or why it was not run; its output is then what became of its packages
     lines: int | None = None  # how many lines with something on them were printed, where the middle of `output` has been cut out
     advice: tuple[str, ...] = ()  # what the model is to do about some of the notes
 
@@ -109,8 +109,8 @@ MESSAGES: Mapping[Verdict, _Words] = {
         "killed: it printed more than {output}.",
     ),
     Verdict.DISK: _Words(
-        "Stopped: the files of the sandbox took more than {disk}.",
-        "killed: the files of the sandbox took more than {disk}. Write less, and delete what is not needed.",
+        "Stopped: {too_much}.",
+        "killed: {too_much}. Write less, and delete what is not needed.",
     ),
     Verdict.KILLED: _Words("Ended by signal {signal} after {seconds}.", "ended by signal {signal} after {seconds}."),
     Verdict.CANCELLED: _Words("Cancelled after {seconds}.", "cancelled by the person after {seconds}."),
@@ -120,6 +120,13 @@ MESSAGES: Mapping[Verdict, _Words] = {
     ),
     Verdict.NOT_RUN: _Words("Not run: {reason}.", "was not run: {reason}."),
 }
+
+TOO_MUCH = {
+    "bytes": "the files of the sandbox took more than {disk}",
+    "files": "the sandbox held more than {disk_files} files",
+    "room": "the disk of the container engine is almost full",
+}
+"""What a program did too much of, to be filled in with its limits."""
 
 TRIED_NETWORK = "it tried the network, which is off while programs run"
 NO_NETWORK = "do without it; if a package is missing, ask for it with `pip install NAME` lines in a ```sh block before the program."
@@ -216,6 +223,11 @@ def size(number: int) -> str:
     return f"{value:g} GiB" if value == int(value) else f"{value:.1f} GiB"
 
 
+def tell_disk(too_much: str, limits: Limits) -> str:
+    """Fill one of TOO_MUCH in with the limits."""
+    return too_much.format(disk=size(limits.disk), disk_files=f"{limits.disk_files:,}")
+
+
 def _fill(words: str, run: ProgramRun, limits: Limits) -> str:
     code = run.exit_code
     return words.format(
@@ -227,5 +239,5 @@ def _fill(words: str, run: ProgramRun, limits: Limits) -> str:
         memory=size(limits.memory),
         pids=limits.pids,
         output=size(limits.output),
-        disk=size(limits.disk),
+        too_much=run.reason or tell_disk(TOO_MUCH["bytes"], limits),
     )

@@ -13,10 +13,11 @@ from docker.errors import APIError
 
 from sandbox.container import SandboxContainer
 from sandbox.disk_watch import DiskWatch
+from sandbox.engine.room import Room, engines_folder, look
 from sandbox.exec_stream import Command
 from sandbox.languages import BY_NAME
 from sandbox.program import Job, run_program
-from sandbox.verdicts import Ended, ProgramRun, Verdict, tell_model
+from sandbox.verdicts import TOO_MUCH, Ended, ProgramRun, Verdict, tell_model
 from utils.docker_utils import ContainerRequest, Limits, unique_name
 
 MIB = 1024**2
@@ -59,6 +60,42 @@ def container(engine: docker.APIClient, image: str) -> Iterator[SandboxContainer
     container.remove()
 
 
+def test_a_program_is_stopped_before_the_engines_disk_is_full_and_may_take_half_of_what_is_left() -> None:
+    free = [100 * MIB, 90 * MIB, 60 * MIB, 40 * MIB]
+
+    def room() -> Room:
+        return Room(free.pop(0) if len(free) > 1 else free[0], 0)
+
+    with DiskWatch(cast(docker.APIClient, Layer()), "c", 10**9, threading.Event(), room=room, seconds=0.01) as watch:
+        until = time.monotonic() + 5
+        while not watch.stop.is_set() and time.monotonic() < until:
+            time.sleep(0.005)
+    assert (watch.why, free) == (TOO_MUCH["room"], [40 * MIB])
+
+
+def test_the_floor_is_a_fixed_amount_of_room_or_half_of_what_there_is() -> None:
+    assert Room(100 * 1024 * MIB, 10**9).floor() == Room(2 * 1024 * MIB, 100_000)
+    small = Room(MIB, 0).floor()
+    assert small == Room(MIB // 2, 0)
+    assert not Room(MIB, 0).is_under(small), "a file system that does not count its files"
+    assert Room(MIB // 4, 0).is_under(small)
+
+
+@pytest.mark.engine
+def test_the_room_of_an_engine_elsewhere_is_not_looked_at(engine: docker.APIClient) -> None:
+    class Elsewhere:
+        """An engine in a virtual machine, whose folders have the same names as those of this machine."""
+
+        base_url = engine.base_url
+
+        def info(self) -> dict[str, Any]:
+            return {**engine.info(), "KernelVersion": "6.0-vm"}
+
+    assert engines_folder(cast(docker.APIClient, Elsewhere())) is None
+    here = engines_folder(engine)  # the control: this one may be here
+    assert here is None or look(here) is not None
+
+
 WRITE = "import time\nwith open('big', 'wb') as f:\n  for _ in range(60):\n    f.write(bytes(2**20)); f.flush()\ntime.sleep({})"
 
 
@@ -71,6 +108,23 @@ def test_what_a_real_program_writes_is_seen(engine: docker.APIClient, container:
     assert outcome.ended is ended
     assert watch.full is (ended is Ended.CANCEL)
     assert outcome.seconds < 5
+
+
+FILES = """
+import os, time
+os.makedirs("heap", exist_ok=True)
+for n in range(6000): os.close(os.open("heap/%d" % n, os.O_CREAT))
+time.sleep({})
+"""
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(("limit", "ended"), [(5000, Ended.CANCEL), (50_000, Ended.EXIT)])
+def test_files_are_counted_too(engine: docker.APIClient, container: SandboxContainer, limit: int, ended: Ended) -> None:
+    with DiskWatch(engine, container.id, 10**12, threading.Event(), files=limit, seconds=0.2, many=0) as watch:
+        outcome = container.run(Command(["python3", "-c", FILES.format(30 if ended is Ended.CANCEL else 2)], seconds=40), watch.stop)
+    assert outcome.ended is ended
+    assert watch.why == (TOO_MUCH["files"] if ended is Ended.CANCEL else "")
 
 
 @pytest.mark.engine

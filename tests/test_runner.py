@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import docker
@@ -12,8 +13,8 @@ import pytest
 from sandbox.files.host_folder import HostFolder
 from sandbox.languages import BY_NAME
 from sandbox.program import Job
-from sandbox.runner import STATE_LOST, Runner
-from sandbox.verdicts import ProducedFile, ProgramRun, Verdict
+from sandbox.runner import ROOM_GIVEN_BACK, STATE_LOST, Runner
+from sandbox.verdicts import ProducedFile, ProgramRun, Verdict, tell_person
 from sandbox.workspace import NOT_SAVED, Workspace
 from tests.engine_proxy import EngineProxy
 from utils.docker_utils import ContainerRequest, Limits, unique_name
@@ -21,7 +22,7 @@ from utils.errors import EngineError
 
 pytestmark = pytest.mark.engine
 
-LIMITS = Limits(timeout=5, memory=256 * 1024**2, pids=60, copied_files=20, copied_file=10**6, copied_total=2 * 10**6)
+LIMITS = Limits(timeout=20, memory=256 * 1024**2, pids=60, copied_files=20, copied_file=10**6, copied_total=2 * 10**6)
 Run = Callable[..., ProgramRun]
 
 
@@ -231,6 +232,33 @@ def test_a_program_that_cannot_be_killed_costs_the_container_and_not_the_session
         done = python(runner, "import time\ntime.sleep(60)", stop)
         assert (done.verdict, done.notes) == (Verdict.CANCELLED, (STATE_LOST,))
         assert python(runner, "print('next')").output == "next\n"
+    finally:
+        runner.stop()
+
+
+FILL = "for n in range(4): open(f'big{n}', 'wb').write(bytes(40 * 2**20))\nprint('full', flush=True)\n"
+THERE = "import os\nprint(os.path.exists('big0'))"
+
+
+def test_what_filled_the_disk_goes_with_its_container(engine: docker.APIClient, image: str, tmp_path: Path) -> None:
+    limits = replace(LIMITS, timeout=30, memory=512 * 1024**2, disk=100 * 1024**2)
+    runner = Runner(ContainerRequest(image, unique_name(), limits), Workspace(lambda: HostFolder(tmp_path)), engine)
+    runner.start()
+    try:
+        done = python(runner, f"{FILL}import time\ntime.sleep(30)")
+        assert (done.verdict, done.notes) == (Verdict.DISK, (ROOM_GIVEN_BACK,))
+        assert tell_person(done, limits).startswith("Stopped: the files of the sandbox took more than 100 MiB.")
+        assert (python(runner, THERE).output, runner.number) == ("False\n", 2)
+        # A program that ends before anybody has looked: its files are looked at afterwards.
+        assert python(runner, f"{FILL}open('small', 'w').write('kept')").verdict is Verdict.OK
+        assert "small" in names(runner.collect())
+        assert "more than 100 MiB" in runner.workspace.left_out[-1].reason
+        after = python(runner, THERE)
+        assert (after.output, after.notes, runner.number) == ("False\n", (STATE_LOST,), 3)
+        # The control: a container that holds no more than it may is kept.
+        python(runner, "open('big0', 'wb').write(bytes(40 * 2**20))")
+        runner.collect()
+        assert (python(runner, THERE).output, runner.number) == ("True\n", 3)
     finally:
         runner.stop()
 

@@ -52,6 +52,7 @@ class Limits:
     output: int = _MIB  # bytes read before the program is stopped
     file_size: int = 1024 * _MIB  # bytes of one file that a program writes
     disk: int = 4096 * _MIB  # bytes in the container's layer, looked at every 2 s while a program runs
+    disk_files: int = 200_000  # files in it, counted once there are many
     copied_files: int = 200  # files taken out after a run
     copied_file: int = 50 * _MIB  # bytes of one of them
     copied_total: int = 200 * _MIB  # bytes of all of them
