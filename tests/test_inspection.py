@@ -54,9 +54,18 @@ def test_an_image_without_a_tool_is_told_with_the_remedy(engine: docker.APIClien
 @pytest.mark.engine
 @pytest.mark.usefixtures("nothing_left")
 def test_an_image_with_its_own_ideas_is_fine(engine: docker.APIClient, image: str) -> None:
-    with image_of(engine, image, Entrypoint=["false"], User="0:0", Volumes={"/data": {}}, WorkingDir="/nowhere", Cmd=["false"]) as odd:
+    with image_of(engine, image, Entrypoint=["false"], User="0:0", WorkingDir="/nowhere", Cmd=["false"]) as odd:
         findings = list(inspect_sandbox(odd, LIMITS, strict=False))
     assert [finding.subject for finding in findings if finding.error] == []
+
+
+@pytest.mark.engine
+@pytest.mark.usefixtures("nothing_left")
+def test_an_image_with_volumes_is_refused(engine: docker.APIClient, image: str) -> None:
+    with image_of(engine, image, Volumes={"/workspace": {}, "/data": {}}) as odd:
+        errors = [finding.error for finding in inspect_sandbox(odd, LIMITS, strict=False) if finding.error]
+    assert [error.message for error in errors] == [f"the image {odd} has volumes (/data, /workspace), which no limit bounds"]
+    assert "VOLUME" in errors[0].hint
 
 
 def test_without_any_engine_each_place_is_told_and_the_doctor_is_not_sent_to_itself(monkeypatch: pytest.MonkeyPatch) -> None:

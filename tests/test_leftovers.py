@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 
 import docker
@@ -54,8 +55,10 @@ class Things:
         self.made: list[str] = []
 
     def container(self, owner_label: str, *, start: bool = False, name: str = "", **labels: str) -> str:
-        named = {LABEL: "1", f"{LABEL}.owner": owner_label, **{f"{LABEL}.{key}": value for key, value in labels.items()}}
-        made = self.engine.create_container(self.image, ["sleep", "60"], name=name or unique_name(), labels=named)["Id"]
+        name = name or unique_name()
+        ours = {"name": name, "created": str(int(time.time())), "owner": owner_label, **labels}
+        named = {LABEL: "1", **{f"{LABEL}.{key}": value for key, value in ours.items()}}
+        made = self.engine.create_container(self.image, ["sleep", "60"], name=name, labels=named)["Id"]
         self.made.append(made)
         if start:
             self.engine.start(made)
@@ -89,14 +92,38 @@ def test_only_what_dead_owners_of_this_machine_left_is_removed(engine: docker.AP
         "a stranger's with a name like ours": engine.create_container(image, ["true"], name=unique_name())["Id"],
     }
     things.made.append(kept["a stranger's with a name like ours"])
-    network = engine.create_network(unique_name(), labels={LABEL: "1", f"{LABEL}.owner": dead})["Id"]
-    volume = engine.create_volume(unique_name(), labels={LABEL: "1", f"{LABEL}.owner": dead})["Name"]
     remove_leftovers(engine)  # or another session's start, at the same time
     assert not things.has(created)
     assert not things.has(running)
     assert {why: things.has(container) for why, container in kept.items()} == dict.fromkeys(kept, True)
-    assert engine.networks(ids=[network]) == []
-    assert volume not in [each["Name"] for each in engine.volumes()["Volumes"] or []]
+
+
+@pytest.mark.engine
+def test_a_container_of_the_users_that_inherited_our_labels_keeps_its_life_and_its_volumes(
+    engine: docker.APIClient, things: Things, dead: str
+) -> None:
+    old, name, volume = things.container(dead), f"mine-{unique_name()}", unique_name()
+    engine.commit(old, repository=name, tag="1")
+    labels = engine.inspect_image(f"{name}:1")["Config"]["Labels"]  # type: ignore[no-untyped-call]
+    mounts = engine.create_host_config(binds=[f"{volume}:/data"])
+    users = engine.create_container(f"{name}:1", ["sleep", "60"], name=name, volumes=["/data", "/other"], host_config=mounts)["Id"]
+    things.made.append(users)
+    same_name = things.container(dead, created=str(int(time.time()) - 3600))
+    try:
+        held = {mount["Name"] for mount in engine.inspect_container(users)["Mounts"]}
+        assert len(held) == 2
+        # The control: by its labels alone it is a leftover.
+        listed = next(each for each in engine.containers(all=True, filters={"label": LABEL}) if each["Id"] == users)
+        assert listed["Labels"][f"{LABEL}.owner"] == labels[f"{LABEL}.owner"] == dead
+        remove_leftovers(engine)
+        assert not things.has(old)
+        assert things.has(users)
+        assert things.has(same_name), "made at another time than its label says"
+        assert held <= {each["Name"] for each in engine.volumes()["Volumes"]}
+    finally:
+        remove_container(engine, users)
+        engine.remove_volume(volume)
+        engine.remove_image(f"{name}:1", force=True)
 
 
 def test_an_engine_that_does_not_answer_is_no_error() -> None:

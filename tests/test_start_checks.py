@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -81,10 +82,11 @@ async def test_a_limit_that_is_ignored_is_told_and_strict_refuses(
 @pytest.mark.engine
 async def test_what_dead_sessions_left_is_removed_and_that_is_said(engine: docker.APIClient, image: str, tmp_path: Path) -> None:
     host, user, number, start = owner().rsplit(":", 3)
-    labels = {LABEL: "1", f"{LABEL}.owner": f"{host}:{user}:{number}:1"}  # our own number, given again
+    labels = {LABEL: "1", f"{LABEL}.owner": f"{host}:{user}:{number}:1", f"{LABEL}.created": str(int(time.time()))}  # our own number
     told: list[str] = []
     for _ in range(3):  # another session's start on this machine may be quicker
-        engine.create_container(image, ["true"], name=unique_name(), labels=labels)
+        name = unique_name()
+        engine.create_container(image, ["true"], name=name, labels={**labels, f"{LABEL}.name": name})
         told += await concerns_of(engine, image, tmp_path)
         if told:
             break

@@ -17,6 +17,7 @@ from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.types import DeviceRequest, LogConfig, Ulimit
 from requests.exceptions import RequestException
 
+from utils.docker_storage import refuse_volumes, size_option
 from utils.errors import EngineError
 from utils.owner import owner
 
@@ -94,7 +95,9 @@ def create_container(client: docker.APIClient, request: ContainerRequest, comman
     Raises EngineError, with the kind "image" where that is not here; nothing is left behind then.
     """
     try:
-        made = _create(client, request, dict(client.inspect_image(request.image)), command)  # type: ignore[no-untyped-call]
+        image = dict(client.inspect_image(request.image))  # type: ignore[no-untyped-call]
+        refuse_volumes(request.image, image)
+        made = _create(client, request, image, command)
     except ImageNotFound as error:
         raise EngineError(f"the image {request.image} is not here", f"run `docker pull {request.image}`", kind="image") from error
     except ENGINE_FAILURES as error:
@@ -129,25 +132,31 @@ def _refused(error: Exception, doing: str, request: ContainerRequest) -> EngineE
 
 
 def _create(client: docker.APIClient, request: ContainerRequest, image: Mapping[str, Any], command: Sequence[str]) -> Mapping[str, Any]:
-    # Asking first whether the name is free and how many processors there are would cost every start; the engine's refusal tells.
+    # Asking first whether the name is free and what the engine can do would cost every start; the engine's refusal tells.
     cpus = request.limits.cpus
-    for _ in range(3):
+    storage = size_option(image, request.limits.disk)
+    for _ in range(4):
         try:
-            profile = _profile(client, request, image, cpus)
+            profile = _profile(client, request, image, cpus, storage)
             return dict(client.create_container(image["Id"], name=request.name, entrypoint=list(command), **profile))
         except APIError as error:
+            said = str(error.explanation)
             if error.status_code == 409:
                 _make_room(client, request.name)
-            elif error.status_code == 400 and "CPUs" in str(error.explanation):
+            elif error.status_code == 400 and "CPUs" in said:
                 cpus = min(cpus, float(client.info()["NCPU"]))
+            elif storage and "storage" in said.lower():
+                storage = {}
             else:
                 raise
     raise EngineError(f"a container named {request.name} appears again and again", "choose another name")
 
 
-def _profile(client: docker.APIClient, request: ContainerRequest, image: Mapping[str, Any], cpus: float) -> dict[str, Any]:
+def _profile(
+    client: docker.APIClient, request: ContainerRequest, image: Mapping[str, Any], cpus: float, storage: Mapping[str, str]
+) -> dict[str, Any]:
     limits = request.limits
-    settings = _host_config(client, request, cpus)
+    settings = {**_host_config(client, request, cpus), **({"StorageOpt": dict(storage)} if storage else {})}
     return {
         "user": MONITOR_USER,
         "working_dir": WORKSPACE,
@@ -155,6 +164,7 @@ def _profile(client: docker.APIClient, request: ContainerRequest, image: Mapping
         "environment": {**_environment(image, cpus), **(_TRUST if request.certificates and not request.strict else {})},
         "labels": {
             LABEL: "1",
+            f"{LABEL}.name": request.name,
             f"{LABEL}.session": request.session,
             f"{LABEL}.owner": owner(),
             f"{LABEL}.lifetime": str(limits.lifetime),

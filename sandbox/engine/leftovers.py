@@ -12,35 +12,32 @@ import docker
 from utils.docker_utils import ENGINE_FAILURES, LABEL, remove_container
 from utils.owner import owner, process_start
 
+_CLOCKS = 120  # seconds by which this machine's clock and the engine's may differ
+
 
 def remove_leftovers(client: docker.APIClient) -> list[str]:
-    """Remove the containers, networks and volumes of our kind whose owner was a process of this user here that is gone; name them.
+    """Remove the containers that we made and whose owner was a process of this user here that is gone; name them.
 
     A container that was meant to outlive its owner stays. Never raises for what the engine does: the next start tries again.
     """
     removed: list[str] = []
-    filters = {"label": LABEL}
     with suppress(*ENGINE_FAILURES):
-        for container in client.containers(all=True, filters=filters):
-            if container["Labels"].get(f"{LABEL}.tied") != "no" and _is_orphan(container):
+        for container in client.containers(all=True, filters={"label": LABEL}):
+            labels = container["Labels"]
+            if labels.get(f"{LABEL}.tied") != "no" and is_ours(container) and is_dead(labels.get(f"{LABEL}.owner", "")):
                 with suppress(*ENGINE_FAILURES):
                     remove_container(client, container["Id"])
-                    removed.append(str(container["Names"][0]).lstrip("/"))
-        for network in client.networks(filters=filters):
-            if _is_orphan(network):
-                with suppress(*ENGINE_FAILURES):
-                    client.remove_network(network["Id"])
-                    removed.append(str(network["Name"]))
-        for volume in client.volumes(filters=filters)["Volumes"] or []:
-            if _is_orphan(volume):
-                with suppress(*ENGINE_FAILURES):
-                    client.remove_volume(volume["Name"])
-                    removed.append(str(volume["Name"]))
+                    removed.append(labels[f"{LABEL}.name"])
     return removed
 
 
-def _is_orphan(thing: Mapping[str, Any]) -> bool:
-    return is_dead((thing.get("Labels") or {}).get(f"{LABEL}.owner", ""))
+def is_ours(container: Mapping[str, Any]) -> bool:
+    """Whether we made this container, as the engine lists it, and not somebody from an image that inherited our labels."""
+    # `docker commit` of one of our containers writes its labels into the image, and so into each container that is made of that.
+    labels = container["Labels"]
+    created = labels.get(f"{LABEL}.created", "")
+    has_name = f"/{labels.get(f'{LABEL}.name')}" in (container["Names"] or ())
+    return has_name and created.isdigit() and abs(int(created) - int(container["Created"])) <= _CLOCKS
 
 
 def is_dead(label: str) -> bool:
