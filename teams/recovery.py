@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,13 +10,21 @@ from dataclasses import dataclass, field
 from autogen_agentchat.messages import BaseChatMessage, TextMessage
 
 from agents import code_generator_agent
+from agents.answers.python_code import read_python
 from agents.answers.reading import read_answer
 from agents.events import NO_CODE, REFUSED, RunResult
 from agents.user_proxy_agent import AskUser, SendBack
 from sandbox.languages import ALIASES
 from sandbox.verdicts import Verdict
+from utils.code_blocks import Answer, CodeBlock
+from utils.docker_utils import WORKSPACE
+from utils.text import shorten
 
 FIX = "The program failed as shown above. Find the cause, fix it, and send the whole program again."
+SAME = (
+    "This is the same program as before, so it failed in the same way: {failure}. Do not send it unchanged again. "
+    "Look at {where}, find out why it cannot work there, and send the whole program with that part written differently."
+)
 SEND_CODE = "No program was run, as said above. Send one whole program in one closed block, marked with its language."
 # A program that somebody stopped, or whose result is unknown, is no failure of the generator's.
 _NOT_FAILURES = {Verdict.OK.value, Verdict.CANCELLED.value, Verdict.LOST.value, REFUSED}
@@ -26,12 +35,15 @@ class Recovery:
     """Decide after each run who comes next: the generator, to fix it, or the user.
 
     A failed run goes back at most `max_retries` times. The same error twice in a row, a time-out twice, or an answer without code twice
-    asks the user at once. The count starts again with each message of the user.
+    asks the user at once; a program that is sent again unchanged is first sent back once with what to look at. The count starts again with
+    each message of the user.
     """
 
     max_retries: int
     tried: list[str] = field(default_factory=list)
     _user_spoke: bool = True
+    _last: tuple[tuple[str, str], ...] = ()  # the programs of the answer before
+    _said_same: bool = False
 
     def start_again(self) -> None:
         """Count from the start at the next decision: the user has spoken."""
@@ -41,6 +53,7 @@ class Recovery:
         """Return what goes back to the generator, or why the user is asked."""
         if self._user_spoke:
             self.tried.clear()
+            self._last, self._said_same = (), False
         decision = self._decide(messages)
         # Whoever is asked speaks next.
         self._user_spoke = isinstance(decision, AskUser)
@@ -51,22 +64,30 @@ class Recovery:
         if result is None or result.verdict in _NOT_FAILURES or self._is_plain_talk(messages, result.verdict):
             return AskUser(ran=result is not None and result.verdict not in (NO_CODE, REFUSED))
         failure = _describe(result)
-        because = self._reason_to_ask(failure)
+        answer = _newest_answer(messages)
+        same = self._is_same(answer, failure)
+        because = None if same and len(self.tried) < self.max_retries else self._reason_to_ask(failure)
         self.tried.append(failure)
         if because is not None:
             return AskUser(because, tuple(self.tried), ran=result.verdict != NO_CODE)
-        return SendBack(SEND_CODE if result.verdict == NO_CODE else FIX, failure, len(self.tried) + 1, self.max_retries + 1)
+        message = SAME.format(failure=failure, where=_where(result, answer)) if same else FIX
+        return SendBack(SEND_CODE if result.verdict == NO_CODE else message, failure, len(self.tried) + 1, self.max_retries + 1)
+
+    def _is_same(self, answer: Answer | None, failure: str) -> bool:
+        """Whether the programs are those of the answer before and failed as those did; True once until the user speaks."""
+        programs = tuple((block.language, _form(block)) for block in answer.blocks) if answer else ()
+        last, self._last = self._last, programs
+        same = not self._said_same and bool(programs) and programs == last and self.tried[-1:] == [failure]
+        self._said_same |= same
+        return same
 
     def _is_plain_talk(self, messages: Sequence[BaseChatMessage], verdict: str) -> bool:
         # An answer in prose to the user's own question is theirs to read. It is a failure only if code was due: after a failed run,
         # or if the answer holds blocks that could not be run. Files that it names are for the user to judge.
         if verdict != NO_CODE or self.tried:
             return False
-        answer = next((m for m in reversed(messages) if m.source == code_generator_agent.NAME), None)
-        if not isinstance(answer, TextMessage):
-            return True
-        read = read_answer(answer.content, ALIASES)
-        return bool(read.files) or not (read.skipped or read.cut)
+        answer = _newest_answer(messages)
+        return answer is None or bool(answer.files) or not (answer.skipped or answer.cut)
 
     def _reason_to_ask(self, failure: str) -> str | None:
         if self.tried and self.tried[-1] == failure:
@@ -78,6 +99,33 @@ class Recovery:
         return None
 
 
+def _newest_answer(messages: Sequence[BaseChatMessage]) -> Answer | None:
+    newest = next((m for m in reversed(messages) if m.source == code_generator_agent.NAME and isinstance(m, TextMessage)), None)
+    return read_answer(newest.content, ALIASES) if isinstance(newest, TextMessage) else None
+
+
+def _form(block: CodeBlock) -> str:
+    """Return the program without what changes nothing: layout and, in Python, comments."""
+    parsed = read_python(block.code) if block.language == "python" else None
+    return ast.dump(parsed.tree) if parsed else "\n".join(filter(None, map(str.strip, block.code.splitlines())))
+
+
+_FRAME = re.compile(rf'File "{WORKSPACE}/([^"\n]+)", line (\d+)')
+
+
+def _where(result: RunResult, answer: Answer | None) -> str:
+    """Say where the program failed, as far as its output tells: the innermost line of its own, with the text of that line."""
+    frames = _FRAME.findall(result.content[-_LONGEST_LOOK:])
+    if not frames or answer is None:
+        return "the last lines of its output, above"
+    name, number = frames[-1][0], int(frames[-1][1])
+    texts = {**{file.name: file.text for file in answer.files}, **{block.name: block.code for block in answer.blocks}}
+    lines = texts.get(name, answer.blocks[-1].code).splitlines()
+    line = lines[number - 1].strip() if 0 < number <= len(lines) else ""
+    return f"line {number} of {shorten(name, 100)}" + (f", `{shorten(line, 200)}`" if line else "")
+
+
+_LONGEST_LOOK = 20_000  # characters of a result
 _EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(Error|Exception|Interrupt|Exit|Warning|Iteration)\b|[A-Za-z_][\w.]*: |Not installed: ")
 _TIME = "stopped after the time limit"
 _FAILURES = {

@@ -7,9 +7,10 @@ from autogen_agentchat.messages import BaseChatMessage, TextMessage
 
 from agents.events import RunResult
 from agents.user_proxy_agent import AskUser, SendBack
-from teams.recovery import FIX, SEND_CODE, Recovery
+from teams.recovery import FIX, SAME, SEND_CODE, Recovery
 
 CODE = "```python\nprint(1)\n```"
+OTHER = "```python\nprint(2)\n```"
 
 
 def turn(verdict: str, error: str = "", exit_code: int | None = 1, answer: str = CODE) -> list[BaseChatMessage]:
@@ -27,9 +28,12 @@ def turn(verdict: str, error: str = "", exit_code: int | None = 1, answer: str =
         ([turn("ok")], 0, "", True),
         ([turn("failed", "ValueError: a"), turn("ok")], 1, "", True),
         ([turn("failed", f"ValueError: {n}") for n in range(9)], 3, "4 attempts failed", True),
-        ([turn("failed", "ValueError: a"), turn("failed", "ValueError: a")], 1, "the same failure came twice in a row", True),
+        ([turn("failed", "E: a"), turn("failed", "E: a", answer=OTHER)], 1, "the same failure came twice in a row", True),
+        ([turn("failed", "E: a")] * 3, 2, "the same failure came twice in a row", True),
+        ([turn("failed", "E: a"), turn("failed", "E: a"), turn("failed", "E: b"), turn("ok")], 3, "", True),
         ([turn("time"), turn("failed", "ValueError: a"), turn("time")], 2, "it took too long twice", True),
-        ([turn("time"), turn("time")], 1, "the same failure came twice in a row", True),
+        ([turn("time"), turn("time", answer=OTHER)], 1, "the same failure came twice in a row", True),
+        ([turn("time"), turn("time"), turn("time")], 2, "the same failure came twice in a row", True),
         ([turn("memory"), turn("ok")], 1, "", True),
         (
             [turn("failed", "E: a"), turn("no code", answer="Hm."), turn("no code", answer="Hm.")],
@@ -66,6 +70,48 @@ def test_each_attempt_is_numbered_and_named() -> None:
     assert recovery.decide(turn("failed", "ValueError: a")) == SendBack(FIX, "ValueError: a", 2, 4)
     assert recovery.decide(turn("no code", answer="Hm.")) == SendBack(SEND_CODE, "no program in the answer", 3, 4)
     assert recovery.tried == ["ValueError: a", "no program in the answer"]
+
+
+def failing(code: str, traceback: str = "") -> list[BaseChatMessage]:
+    answer = TextMessage(source="CodeGeneratorAgent", content=code)
+    return [answer, RunResult(source="CodeExecutorAgent", content=traceback, verdict="failed", error="ZeroDivisionError: division by zero")]
+
+
+@pytest.mark.parametrize(
+    "again",
+    ["```python\nx = 0\nprint(1 / x)\n```", "Sorry:\n\n```py\nx = 0  # fixed\n\n\nprint( 1/x )\n```", "x = 0\nprint(1 / x)\n"],
+)
+def test_the_same_wrong_program_is_sent_back_once_with_what_to_look_at(again: str) -> None:
+    recovery = Recovery(max_retries=3)
+    traceback = 'Traceback:\n  File "/workspace/program.py", line 2, in <module>\nZeroDivisionError: division by zero'
+    first = "```python\nx = 0\nprint(1 / x)\n```"
+    assert isinstance(recovery.decide(failing(first)), SendBack)
+    decision = recovery.decide(failing(first, traceback))
+    assert isinstance(decision, SendBack)
+    where = "line 2 of program.py, `print(1 / x)`"
+    assert decision == SendBack(SAME.format(failure="ZeroDivisionError: division by zero", where=where), decision.failure, 3, 4)
+    recovery = Recovery(max_retries=3)
+    recovery.decide(failing(first))
+    decision = recovery.decide(failing(again, "no traceback"))
+    assert isinstance(decision, SendBack)
+    assert "the last lines of its output" in decision.message
+    assert isinstance(recovery.decide(failing(again)), AskUser)
+
+
+def test_the_place_is_looked_up_in_the_file_that_it_is_in() -> None:
+    answer = "**tools.py**\n\n```python\ndef f():\n    return 1 / 0\n```\n**main.py**\n\n```python\nimport tools\nprint(tools.f())\n```\n"
+    traceback = '  File "/workspace/main.py", line 2, in <module>\n  File "/workspace/tools.py", line 2, in f\nZeroDivisionError'
+    recovery = Recovery(max_retries=3)
+    recovery.decide(failing(answer))
+    decision = recovery.decide(failing(answer, traceback))
+    assert isinstance(decision, SendBack)
+    assert "Look at line 2 of tools.py, `return 1 / 0`" in decision.message
+
+
+def test_without_a_try_left_the_same_program_is_the_users_to_judge() -> None:
+    recovery = Recovery(max_retries=1)
+    recovery.decide(failing(CODE))
+    assert isinstance(recovery.decide(failing(CODE)), AskUser)
 
 
 def test_the_count_starts_again_with_the_user() -> None:
