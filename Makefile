@@ -11,7 +11,7 @@ SOURCES := main.py agents cli history sandbox teams utils tests
 NAMED_IMAGE = $(PY) -c 'import os, dotenv; print(os.environ.get("SANDBOX_IMAGE") or dotenv.dotenv_values(".env").get("SANDBOX_IMAGE") or "")'
 WITH_IMAGE = image=$$(SANDBOX_IMAGE="$$($(NAMED_IMAGE))" bash tests/engine.sh) && export SANDBOX_IMAGE="$$image"
 
-.PHONY: help run demo test check lint docs bench soak clean chosen-python
+.PHONY: help run demo test check lint docs bench outcome soak clean chosen-python
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -38,6 +38,10 @@ docs: .venv/dev.stamp ## write the tables of README.md anew from the code
 
 bench: .venv/dev.stamp ## measure against the plain AutoGen program, side by side
 	@$(WITH_IMAGE) && $(PY) -m tests.bench $(ARGS) && $(PY) -m tests.bench_history && $(PY) -m tests.bench_batch
+
+outcome: .venv/dev.stamp ## count tasks that come out right with a model, beside plain AutoGen (MODEL_URL=..., MODEL=...)
+	@test -n "$(MODEL_URL)" || { echo "usage: make outcome MODEL_URL=http://127.0.0.1:8080/v1 [MODEL=name] [ARGS=...]"; exit 2; }
+	@$(WITH_IMAGE) && exec $(PY) -m tests.outcome.bench --url "$(MODEL_URL)" --model "$(or $(MODEL),local)" $(ARGS)
 
 soak: .venv/dev.stamp ## run many tasks in a row and watch what is left behind
 	@$(WITH_IMAGE) && exec $(PY) -m tests.soak $(ARGS)
