@@ -24,6 +24,7 @@ OWNERS = {
     "dotenv": {"utils/settings.py"},
     "markdown_it": {"utils/code_blocks.py", "utils/markdown.py"},
     "pathspec": {"sandbox"},
+    "distributed": {"teams/batch/machines.py", "teams/batch/worker.py"},
     "openai": {"agents"},
     "anthropic": {"agents"},
     "ollama": {"agents"},

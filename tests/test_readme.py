@@ -76,6 +76,8 @@ def check_command(command: str) -> None:
     if words[:2] == ["python", "main.py"]:
         with contextlib.suppress(SystemExit):  # --help and --version leave; anything wrong raises UsageError
             parse_arguments(words[2:])
+    elif words[:3] == ["python", "-m", "dask"]:
+        assert words[3] in ("scheduler", "worker"), command  # run by tests/test_dask.py
     elif words[0] == "make":
         assert set(words[1:]) <= make_targets(), command
     elif words[0] == "cp" or words[:3] == ["pip", "install", "-r"]:

@@ -53,6 +53,8 @@ def batch(settings: Settings, wiring: Wiring, options: BatchOptions) -> ExitStat
 
     if (options.resume or options.only) and options.output is None:
         raise UsageError("there is nothing to go on with", "name the file of results: --output FILE", kind="usage")
+    if options.scheduler and settings.index_url:
+        _say("PIP_INDEX_URL stays here: each worker uses its own")
     # Read before the event loop starts: Ctrl-C ends the reading.
     with read_tasks(options.file, options.format) as tasks, _open_results(options) as results:
         if tasks.ignored and not settings.quiet:
@@ -150,6 +152,12 @@ class _Command:
     @asynccontextmanager
     async def _open_work(self, display: Display) -> AsyncIterator[tuple[Work, int]]:
         """Open what does the tasks, on this machine or on many, and say how many it does side by side. Raises AppError."""
+        if self._options.scheduler:
+            from teams.batch.machines import open_machines
+
+            async with open_machines(self._options.scheduler, self._settings, display.say) as machines:
+                yield machines, self._options.jobs or machines.jobs
+            return
         from teams.batch.one import LocalWork
 
         model = self._wiring.check_model(self._settings)
