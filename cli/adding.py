@@ -1,33 +1,54 @@
-"""Files in: copies what the person adds into the programs' folder, says what was left out, and lets the generator know."""
+"""Files in: copies what the user adds into the programs' folder, says what was left out, and lets the generator know."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.text import Text
+
 from cli.output.files import size_text
+from cli.state import ChatState
 from utils.text import sanitize
 
 if TYPE_CHECKING:
     from teams.session import Session
 
-_MOST_NAMES = 20  # told one by one
+_MOST_NAMES = 20  # shown one by one
+
+Agree = Callable[[str], Awaitable[bool]]
+"""Ask the user whether files with these names are to be copied although they may hold secrets."""
 
 
-async def add_files(session: Session, paths: Sequence[Path], notes: list[str]) -> list[str]:
-    """Copy the files and folders in; return the lines to tell the person, and put the generator's note into `notes`. Raises AppError."""
+async def add_files(session: Session, paths: Sequence[Path], notes: list[str], agree: Agree | None = None) -> list[str]:
+    """Copy the files and folders in; return the lines to show, and put what the model should know into `notes`. Raises AppError.
+
+    Files that may hold secrets are copied if `agree`, which gets their names, says so; without it they are not.
+    """
     selection = await session.add_files(paths)
-    told = []
+    if selection.doubtful and agree is not None and await agree(_some([sanitize(name) for name in selection.doubtful])):
+        selection = await session.add_doubtful(selection)
+    lines = []
     if selection.files:
         names = _some([f"{sanitize(name)} ({size_text(length)})" for name, _, length in selection.files])
-        told.append(f"Added to the programs' folder: {names}.")
+        lines.append(f"Added to the sandbox: {names}.")
         notes.append(f"These files of mine are in the working folder: {names}. Open them by these names.")
     reasons: dict[str, list[str]] = {}
     for left in selection.left_out:
         reasons.setdefault(left.reason, []).append(sanitize(left.name))
-    told += [f"Not added, {reason}: {_some(names)}." for reason, names in reasons.items()]
-    return told or ["There is nothing to add."]
+    lines += [f"Skipped ({reason}): {_some(names)}." for reason, names in reasons.items()]
+    if selection.doubtful:
+        lines.append(f"Skipped (may hold secrets; /add asks you): {_some([sanitize(name) for name in selection.doubtful])}.")
+    return lines or ["There is nothing to add."]
+
+
+async def agree_to_copy(state: ChatState, names: str) -> bool:
+    """Ask the user in the terminal; only yes copies."""
+    state.prompt.set_aside()
+    state.screen.say(Text(f"These may hold secrets, which programs could then read and print: {names}. Copy them? y/N", style="yellow"))
+    typed = await state.prompt.read(suggests=False)
+    return (typed or "").strip().lower() in ("y", "yes")
 
 
 def _some(names: Sequence[str]) -> str:

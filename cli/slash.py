@@ -6,12 +6,13 @@ import difflib
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from cli.adding import add_files
+from cli.adding import add_files, agree_to_copy
 from cli.input.editor import edit_program
 from cli.output.answer import highlight_program
 from cli.output.changes import newest_changes
@@ -155,7 +156,8 @@ async def _add(state: ChatState, argument: str) -> str | None:
         state.notice(_STARTING)
         return None
     try:
-        for line in await add_files(state.session, [Path(argument)], state.notes):
+        agree = partial(agree_to_copy, state) if state.prompt.is_terminal else None
+        for line in await add_files(state.session, [Path(argument)], state.notes, agree):
             state.notice(line)
     except AppError as error:
         state.show_error(error)

@@ -115,6 +115,12 @@ class Session:
         await self.journal.added({name: path for name, path, _ in selection.files})
         return selection
 
+    async def add_doubtful(self, selection: Selection) -> Selection:
+        """Copy what may hold secrets, to which the user has agreed, too; the result says all that was copied. Raises AppError."""
+        added = await self.sandbox.put_files(selection.doubtful)
+        await self.journal.added({name: path for name, path, _ in added.files})
+        return Selection([*selection.files, *added.files], [*selection.left_out, *added.left_out])
+
     def answer(self, key: str, reply: Reply) -> None:
         """Answer the question with this key."""
         self._answers.give(key, reply)

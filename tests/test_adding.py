@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 
-from cli.adding import add_files
+from cli.adding import Agree, add_files, agree_to_copy
 from cli.arguments import parse_arguments
 from sandbox.files.added import Selection
 from sandbox.files.transfer import LeftOut
@@ -28,6 +28,10 @@ class Sandbox:
     async def add_files(self, paths: Sequence[Path]) -> Selection:
         return self.selection
 
+    async def add_doubtful(self, selection: Selection) -> Selection:
+        agreed = [(name, path, 3) for name, path in selection.doubtful.items()]
+        return Selection([*selection.files, *agreed], selection.left_out)
+
 
 async def lines_of(selection: Selection) -> tuple[list[str], list[str]]:
     notes: list[str] = []
@@ -37,19 +41,64 @@ async def lines_of(selection: Selection) -> tuple[list[str], list[str]]:
 
 async def test_the_user_reads_what_was_added_and_what_was_not_and_the_generator_only_what_was_added() -> None:
     left_out = [
-        LeftOut(".env", "it may hold a secret"),
-        LeftOut("b.pem", "it may hold a secret"),
-        LeftOut("x\x1b[2J", "a link that is not followed"),
+        LeftOut(".env", "may hold secrets"),
+        LeftOut("b.pem", "may hold secrets"),
+        LeftOut("x\x1b[2J", "links that lead elsewhere"),
     ]
     told, notes = await lines_of(Selection([("a.csv", Path("a.csv"), 1200)], left_out))
     assert told == [
-        "Added to the programs' folder: a.csv (1.2 KB).",
-        "Not added, it may hold a secret: .env, b.pem.",
-        r"Not added, a link that is not followed: x\x1b[2J.",
+        "Added to the sandbox: a.csv (1.2 KB).",
+        "Skipped (may hold secrets): .env, b.pem.",
+        r"Skipped (links that lead elsewhere): x\x1b[2J.",
     ]
     assert len(notes) == 1
     assert "a.csv" in notes[0]
     assert ".env" not in notes[0]
+
+
+async def test_what_may_hold_secrets_is_copied_after_a_yes_only() -> None:
+    asked: list[str] = []
+
+    def says(answer: bool) -> Agree:
+        async def agree(names: str) -> bool:
+            asked.append(names)
+            return answer
+
+        return agree
+
+    selection = Selection([("a.csv", Path("a.csv"), 1)], [], {"tokens.json": Path("tokens.json")})
+    for agree, added in ((None, False), (says(False), False), (says(True), True)):
+        notes: list[str] = []
+        session: Any = Sandbox(selection)
+        lines = await add_files(cast(Session, session), [Path("x")], notes, agree)
+        assert ("tokens.json" in lines[0], "tokens.json" in notes[0]) == (added, added)
+        assert ("Skipped (may hold secrets; /add asks you): tokens.json." in lines) is not added
+    assert asked == ["tokens.json", "tokens.json"]
+
+
+class Terminal:
+    """A prompt and a screen in one, on which one line is typed."""
+
+    def __init__(self, typed: str | None) -> None:
+        self.prompt = self.screen = self
+        self.typed = typed
+        self.shown = ""
+
+    def set_aside(self) -> None:
+        """Nothing was typed before."""
+
+    def say(self, line: object) -> None:
+        self.shown += str(line)
+
+    async def read(self, *, suggests: bool) -> str | None:
+        return self.typed
+
+
+@pytest.mark.parametrize(("typed", "agreed"), [("y", True), (" YES ", True), ("", False), ("n", False), ("APPROVE", False), (None, False)])
+async def test_only_yes_copies_what_may_hold_secrets(typed: str | None, agreed: bool) -> None:
+    state: Any = Terminal(typed)
+    assert await agree_to_copy(state, "tokens.json") is agreed
+    assert "tokens.json" in state.shown
 
 
 async def test_many_names_are_counted() -> None:
@@ -71,8 +120,8 @@ def test_the_whole_program_takes_files_along(tmp_path: Path, image: str) -> None
     environment = program_environment(SANDBOX_IMAGE=image)
     done = subprocess.run(argv, cwd=tmp_path, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
-    assert "Added to the programs' folder: data.csv" in done.stdout
-    assert "Not added, it may hold a secret: .env" in done.stdout
+    assert "Added to the sandbox: data.csv" in done.stdout
+    assert "Skipped (may hold secrets): .env" in done.stdout
     assert "canary" not in done.stdout + done.stderr
 
 

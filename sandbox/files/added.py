@@ -1,9 +1,8 @@
-"""Files in: what the person adds is copied into the programs' folder, and keys, caches and what an ignore file lists never are."""
+"""Files in: what the user adds is copied into the programs' folder; keys, caches and what an ignore file lists never are."""
 
 from __future__ import annotations
 
 import os
-import re
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,28 +13,21 @@ from pathspec import GitIgnoreSpec
 from sandbox.container import SandboxContainer
 from sandbox.exec_stream import Command
 from sandbox.files.names import CACHES, check_names, safe_name
+from sandbox.files.secrets import HEAD, Secrecy, secrecy_of_file, secrecy_of_folder
 from sandbox.files.transfer import LeftOut
 from sandbox.verdicts import Ended, size
 from utils.docker_utils import SHELL
 from utils.errors import ContainerLost, EngineError, UsageError
 
 IGNORE_FILE = ".sandboxignore"
+SECRETS = "may hold secrets"
+"""Why a file or folder with a secret is left out."""
 MOST_FILES = 1000
 LARGEST_FILE = 50 * 1024**2  # bytes
 LARGEST_TOTAL = 200 * 1024**2  # bytes
 _BATCH = 8 * 1024**2  # bytes sent with one command, or one file where that is larger
 _SECONDS = 60
 
-# In any case and at any depth. A name that is said outright with --add is refused just the same: a program could send it anywhere.
-_SECRETS = re.compile(
-    r"\.env([._-].*)?|\.envrc|\.dev\.vars(\..*)?|.*\.env|.*\.(pem|key|p12|pfx|jks|keystore|kdbx|ppk|ovpn|gpg|asc)|id_(rsa|dsa|ecdsa|ed25519)(\..*)?"
-    r"|\.(netrc|_netrc|npmrc|pypirc|pgpass|my\.cnf|git-credentials|dockercfg|dockerconfigjson|htpasswd|vault-token)|_netrc"
-    r"|\..*_history|\.s3cfg|\.boto|\.?vault[-_]pass.*|pip\.(conf|ini)|.*kubeconfig(\..*)?|rclone\.conf|client_secret.*\.json"
-    r"|credentials.*|secrets?(\..*)?|secrets.*\.(ya?ml|json)|service[-_]account.*\.json|.*\.tfstate(\..*)?|application_default_credentials\.json",
-    re.IGNORECASE,
-)
-# The same for folders.
-_PRIVATE = re.compile(r"\.(ssh|aws|azure|docker|gnupg|kube|pip|password-store|terraform\.d|oci|git|hg|svn)|gcloud", re.IGNORECASE)
 
 # For each file a line with its size and one with its name, then exactly that many bytes. A link of that name is replaced, not followed.
 _STORE = r"""
@@ -58,6 +50,8 @@ class Selection:
 
     files: list[tuple[str, Path, int]] = field(default_factory=list)  # name in the programs' folder, file here, size in bytes
     left_out: list[LeftOut] = field(default_factory=list)
+    doubtful: dict[str, Path] = field(default_factory=dict)
+    """Files that may hold secrets, by name in the programs' folder: to be copied only if the user agrees."""
 
     @property
     def total(self) -> int:
@@ -66,7 +60,7 @@ class Selection:
 
 
 def select(paths: Sequence[Path], kept_out: Sequence[Path] = ()) -> Selection:
-    """Choose what is copied for each file or folder that the person named; UsageError where one is not there or cannot be read.
+    """Choose what is copied for each file or folder that the user named; UsageError if one is not there or cannot be read.
 
     A folder is copied under its own name, the current folder (".") without one; the folders in `kept_out` are not copied with it.
     """
@@ -74,15 +68,16 @@ def select(paths: Sequence[Path], kept_out: Sequence[Path] = ()) -> Selection:
     ours = {os.path.realpath(folder) for folder in kept_out}
     for path in paths:
         try:
-            real = path.expanduser().resolve(strict=True)  # a link that the person names is meant
-            private = next((part for part in real.parts if _PRIVATE.fullmatch(part)), "")
+            real = path.expanduser().resolve(strict=True)  # a link that the user names is meant
+            private = next((part for part in real.parts if secrecy_of_folder(part)), "")
             if private:
-                selection.left_out.append(LeftOut(str(path), f"it is in {private}"))
+                selection.left_out.append(LeftOut(str(path), f"in {private}"))
             elif real.is_dir():
                 _take_folder(real, selection, ours)
             else:
-                _see_that_it_can_be_read(real)
-                _take(path.name, real, selection, _reason(path.name))
+                _head(real)  # raises if it cannot be read
+                # The name that the user gives it and the one that a link leads to both count.
+                _take(path.name, real, selection, max(_secrecy(path), _secrecy(real)))
         except (OSError, RuntimeError) as error:  # before Python 3.13, a link to itself is a RuntimeError
             why = "there is no such file or folder" if isinstance(error, FileNotFoundError) else getattr(error, "strerror", str(error))
             raise UsageError(f"{path} cannot be added: {why}", "check the path and that you may read it", kind="file") from error
@@ -96,9 +91,17 @@ def known_files(files: Mapping[str, Path]) -> Selection:
     return Selection([(name, path, path.stat().st_size) for name, path in there.items()], missing)
 
 
-def _see_that_it_can_be_read(file: Path) -> None:
-    with os.fdopen(os.open(file, os.O_RDONLY | os.O_NONBLOCK)):  # a pipe that nobody writes to would be waited for
-        pass
+def _head(file: Path) -> bytes:
+    # A pipe that nobody writes to would be waited for.
+    with os.fdopen(os.open(file, os.O_RDONLY | os.O_NONBLOCK), "rb") as opened:
+        return opened.read(HEAD) if stat.S_ISREG(os.fstat(opened.fileno()).st_mode) else b""
+
+
+def _secrecy(file: Path) -> Secrecy:
+    try:
+        return secrecy_of_file(file.absolute().as_posix(), _head(file))
+    except OSError:
+        return secrecy_of_file(file.absolute().as_posix())  # it is left out when it is copied, if it cannot be read then
 
 
 def _take_folder(folder: Path, selection: Selection, ours: set[str]) -> None:
@@ -109,13 +112,17 @@ def _take_folder(folder: Path, selection: Selection, ours: set[str]) -> None:
             return
         file = Path(os.path.realpath(entry.path)) if entry.is_symlink() else Path(entry.path)
         if entry.is_symlink() and not _may_follow(file, folder):
-            selection.left_out.append(LeftOut(f"{prefix}{name}", "a link that is not followed"))
+            selection.left_out.append(LeftOut(f"{prefix}{name}", "links that lead elsewhere"))
         else:
-            _take(f"{prefix}{name}", file, selection)
+            secrecy = max(_secrecy(Path(entry.path)), _secrecy(file))
+            if secrecy is Secrecy.SECRET:
+                selection.left_out.append(LeftOut(name, SECRETS))
+            else:
+                _take(f"{prefix}{name}", file, selection, secrecy)
 
 
 def _may_follow(target: Path, folder: Path) -> bool:
-    return target.is_relative_to(folder) and target.is_file() and not any(map(_reason, target.relative_to(folder).parts))
+    return target.is_relative_to(folder) and target.is_file() and not any(map(_folder_reason, target.relative_to(folder).parts[:-1]))
 
 
 def _ignored(folder: Path) -> GitIgnoreSpec:
@@ -130,15 +137,15 @@ class _Rules:
 
     def reason(self, name: str, entry: os.DirEntry[str], is_folder: bool) -> str:
         if is_folder and entry.path in self.ours:
-            return "the results of this program's sessions are there"
-        reason = _reason(entry.name)
+            return "this program's own sessions"
+        reason = _folder_reason(entry.name) if is_folder else _cache_reason(entry.name)
         if not reason and self.ignored.match_file(f"{name}/" if is_folder else name):
             return f"listed in {IGNORE_FILE}"
         return reason
 
 
 def _walk(folder: Path, prefix: str, rules: _Rules, selection: Selection) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """Yield every file below, in order; a folder that is left out is told once and not looked into."""
+    """Yield every file below, in order; a folder that is left out is named once and not looked into."""
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as error:
@@ -156,24 +163,28 @@ def _walk(folder: Path, prefix: str, rules: _Rules, selection: Selection) -> Ite
             yield name, entry
 
 
-def _reason(name: str) -> str:
-    if _SECRETS.fullmatch(name) or _PRIVATE.fullmatch(name):
-        return "it may hold a secret"
-    return "it is no source of yours" if CACHES.fullmatch(name) else ""
+def _folder_reason(name: str) -> str:
+    return SECRETS if secrecy_of_folder(name) else _cache_reason(name)
 
 
-def _take(name: str, file: Path, selection: Selection, reason: str = "") -> None:
+def _cache_reason(name: str) -> str:
+    return "caches and installed packages" if CACHES.fullmatch(name) else ""
+
+
+def _take(name: str, file: Path, selection: Selection, secrecy: Secrecy) -> None:
     seen = file.lstat()
     checks = (
-        (_reason(file.name), _reason(file.name)),
-        (not stat.S_ISREG(seen.st_mode), "no ordinary file"),
+        (secrecy is Secrecy.SECRET, SECRETS),
+        (not stat.S_ISREG(seen.st_mode), "not regular files"),
         (seen.st_size > LARGEST_FILE, f"larger than {size(LARGEST_FILE)}"),
         (selection.total + seen.st_size > LARGEST_TOTAL, f"more than {size(LARGEST_TOTAL)} in all"),
-        (safe_name(name) != name, "its name is not allowed there"),
+        (safe_name(name) != name, "names that are not allowed there"),
     )
-    reason = reason or next((why for is_so, why in checks if is_so), "")
+    reason = _cache_reason(file.name) or next((why for is_so, why in checks if is_so), "")
     if reason:
         selection.left_out.append(LeftOut(name, reason))
+    elif secrecy is Secrecy.DOUBTFUL:
+        selection.doubtful[name] = file
     else:
         selection.files.append((name, file, seen.st_size))
 
