@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agents.models.budget import LEAST_ANSWER, ORDINARY_ANSWER, Budget, BudgetReached
+from agents.models.budget import LEAST_ANSWER, ORDINARY_ANSWER, TEMPLATE, Budget, BudgetReached
 from agents.models.choice import PROVIDERS
 from tests.asking import KEY, ask, client_at, client_of
 from tests.endpoint import Answer, ModelEndpoint
@@ -89,7 +89,7 @@ async def test_what_a_service_does_not_count_is_estimated() -> None:
         async with client_of(endpoint) as client:
             client.set_budget(budget)
             await ask(client)
-    assert (budget.tokens_in, budget.tokens_out) == (len("Say hello.") // 3, 1000)
+    assert (budget.tokens_in, budget.tokens_out) == (len("Say hello.") // 3 + TEMPLATE, 1000)
 
 
 async def test_a_failed_request_costs_nothing() -> None:
@@ -108,11 +108,11 @@ def test_a_cost_without_prices_is_a_setting_error() -> None:
 
 
 def test_much_room_names_no_limit_and_little_room_asks_nothing() -> None:
-    assert Budget(max_tokens=ORDINARY_ANSWER + 10).room_for_answer(30) is None
+    assert Budget(max_tokens=ORDINARY_ANSWER + TEMPLATE + 10).room_for_answer(30) is None
     assert Budget().room_for_answer(10**6) is None
-    assert Budget(max_tokens=LEAST_ANSWER + 10).room_for_answer(30) == LEAST_ANSWER
+    assert Budget(max_tokens=LEAST_ANSWER + TEMPLATE + 10).room_for_answer(30) == LEAST_ANSWER
     with pytest.raises(BudgetReached):
-        Budget(max_tokens=LEAST_ANSWER + 9).room_for_answer(30)
+        Budget(max_tokens=LEAST_ANSWER + TEMPLATE + 9).room_for_answer(30)
     with pytest.raises(BudgetReached):
         Budget(max_cost=0, price_in=1, price_out=0).room_for_answer(30)
     assert Budget(max_cost=1, price_in=1, price_out=0).room_for_answer(30) is None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from utils.errors import ExitStatus, ModelError, UsageError
 
 LEAST_ANSWER = 64  # tokens; less room than this is not worth a request
+TEMPLATE = 40  # tokens that a model's template puts around the messages, roughly
 ORDINARY_ANSWER = 16_384  # tokens; where there is this much room, the request names no limit: some models refuse one above their own
 
 
@@ -41,7 +42,7 @@ class Budget:
 
     def room_for_answer(self, characters: int) -> int | None:
         """Return how many tokens the answer to a request of that size may have, None if any number; raises BudgetReached."""
-        prompt = self._tokens(characters)
+        prompt = self._prompt_tokens(characters)
         room = float("inf")
         if self.max_tokens is not None:
             room = self.max_tokens - self.tokens_in - self.tokens_out - prompt
@@ -61,12 +62,12 @@ class Budget:
     def spend(self, sent: int, received: int, prompt_tokens: int, completion_tokens: int) -> None:
         """Count one request by its tokens; where the service has not counted them, by its characters sent and received."""
         if prompt_tokens and sent:
-            self._characters_a_token = min(max(sent / prompt_tokens, 1.0), 6.0)
-        self.tokens_in += prompt_tokens or self._tokens(sent)
-        self.tokens_out += completion_tokens or self._tokens(received)
+            self._characters_a_token = min(max(sent / max(prompt_tokens - TEMPLATE, 1), 1.0), 6.0)
+        self.tokens_in += prompt_tokens or self._prompt_tokens(sent)
+        self.tokens_out += completion_tokens or int(received / self._characters_a_token)
 
-    def _tokens(self, characters: int) -> int:
-        return int(characters / self._characters_a_token)
+    def _prompt_tokens(self, characters: int) -> int:
+        return int(characters / self._characters_a_token) + TEMPLATE
 
     def _price(self, tokens_in: int, tokens_out: int) -> float:
         return (tokens_in * (self.price_in or 0.0) + tokens_out * (self.price_out or 0.0)) / 1e6
