@@ -14,6 +14,7 @@ from autogen_core.models import ChatCompletionClient
 from agents.code_executor_agent import SandboxCodeExecutorAgent
 from agents.code_generator_agent import tokens_used
 from agents.events import Answers, Event, Journal, MemoryJournal, Reply, TaskEnded
+from agents.models.resilient import ResilientClient
 from sandbox.docker_executor import SandboxExecutor
 from sandbox.files.added import Selection
 from sandbox.packages.install import PipRequest
@@ -63,6 +64,8 @@ class Session:
     async def _events_of(self, task: str | None) -> AsyncGenerator[Event, None]:
         if task is not None:
             self.record.start_task()
+            if isinstance(self._model, ResilientClient):
+                self._model.start_task()
         self.record.ended = None
         self._token = token = CancellationToken()
         self._is_stopped = False

@@ -116,3 +116,16 @@ def test_much_room_names_no_limit_and_little_room_asks_nothing() -> None:
     with pytest.raises(BudgetReached):
         Budget(max_cost=0, price_in=1, price_out=0).room_for_answer(30)
     assert Budget(max_cost=1, price_in=1, price_out=0).room_for_answer(30) is None
+
+
+async def test_the_limits_of_the_settings_hold_for_each_task() -> None:
+    with ModelEndpoint([Answer("hello", usage=(40, 60))], repeat=True) as endpoint:
+        async with client_of(endpoint, MAX_TOKENS="250") as client:
+            await ask(client)
+            await ask(client)
+            with pytest.raises(BudgetReached):
+                await ask(client)
+            client.start_task()
+            await ask(client)
+            assert (await ask(client.again()))[1].content == "hello"  # the next task of a batch, over the same connections
+    assert len(endpoint.requests) == 4

@@ -153,6 +153,19 @@ async def test_loading_that_is_given_up_leaves_no_process(weights: Path, tmp_pat
     assert child.returncode is not None
 
 
+async def test_a_file_is_served_once_for_all_who_ask_side_by_side(weights: Path, tmp_path: Path) -> None:
+    first, second, other = LocalServer.borrow(weights), LocalServer.borrow(weights), LocalServer.borrow(tmp_path / "other.gguf")
+    assert first is second
+    assert first is not other
+    await first.give_back()
+    assert LocalServer.borrow(weights) is second
+    for _ in range(2):
+        await second.give_back()
+    await other.give_back()
+    assert LocalServer.borrow(weights) is not first
+    await LocalServer.borrow(weights).give_back()
+
+
 # With the real one, from here on
 
 

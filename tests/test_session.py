@@ -34,6 +34,8 @@ from agents.events import (
     TaskEnded,
     TokensUsed,
 )
+from agents.models.budget import Budget
+from agents.models.resilient import ResilientClient
 from agents.user_proxy_agent import create_user_proxy
 from sandbox.opening import limits_of, make_executor, make_session_folder, open_sandbox
 from sandbox.verdicts import ProgramRun, Verdict
@@ -194,6 +196,19 @@ async def talk_of(
             agents = [create_code_generator(model, SETTINGS), code_executor, create_user_proxy(given, recovery.decide)]
             team = SoftwareDevelopmentTeam(agents, recovery, journal)
             yield Talk(Session(team, model, code_executor, executor, given, switch), endpoint, executor, list(replies))
+
+
+async def test_a_limit_ends_a_task_and_the_next_one_begins_from_nothing() -> None:
+    answer = Answer(FIRST, usage=(700, 100))
+    async with talk_of([answer] * 3, *[ran("one\n")] * 3, replies=[Reply(text="again"), Reply(text="APPROVE")]) as talk:
+        model = talk.session._model
+        assert isinstance(model, ResilientClient)
+        model.set_budget(Budget(max_tokens=1000))
+        ended = await talk.say("count")
+        assert ended.error is not None
+        assert (ended.status, ended.error.kind, len(talk.endpoint.requests)) == ("error", "budget", 1)
+        assert (await talk.say("count to two")).status == "approved"
+        assert len(talk.endpoint.requests) == 2
 
 
 async def test_a_task_that_is_approved() -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from utils.errors import ExitStatus, ModelError, UsageError
+from utils.settings import Settings
 
 LEAST_ANSWER = 64  # tokens; less room than this is not worth a request
 TEMPLATE = 40  # tokens that a model's template puts around the messages, roughly
@@ -34,6 +35,12 @@ class Budget:
         if self.max_cost is not None and (self.price_in is None or self.price_out is None):
             hint = "set MODEL_PRICE_IN and MODEL_PRICE_OUT, the prices of a million tokens"
             raise UsageError("MAX_COST needs the prices of the model", hint, kind="setting")
+
+    def renewed(self) -> Budget:
+        """Return the same limits for the next task, with nothing spent; what was learned about tokens is kept."""
+        fresh = replace(self)
+        fresh._characters_a_token = self._characters_a_token
+        return fresh
 
     @property
     def cost(self) -> float:
@@ -71,3 +78,10 @@ class Budget:
 
     def _price(self, tokens_in: int, tokens_out: int) -> float:
         return (tokens_in * (self.price_in or 0.0) + tokens_out * (self.price_out or 0.0)) / 1e6
+
+
+def budget_of(settings: Settings) -> Budget | None:
+    """Return the limits of one task that the settings name; None if they name none."""
+    if settings.max_tokens is None and settings.max_cost is None:
+        return None
+    return Budget(settings.max_tokens, settings.max_cost, settings.price_in, settings.price_out)

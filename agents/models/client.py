@@ -75,15 +75,18 @@ def build_model_client(
     missing key, address or package.
     """
     choice = choose_model(settings)
+    from agents.models.budget import budget_of
     from agents.models.providers import BUILDERS
     from agents.models.recorder import Recorder
     from agents.models.resilient import ResilientClient
 
     recorder = Recorder()
     if choice.file is not None:
-        recorder.server = LocalServer(choice.file)
+        recorder.server = LocalServer.borrow(choice.file)
     inner = BUILDERS[choice.provider](choice, settings, recorder)
-    return ResilientClient(inner, recorder, choice, notify, timeout=settings.model_timeout, sleep=sleep, gate=gate)
+    client = ResilientClient(inner, recorder, choice, notify, timeout=settings.model_timeout, sleep=sleep, gate=gate)
+    client.set_budget(budget_of(settings))
+    return client
 
 
 async def switch_model(client: Model, settings: Settings, model: str) -> str:

@@ -93,8 +93,23 @@ def _threads() -> int:
 class LocalServer:
     """The child process of one model file; it is started when it is first needed, and again if it has died."""
 
+    @classmethod
+    def borrow(cls, file: Path) -> LocalServer:
+        """Return the server of a file, the same for all who ask for it side by side: a model is loaded once."""
+        server = _SERVED.setdefault(file, cls(file))
+        server._borrowers += 1
+        return server
+
+    async def give_back(self) -> None:
+        """End the child with its last borrower."""
+        self._borrowers -= 1
+        if self._borrowers <= 0:
+            _SERVED.pop(self.file, None)
+            await self.close()
+
     def __init__(self, file: Path) -> None:
         """Take the file; nothing is started yet."""
+        self._borrowers = 0
         self.key = secrets.token_hex(24)
         self.url = ""  # where it listens, once it runs
         self.file = file
@@ -183,3 +198,6 @@ class LocalServer:
             await child.wait()
         if self._reading is not None:
             await self._reading
+
+
+_SERVED: dict[Path, LocalServer] = {}

@@ -162,5 +162,6 @@ class Recorder:
         if self.sdk is not None:
             # Older releases of ollama have no close() of their own.
             await (self.sdk.close() if hasattr(self.sdk, "close") else self.sdk._client.aclose())
-        if self.server is not None:
-            await self.server.close()
+        server, self.server = self.server, None
+        if server is not None:
+            await server.give_back()

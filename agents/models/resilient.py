@@ -86,8 +86,12 @@ class ResilientClient(ChatCompletionClient):
         self._usage = RequestUsage(0, 0)
 
     def set_budget(self, budget: Budget | None) -> None:
-        """Keep to the limits from now on, for as long as no others are set; the requests that follow raise BudgetReached."""
+        """Keep each task to the limits from now on; a request that would pass them raises BudgetReached and is not made."""
         self._budget = budget
+
+    def start_task(self) -> None:
+        """Count what a task costs from nothing."""
+        self._budget = self._budget.renewed() if self._budget else None
 
     async def create(
         self,
@@ -252,9 +256,12 @@ class ResilientClient(ChatCompletionClient):
 
     def again(self) -> ResilientClient:
         """Return a client for the next conversation over the same connections, which counts from nothing; one may ask at a time."""
-        return ResilientClient(
+        client = ResilientClient(
             self._inner, self._recorder, self.choice, self.notify, timeout=self._timeout, sleep=self._sleep, gate=self._gate
         )
+        client.set_budget(self._budget)
+        client.start_task()
+        return client
 
     async def take_over(self, other: ResilientClient) -> None:
         """Ask the other client's model from now on; what was counted so far stays counted, and the old connections are closed."""
