@@ -124,7 +124,7 @@ def demo_scenes() -> Sequence[Sequence[str]]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program and return its exit status."""
     hold_garbage_collection()
-    return run_command(Wiring(open_session, check_model, demo_scenes, ask_model, open_sessions), argv)
+    return run_command(Wiring(open_session, check_model, demo_scenes, ask_model, open_sessions, open_session), argv)
 
 
 if __name__ == "__main__":

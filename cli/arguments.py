@@ -64,12 +64,36 @@ def _doctor_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ask", action="store_true", help="ask the model for one word, to test the key")
 
 
+def _resume_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("words", nargs="*", metavar="SESSION", help="an ID (which may be shortened), a name, words of it, or last")
+    parser.add_argument("--fork", action="store_true", help="go on with a copy; the session itself stays as it is")
+
+
+def _history_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("words", nargs="*", metavar="WORDS", help="what to search for; or show ID, export ID, delete ID")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--all", action="store_true", help="list all sessions, not only the newest")
+    parser.add_argument("--older", default="", metavar="AGE", help="only sessions that were not used for this long, such as 30d")
+    parser.add_argument("-o", "--output", default="", metavar="FILE", help="where to export to; - is standard output")
+    parser.add_argument("--yes", action="store_true", help="delete without asking")
+    formats = {"html": "one page, the default", "md": "Markdown", "ipynb": "a notebook"}
+    for name, meaning in formats.items():
+        parser.add_argument(f"--{name}", dest="format", action="store_const", const=name, default="", help=f"export as {meaning}")
+
+
+def _replay_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("words", nargs="*", metavar="SESSION", help="an ID (which may be shortened), a name, or last")
+    parser.add_argument("--all", action="store_true", help="every session that has an approved program")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
 @dataclass(frozen=True)
 class CommandLine:
     """What one command does, and the function that adds its own options to a parser."""
 
     meaning: str
     add_options: Callable[[argparse.ArgumentParser], None] = lambda parser: None
+    mixed: bool = False  # its words and its options may come in any order
 
 
 COMMANDS = {
@@ -78,6 +102,9 @@ COMMANDS = {
     "batch": CommandLine(
         "many tasks without questions, from a file or standard input, some side by side: one line of JSON for each", _batch_options
     ),
+    "resume": CommandLine("go on with an earlier session, chosen from a list if none is named", _resume_options, mixed=True),
+    "history": CommandLine("list or search the sessions that are kept; show, export or delete one", _history_options, mixed=True),
+    "replay": CommandLine("run approved programs again in a fresh container, without a model, and compare", _replay_options, mixed=True),
     "doctor": CommandLine(
         "check settings, key, model, engine, image, limits and workspace, and say what to do about each problem", _doctor_options
     ),
@@ -87,6 +114,7 @@ SWITCHES = {
     "--quiet": "leave out progress and notices",
     "--no-color": "no colours and no control codes (also: NO_COLOR, TERM=dumb, no terminal)",
     "--traceback": "show the traceback of an error",
+    "--no-verify": "do not run an approved program once more in a fresh container",
 }
 ADD = "copy a file or folder into the sandbox first (repeatable); keys, .git and what .sandboxignore lists stay out"
 
@@ -112,7 +140,8 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     if found.command not in COMMANDS and rest and rest[0].startswith("-"):
         raise _unknown(rest[0], flags)  # what follows a mistyped flag is its value
     parser = _parser_of(found.command, flags)
-    arguments, unknown = parser.parse_known_args([*rest, *words[end:]], found)
+    parse = parser.parse_known_intermixed_args if COMMANDS[found.command].mixed else parser.parse_known_args
+    arguments, unknown = parse([*rest, *words[end:]], found)
     if unknown:
         raise _unknown(unknown[0], parser)
     arguments.task = getattr(arguments, "task", None)

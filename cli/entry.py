@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import os
 import sys
@@ -14,7 +15,7 @@ from cli.remedies import remedy
 from cli.wiring import Wiring
 from utils.errors import AppError, ExitStatus, UsageError
 from utils.setting_sources import user_file
-from utils.settings import SETTINGS, load_settings
+from utils.settings import SETTINGS, Settings, load_settings
 from utils.text import sanitize
 
 
@@ -51,6 +52,8 @@ def _run(wiring: Wiring, argv: Sequence[str] | None) -> ExitStatus:
         from cli.commands.doctor import doctor
 
         return asyncio.run(doctor(settings, wiring, ask=arguments.ask))
+    if arguments.command in ("history", "replay", "resume"):
+        return _remember(settings, wiring, arguments)
     _check_added(arguments.add)
     added = [Path(path) for path in arguments.add]
     if arguments.command == "run":
@@ -67,6 +70,21 @@ def _run(wiring: Wiring, argv: Sequence[str] | None) -> ExitStatus:
     from cli.commands.chat import chat
 
     return asyncio.run(chat(settings, wiring, arguments.task, added))
+
+
+def _remember(settings: Settings, wiring: Wiring, arguments: argparse.Namespace) -> ExitStatus:
+    if arguments.command == "history":
+        from cli.commands.history import HistoryOptions, history
+
+        names = ("words", "json", "format", "output", "older", "all", "yes")
+        return history(settings, HistoryOptions(**{name: getattr(arguments, name) for name in names}))
+    if arguments.command == "replay":
+        from cli.commands.replay import ReplayOptions, replay
+
+        return replay(settings, ReplayOptions(arguments.words, arguments.all, arguments.json))
+    from cli.commands.resume import resume
+
+    return resume(settings, wiring, arguments.words, fork=arguments.fork)
 
 
 def _check_added(paths: Sequence[str]) -> None:

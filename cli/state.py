@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from rich.text import Text
 
+from cli.checking import Checks
 from cli.input.prompt import Prompt
 from cli.output.screen import BAD_STYLE, QUIET_STYLE, Screen
 from cli.remedies import remedy
@@ -47,6 +48,8 @@ class ChatState:
     """What the generator has to know with the user's next message: programs changed by hand, files added."""
     follow: Callable[[AsyncIterator[Event]], Awaitable[None]] = _nothing_follows
     """Show a stream of events and answer its questions; questions are answered with slash commands, some of which run programs."""
+    checks: Checks | None = None
+    """Runs approved programs once more; None without a terminal."""
     _transcript: Transcript | None = None
 
     def opened(self, session: Session) -> None:
@@ -89,6 +92,8 @@ class ChatState:
         """Return the row below the prompt: what is being waited for, or else model, tokens, cost and limits."""
         if self.progress:
             return self.progress
+        if self.checks is not None and self.checks.status:
+            return f"{self.checks.status} · {self.model}"
         rows = [[self.model, *self.spent(), self.contract()], [self.model, *self.spent(), self.limits()], [*self.spent(), self.limits()]]
         texts = [" · ".join(row) for row in rows]
         return next((text for text in texts if len(text) < self.screen.width), texts[-1])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from utils.settings import Settings
 
 if TYPE_CHECKING:  # AutoGen takes most of a second to import, and the prompt does not wait for it
+    from history.records import StoredSession
     from teams.session import Session
 
 OpenSession = Callable[[Settings, Callable[[str], None]], AbstractAsyncContextManager["Session"]]
@@ -17,6 +18,9 @@ OpenSession = Callable[[Settings, Callable[[str], None]], AbstractAsyncContextMa
 
 Entering it raises AppError if a part cannot be had.
 """
+
+ResumeSession = Callable[[Settings, Callable[[str], None], "StoredSession"], AbstractAsyncContextManager["Session"]]
+"""Do the same for a session of an earlier process."""
 
 OpenSessions = Callable[
     [Settings, int, Callable[[str], None]], AbstractAsyncContextManager[Callable[[], AbstractAsyncContextManager["Session"]]]
@@ -36,3 +40,4 @@ class Wiring:
     ask_model: Callable[[Settings], Awaitable[str]]
     """Ask the model for one word and return what it says, or raise AppError."""
     open_sessions: OpenSessions
+    resume_session: ResumeSession

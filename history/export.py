@@ -47,8 +47,8 @@ def session_json(session: StoredSession) -> dict[str, Any]:
 
 
 def as_json(session: StoredSession) -> str:
-    """Write everything that is kept of a session."""
-    return json.dumps(session_json(session), ensure_ascii=False, indent=2) + "\n"
+    """Write everything that is kept of a session; in ASCII, so that nothing in it can steer a terminal."""
+    return json.dumps(session_json(session), indent=2) + "\n"
 
 
 def as_markdown(session: StoredSession) -> str:

@@ -91,15 +91,6 @@ def lock_of(stored: StoredSession) -> PipRequest | None:
     return PipRequest((), ("--no-deps", "--require-hashes") if hashed else ("--no-deps",), "".join(lines))
 
 
-def what_came_back(stored: StoredSession) -> str:
-    """Say in one line what a resumed session has again, and what is gone."""
-    parts = [_count(len(stored.messages), "message")]
-    parts += [f"program {stored.attempts[-1].number}"] if stored.attempts else []
-    parts += [_count(len(stored.files), "file")] if stored.files else []
-    later = f"; {_count(len(stored.packages), 'package')} will be installed at the next run" if stored.packages else ""
-    return f"{', '.join(parts)} came back{later}; memory and background programs of the old container are gone."
-
-
 def _events(stored: StoredSession, messages: Sequence[Spoken], folder: Path) -> Iterator[Event]:
     """Yield the events that make up the record of the session."""
     for place, message in enumerate(messages):
@@ -124,7 +115,3 @@ def _events_of(attempt: Attempt) -> Iterator[Event]:
         *(attempt.language, attempt.code, attempt.file_name, Verdict(attempt.verdict), attempt.exit_code, attempt.seconds, attempt.output)
     )
     yield ProgramFinished(source=EXECUTOR, run=run, summary="")
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -157,6 +157,10 @@ class Session:
         """Whether a restored session ended in the middle of a task, so that `run(None)` goes on with whoever is due."""
         return self._team.goes_on
 
+    def wait_for_user(self) -> None:
+        """Let nobody be due: what comes next is the user's message."""
+        self._team.goes_on = False
+
     # What can be changed and asked meanwhile
 
     @property

@@ -68,7 +68,7 @@ def run_batch(
     ) -> AsyncIterator[Callable[[], AbstractAsyncContextManager[Session]]]:
         yield lambda: opens(endpoint, *runs, opened=opened)(settings, notify)
 
-    wiring = Wiring(unused, lambda settings: "test-model", list, unused, open_sessions)
+    wiring = Wiring(unused, lambda settings: "test-model", list, unused, open_sessions, unused)
     chosen = BatchOptions(str(folder / name), **{"output": folder / "out.jsonl", **options})
     return batch(settings or settings_for(folder), wiring, chosen)
 

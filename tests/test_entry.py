@@ -31,7 +31,7 @@ def raising(error: BaseException) -> Wiring:
     def check(settings: Settings) -> str:
         raise error
 
-    return Wiring(never, check, lambda: [], nobody, unused)
+    return Wiring(never, check, lambda: [], nobody, unused, unused)
 
 
 FAILURES = {
@@ -150,4 +150,4 @@ def talkative() -> int:
             sys.stdout.write("x" * 100 + "\n")
         return ""
 
-    return run_command(Wiring(never, check, lambda: [], nobody, unused), [])
+    return run_command(Wiring(never, check, lambda: [], nobody, unused, unused), [])

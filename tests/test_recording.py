@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from agents.events import Event, Notice, ProgramKept, Question, Reply, TaskEnded
-from history.opening import open_recording, take_up, what_came_back
+from history.opening import open_recording, take_up
 from history.records import StoredSession
+from history.resuming import what_came_back
 from history.store import Store
 from main import open_team
 from sandbox.verdicts import ProducedFile, ProgramRun, Verdict

@@ -78,6 +78,7 @@ def test_every_setting_can_be_set_by_variable_and_flag(tmp_path: Path) -> None:
         "workspace": "elsewhere",
         "price_in": "0.4",
         "price_out": "1.6",
+        "history_days": "30",
     }
     assert values.keys() == {setting.field for setting in SETTINGS}
     default = load()

@@ -56,12 +56,14 @@ class Settings:
     notify: str
     editing_mode: str
     workspace: Path
+    history_days: int  # 0: sessions are kept for good
     price_in: float | None  # for a million tokens sent
     price_out: float | None  # for a million tokens received
     demo: bool = False
     quiet: bool = False
     no_color: bool = False
     traceback: bool = False
+    no_verify: bool = False
     images: Mapping[str, str] = field(default_factory=dict)
     """The image of each language that has its own, by the end of its SANDBOX_IMAGE_ variable in lower case."""
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)  # everything that is set, keys too: hence not in the repr
@@ -160,7 +162,11 @@ SETTINGS = (
     Setting("editing_mode", "EDITING_MODE", None, "emacs", one_of("emacs", "vi"), "keys of the prompt: `emacs` or `vi`"),
     Setting(
         *("workspace", "WORKSPACE", "--workspace", "./workspace", FOLDER),
-        "everything the program keeps: `sessions/<id>/` with the files that programs made, and what you typed (`prompt-history`)",
+        "all that is kept: `history.db`, `sessions/<id>/` with files and approved programs, what you typed (`prompt-history`)",
+    ),
+    Setting(
+        *("history_days", "HISTORY_DAYS", None, "0", whole_number(0, 36_500)),
+        "delete sessions that were not used for so many days; `0` keeps them for good",
     ),
     Setting("price_in", "MODEL_PRICE_IN", None, "", _PRICE, "price of a million tokens sent, to show what a session costs"),
     Setting("price_out", "MODEL_PRICE_OUT", None, "", _PRICE, "price of a million tokens received"),

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from cli.adding import add_files
 from cli.arguments import VERSION
+from cli.checking import Checks
 from cli.input.demo_lines import DemoLines
 from cli.input.opening import open_keyboard
 from cli.input.prompt import Prompt
@@ -30,31 +31,42 @@ from utils.words import spoken_word
 
 if TYPE_CHECKING:
     from agents.events import Event
+    from history.records import StoredSession
     from teams.session import Session
 
 _DEMO = "This is a demo: the model is scripted. The agents, the container and the programs that run in it are real."
 _DEMO_OVER = "That was the demo. With a key in .env (see README.md), `python main.py` takes your own tasks."
 
 
-async def chat(settings: Settings, wiring: Wiring, first_task: str | None, added: Sequence[Path] = ()) -> ExitStatus:
-    """Run an interactive session and return its exit status; raises AppError if a part of it cannot be had."""
+async def chat(
+    settings: Settings, wiring: Wiring, first_task: str | None, added: Sequence[Path] = (), resumed: StoredSession | None = None
+) -> ExitStatus:
+    """Run an interactive session, or go on with one, and return its exit status; raises AppError if a part of it cannot be had."""
     model = wiring.check_model(settings)
     screen = open_screen(no_color=settings.no_color)
     demo = DemoLines(wiring.demo_scenes()) if settings.demo else None
     keyboard = open_keyboard(screen, settings.workspace / "prompt-history", command_table(), demo.all() if demo else None)
     prompt = Prompt(keyboard, screen, lambda: state.status_line(), demo)
     state = ChatState(settings, screen, prompt, confirms=settings.confirm, model=model)
-    session = Chat(state)
+    state.checks = Checks(settings) if prompt.is_terminal else None
+    session = Chat(state, resumed)
     _greet(state)
+    if resumed is not None:
+        session.tell_story(resumed)
     with prompt.signals(), keyboard.hushed():
         async with AsyncExitStack() as stack:
             opening = asyncio.ensure_future(_open(stack, wiring, session, added))
-            if first_task is not None:
+            if first_task is not None or resumed is not None:
                 prompt.shown.set()
             try:
+                if resumed is not None:
+                    first_task = await session.go_on(opening, resumed)
                 await _take_tasks(session, opening, first_task, demo)
+                session.say_goodbye()
             finally:
                 await _settle(opening)
+                if state.checks is not None:
+                    await state.checks.close()
     if demo is not None and session.status() is ExitStatus.DONE and not settings.quiet:
         screen.say(*([] if prompt.is_terminal else [""]), Text(_DEMO_OVER, style=QUIET_STYLE))
     return session.status()
@@ -64,7 +76,12 @@ async def _open(stack: AsyncExitStack, wiring: Wiring, chat: Chat, added: Sequen
     # The prompt comes first: importing AutoGen and starting the container happen while the user reads and types.
     state = chat.state
     await state.prompt.shown.wait()
-    session = await stack.enter_async_context(wiring.open_session(state.settings, chat.show_progress))
+    opening = (
+        wiring.open_session(state.settings, chat.show_progress)
+        if chat.resumed is None
+        else wiring.resume_session(state.settings, chat.show_progress, chat.resumed)
+    )
+    session = await stack.enter_async_context(opening)
     if added:
         session.sandbox.concerns += await add_files(session, added, state.notes)
     state.opened(session)
@@ -119,9 +136,10 @@ def _greet(state: ChatState) -> None:
 class Chat:
     """Takes tasks from the prompt, shows each task's stream, and answers its questions with what the user types."""
 
-    def __init__(self, state: ChatState) -> None:
-        """Take the parts of the session."""
+    def __init__(self, state: ChatState, resumed: StoredSession | None = None) -> None:
+        """Take the parts of the session, and what is kept of the one that goes on."""
         self.state = state
+        self.resumed = resumed
         self._loop = asyncio.get_running_loop()
         self._unfinished = False
         state.follow = self._follow
@@ -132,6 +150,45 @@ class Chat:
         if prompt.interrupted:
             return ExitStatus.INTERRUPTED
         return ExitStatus.NOT_DONE if self._unfinished and not prompt.is_terminal else ExitStatus.DONE
+
+    def tell_story(self, resumed: StoredSession) -> None:
+        """Bring a session that is resumed back to mind."""
+        from history.resuming import story
+
+        for line in story(resumed):
+            self.state.screen.say(Text(sanitize(line), style=QUIET_STYLE))
+
+    async def go_on(self, opening: asyncio.Future[Session], resumed: StoredSession) -> str | None:
+        """Go on where a session ended in the middle of a task; return what the user says instead, if anything."""
+        from history.resuming import question_about
+
+        session = await self.wait_for(opening)
+        if session is None or not session.goes_on:
+            return None
+        question = question_about(resumed)
+        if question:
+            self.state.screen.say(question)
+            typed = (await self.state.prompt.read(suggests=False) or "").strip()
+            if typed.lower() not in ("y", "yes"):
+                session.wait_for_user()
+                self.state.notice("It was not run. Say what to do instead, or /run.")
+                return typed if typed.lower() not in ("", "n", "no") else None
+        await self.converse(session, RETRY)
+        return None
+
+    def say_goodbye(self) -> None:
+        """Say what the check of the newest program has found, and how to come back."""
+        from history.resuming import resume_line
+
+        state = self.state
+        self._tell_checks()
+        if state.session is not None and state.session.has_talked and state.prompt.is_terminal and not state.settings.quiet:
+            state.screen.say(Text(f"To come back: {resume_line(state.session.sandbox.session)}", style=QUIET_STYLE))
+
+    def _tell_checks(self) -> None:
+        checks = self.state.checks
+        while checks is not None and checks.lines:
+            self.state.notice(checks.lines.pop(0))
 
     async def next_task(self, opening: asyncio.Future[Session]) -> str | None:
         """Return the next task (RETRY asks the model again), or None if the user leaves; raises what `opening` raises."""
@@ -170,6 +227,7 @@ class Chat:
         if task == RETRY and not session.has_talked:
             state.notice("There is nothing to retry yet. Type a task.")
             return
+        self._tell_checks()
         # Concerns about the sandbox come up while it opens, in the background, when the user types.
         concerns, session.sandbox.concerns = session.sandbox.concerns, []
         for concern in concerns:
@@ -205,6 +263,13 @@ class Chat:
         else:
             self.state.transcript().show_ending()
             self._unfinished = not session.record.approved
+            self._check(session)
+
+    def _check(self, session: Session) -> None:
+        from history.recording import Recording
+
+        if session.record.approved and self.state.checks is not None and isinstance(session.journal, Recording):
+            self.state.checks.start(session.journal)
 
     def _after_stop(self) -> None:
         prompt = self.state.prompt

@@ -97,6 +97,8 @@ class Transcript:
         """Show how the task ended."""
         if self._record.approved:
             self._screen.print("", *closing_lines(self._record.last_run))
+            if self._record.kept is not None:
+                self._screen.print(Text(f"  saved in {sanitize(str(self._record.kept))}", style=QUIET_STYLE))
             return
         by = self._record.ended.by if self._record.ended else ""
         ending = "Stopped." if by == user_proxy_agent.NAME else f"{by} ended the task: there is nothing left to run."

@@ -1,0 +1,70 @@
+"""The check of an approved program, in the background of the next prompt."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from utils.errors import AppError
+
+if TYPE_CHECKING:
+    from history.recording import Recording
+    from utils.settings import Settings
+
+
+class Checks:
+    """Runs each approved program once more in a fresh container, one at a time; `status` is for the row below the prompt."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Take the settings; with --no-verify, nothing is run."""
+        self.status = ""
+        self.lines: list[str] = []
+        """What has to be said at the next opportunity: differences, or why a check could not be made."""
+        self._settings = settings
+        self._running: asyncio.Task[None] | None = None
+
+    def start(self, recording: Recording) -> None:
+        """Check the newest approved program of the session."""
+        if self._settings.no_verify or recording.approval is None:
+            return
+        self.cancel()
+        self._running = asyncio.create_task(self._check(recording))
+
+    def cancel(self) -> None:
+        """Stop a check that runs; its container ends with it."""
+        if self._running is not None:
+            self._running.cancel()
+
+    async def close(self) -> None:
+        """Stop what runs and wait until it has ended."""
+        self.cancel()
+        if self._running is not None:
+            with suppress(asyncio.CancelledError):
+                await self._running
+
+    async def _check(self, recording: Recording) -> None:
+        from history.checking import check_approval
+        from history.records import HistoryError
+
+        approval = recording.approval
+        assert approval is not None
+        name = Path(approval.folder).name
+        self.status = f"checking {name} …"
+        try:
+            session = await asyncio.to_thread(recording.stored)
+            checked = await check_approval(self._settings, session, approval, lambda text: None)
+            await recording.checked(checked)
+        except (AppError, HistoryError) as error:
+            self.status = ""
+            self.lines.append(f"{name} was not checked: {error.message}")
+            return
+        except asyncio.CancelledError:
+            self.status = ""
+            raise
+        differences = checked.result["differences"]
+        self.status = f"{name}: {'✔ reproduced' if not differences else f'✘ {len(differences)} differences'}"
+        if differences:
+            self.lines.append(f"{name} ran again in a fresh container with nothing but its own files, and was not the same:")
+            self.lines += [f"  {difference}" for difference in differences]

@@ -1,0 +1,78 @@
+"""Approved programs run again in a fresh container, without a model or a key, and compared with what they did."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cli.commands.history import DATABASE
+from history.records import Approval, HistoryError, StoredSession
+from history.search import find_session, list_sessions
+from history.store import Store
+from utils.errors import AppError, ExitStatus, UsageError
+from utils.settings import Settings
+from utils.text import sanitize
+
+
+@dataclass(frozen=True)
+class ReplayOptions:
+    """What the command line says after `replay`."""
+
+    session: Sequence[str] = ()
+    all: bool = False
+    json: bool = False
+
+
+def replay(settings: Settings, options: ReplayOptions) -> ExitStatus:
+    """Run the approved programs of a session, or of all, again; NOT_DONE if one of them did something else. Raises AppError."""
+    try:
+        store = Store.read_only(settings.workspace / DATABASE)
+        if not options.all and not options.session:
+            raise UsageError("which session? replay ID, or replay --all", "`python main.py history` lists them", kind="usage")
+        infos = list_sessions(store) if options.all else [find_session(store, " ".join(options.session))]
+        sessions = [store.read(info.id) for info in infos]
+        store.close()
+    except HistoryError as error:
+        raise AppError(error.message, error.hint, kind="history") from error
+    work = [(session, approval) for session in sessions for approval in session.approvals]
+    if not work and not options.all:
+        raise AppError("This session has no approved program.", "a program is kept when you type APPROVE", kind="history")
+    results = asyncio.run(_replay_all(settings, work, quiet=options.json))
+    if options.json:
+        sys.stdout.write(json.dumps(results, indent=2) + "\n")
+    return ExitStatus.DONE if all(result["reproduced"] for result in results) else ExitStatus.NOT_DONE
+
+
+async def _replay_all(settings: Settings, work: Sequence[tuple[StoredSession, Approval]], *, quiet: bool) -> list[dict[str, Any]]:
+    from history.checking import check_approval, keep_result
+
+    results = []
+    for session, approval in work:
+        found: dict[str, Any]
+        try:
+            checked = await check_approval(settings, session, approval, _warn)
+            found = dict(checked.result)
+            keep_result(settings, session.info.id, checked)
+        except HistoryError as error:
+            found = {"reproduced": False, "differences": [error.message]}
+        results.append({"session": session.info.id, "program": approval.folder, **found})
+        if not quiet:
+            _print(results[-1])
+    return results
+
+
+def _print(result: dict[str, Any]) -> None:
+    sign = "✔" if result["reproduced"] else "✘"
+    said = "reproduced" if result["reproduced"] else "not the same as when it was approved:"
+    sys.stdout.write(f"{sign} {result['session']} {sanitize(result['program'].rpartition('/')[2])}: {said}\n")
+    for difference in result["differences"]:
+        sys.stdout.write(f"    {sanitize(difference)}\n")
+    sys.stdout.flush()
+
+
+def _warn(text: str) -> None:
+    sys.stderr.write(f"{sanitize(text)}\n")

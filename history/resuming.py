@@ -1,0 +1,56 @@
+"""What a user is told about a session that is resumed: how it stands, what came back, and what did not."""
+
+from __future__ import annotations
+
+from history.records import StoredSession
+from history.report import duration
+from history.steps import steps_of
+
+_STEPS = 4  # of the end of a session that are shown
+_LINES = 6  # of the newest output
+
+
+def short_id(session: str) -> str:
+    """Return the part of an ID that is quick to type."""
+    return session.rpartition("-")[2]
+
+
+def resume_line(session: str) -> str:
+    """Return the command that resumes the session."""
+    return f"python main.py resume {short_id(session)}"
+
+
+def story(stored: StoredSession) -> list[str]:
+    """Return the lines that bring the session back to mind: its task, its newest steps and its newest output."""
+    info = stored.info
+    lines = [f"Resuming {info.id}{f' ({info.name})' if info.name else ''}: {' '.join(info.task.split())[:200]}"]
+    steps = steps_of(stored)
+    if len(steps) > _STEPS:
+        lines.append(f"  … {len(steps) - _STEPS} earlier steps: python main.py history show {short_id(info.id)}")
+    for step in steps[-_STEPS:]:
+        ran = step.ran[-1] if step.ran else None
+        sign = "" if ran is None else " · ✔" if ran.worked else " · ?" if ran.worked is None else " · ✘"
+        told = f" {ran.verdict}" if ran else f": {' '.join(step.text.split())[:100]}" if step.text else ""
+        lines.append(f"  {step.name}: {step.title}{sign}{told}{f' ({duration(step.seconds)})' if step.ran else ''}")
+    newest = stored.attempts[-1].output.splitlines() if stored.attempts else []
+    lines += [f"  │ {line}" for line in newest[-_LINES:]]
+    return [*lines, what_came_back(stored)]
+
+
+def what_came_back(stored: StoredSession) -> str:
+    """Say in one line what a resumed session has again, and what is gone."""
+    parts = [_count(len(stored.messages), "message")]
+    parts += [f"program {stored.attempts[-1].number}"] if stored.attempts else []
+    parts += [_count(len(stored.files), "file")] if stored.files else []
+    later = f"; {_count(len(stored.packages), 'package')} will be installed at the next run" if stored.packages else ""
+    return f"{', '.join(parts)} came back{later}; memory and background programs of the old container are gone."
+
+
+def question_about(stored: StoredSession) -> str:
+    """Return what the user is asked about a program that was running when the session ended; "" if there is none."""
+    unknown = stored.unknown
+    return f"Program {unknown.number} was running when the session ended: its result is unknown. Run it again? y/N" if unknown else ""
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
