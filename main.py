@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cli.entry import run_command
-from cli.startup import hold_garbage_collection, import_parts, leave
+from cli.startup import hold_garbage_collection, import_parts, leave, use_own_environment
 from cli.wiring import Wiring
 from utils.settings import Settings
 
@@ -128,4 +129,5 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    use_own_environment(Path(__file__))
     leave(main())

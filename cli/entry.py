@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from argparse import Namespace
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from cli.arguments import SWITCHES, parse_arguments
@@ -35,11 +35,25 @@ def run_command(wiring: Wiring, argv: Sequence[str] | None = None) -> int:
         # Whoever read our output is gone (`| head`); there is nobody left to tell.
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123  # the interpreter flushes it once more at exit
         return int(ExitStatus.NOT_DONE)
-    except Exception as error:  # the boundary: anything else is our own fault, and is told as such
-        print_error(AppError(f"internal error: {type(error).__name__}: {error}", "run it again with --traceback and report what it prints"))
+    except Exception as error:  # the boundary: whatever else comes is our own fault, or a missing requirement
+        print_error(_explain(error))
         if wants_traceback:
             _print_traceback()
-        return int(ExitStatus.NOT_DONE)
+        return int(ExitStatus.USAGE if _missing_requirement(error) else ExitStatus.NOT_DONE)
+
+
+def _explain(error: Exception) -> AppError:
+    missing = _missing_requirement(error)
+    if missing:
+        hint = "start it with `make run`, or activate its environment: . .venv/bin/activate (pip install -r requirements.txt makes one)"
+        return AppError(f"a requirement is not installed here: {missing}", hint)
+    return AppError(f"internal error: {type(error).__name__}: {error}", "run it again with --traceback and report what it prints")
+
+
+def _missing_requirement(error: Exception) -> str:
+    """Return the outside module that could not be imported; "" if it is something else."""
+    name = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    return "" if name in ("agents", "cli", "history", "sandbox", "teams", "utils") else name
 
 
 def _run(wiring: Wiring, argv: Sequence[str] | None) -> ExitStatus:
@@ -47,44 +61,69 @@ def _run(wiring: Wiring, argv: Sequence[str] | None) -> ExitStatus:
     flags = {setting.field: getattr(arguments, setting.field, None) for setting in SETTINGS}
     switches = {name: getattr(arguments, name) for name in (s.removeprefix("--").replace("-", "_") for s in SWITCHES)}
     settings = load_settings(flags, os.environ, Path(".env"), user_file(os.environ), **switches)
-    # Commands are imported here, so that --help and --version are quick.
-    if arguments.command == "doctor":
-        from cli.commands.doctor import doctor
-
-        return asyncio.run(doctor(settings, wiring, ask=arguments.ask))
-    if arguments.command in ("history", "replay", "resume"):
-        return _remember(settings, wiring, arguments)
     _check_added(arguments.add)
-    added = [Path(path) for path in arguments.add]
-    if arguments.command == "run":
-        from cli.commands.run import RunOptions, run
+    return _COMMANDS[arguments.command](settings, wiring, arguments)
 
-        file, output = (Path(path) if path else None for path in (arguments.file, arguments.output))
-        return run(settings, wiring, RunOptions(arguments.task, file, arguments.json, arguments.events, output, added))
-    if arguments.command == "batch":
-        from cli.commands.batch import BatchOptions, batch
 
-        names = ("file", "format", "jobs", "resume", "only", "retry_errors", "fail_fast", "scheduler")
-        output = Path(arguments.output) if arguments.output else None
-        return batch(settings, wiring, BatchOptions(output=output, **{name: getattr(arguments, name) for name in names}))
+# Each command is imported when it is called, so that --help and --version are quick.
+
+
+def _chat(settings: Settings, wiring: Wiring, arguments: Namespace) -> ExitStatus:
     from cli.commands.chat import chat
 
-    return asyncio.run(chat(settings, wiring, arguments.task, added))
+    return asyncio.run(chat(settings, wiring, arguments.task, [Path(path) for path in arguments.add]))
 
 
-def _remember(settings: Settings, wiring: Wiring, arguments: argparse.Namespace) -> ExitStatus:
-    if arguments.command == "history":
-        from cli.commands.history import HistoryOptions, history
+def _run_one(settings: Settings, wiring: Wiring, arguments: Namespace) -> ExitStatus:
+    from cli.commands.run import RunOptions, run
 
-        names = ("words", "json", "format", "output", "older", "all", "yes")
-        return history(settings, HistoryOptions(**{name: getattr(arguments, name) for name in names}))
-    if arguments.command == "replay":
-        from cli.commands.replay import ReplayOptions, replay
+    added = [Path(path) for path in arguments.add]
+    file, output = (Path(path) if path else None for path in (arguments.file, arguments.output))
+    return run(settings, wiring, RunOptions(arguments.task, file, arguments.json, arguments.events, output, added))
 
-        return replay(settings, ReplayOptions(arguments.words, arguments.all, arguments.json))
+
+def _batch(settings: Settings, wiring: Wiring, arguments: Namespace) -> ExitStatus:
+    from cli.commands.batch import BatchOptions, batch
+
+    names = ("file", "format", "jobs", "resume", "only", "retry_errors", "fail_fast", "scheduler")
+    output = Path(arguments.output) if arguments.output else None
+    return batch(settings, wiring, BatchOptions(output=output, **{name: getattr(arguments, name) for name in names}))
+
+
+def _doctor(settings: Settings, wiring: Wiring, arguments: Namespace) -> ExitStatus:
+    from cli.commands.doctor import doctor
+
+    return asyncio.run(doctor(settings, wiring, ask=arguments.ask))
+
+
+def _history(settings: Settings, wiring: Wiring, arguments: Namespace) -> ExitStatus:
+    from cli.commands.history import HistoryOptions, history
+
+    names = ("words", "json", "format", "output", "older", "all", "yes")
+    return history(settings, HistoryOptions(**{name: getattr(arguments, name) for name in names}))
+
+
+def _replay(settings: Settings, wiring: Wiring, arguments: Namespace) -> ExitStatus:
+    from cli.commands.replay import ReplayOptions, replay
+
+    return replay(settings, ReplayOptions(arguments.words, arguments.all, arguments.json))
+
+
+def _resume(settings: Settings, wiring: Wiring, arguments: Namespace) -> ExitStatus:
     from cli.commands.resume import resume
 
     return resume(settings, wiring, arguments.words, fork=arguments.fork)
+
+
+_COMMANDS: Mapping[str, Callable[[Settings, Wiring, Namespace], ExitStatus]] = {
+    "chat": _chat,
+    "run": _run_one,
+    "batch": _batch,
+    "resume": _resume,
+    "history": _history,
+    "replay": _replay,
+    "doctor": _doctor,
+}
 
 
 def _check_added(paths: Sequence[str]) -> None:

@@ -8,9 +8,19 @@ import os
 import sys
 from contextlib import suppress
 from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
 from typing import NoReturn
 
 from utils.settings import Settings
+
+
+def use_own_environment(main: Path) -> None:
+    """Go on with the interpreter of the project's .venv if this one lacks the requirements and that one is there."""
+    environment = main.resolve().parent / ".venv"
+    python = environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    if find_spec("autogen_agentchat") is None and python.is_file() and Path(sys.prefix) != environment:
+        os.execv(python, [str(python), *sys.argv])
 
 
 def hold_garbage_collection() -> None:

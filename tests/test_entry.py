@@ -84,6 +84,30 @@ def test_an_interrupt_is_130(capsys: pytest.CaptureFixture[str], run: Callable[.
     assert "Traceback" not in capsys.readouterr().err
 
 
+def test_a_missing_requirement_names_it_and_the_way_to_have_it(capsys: pytest.CaptureFixture[str], run: Callable[..., int]) -> None:
+    assert run(raising(ModuleNotFoundError("no", name="rich.console")), []) == ExitStatus.USAGE
+    said = capsys.readouterr().err
+    assert said.startswith("error: a requirement is not installed here: rich\n")
+    assert "make run" in said
+    assert ". .venv/bin/activate" in said
+    assert run(raising(ModuleNotFoundError("no", name="cli.nowhere")), []) == ExitStatus.NOT_DONE
+    assert "internal error" in capsys.readouterr().err
+
+
+def test_a_python_without_the_requirements_goes_on_with_the_projects_own(tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_bytes((ROOT / "main.py").read_bytes())
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\necho "own: $*"\n')
+    python.chmod(0o755)
+    # -I and -S: an interpreter that sees no installed package.
+    begins = f"import sys, runpy; sys.path.insert(0, {str(ROOT)!r}); sys.argv = ['main.py', '--version']"
+    starts = f"{begins}; runpy.run_path({str(tmp_path / 'main.py')!r}, run_name='__main__')"
+    command = [sys.executable, "-I", "-S", "-c", starts]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout == "own: main.py --version\n"
+
+
 def test_no_error_steers_the_terminal(capsys: pytest.CaptureFixture[str], run: Callable[..., int]) -> None:
     run(raising(ModelError("\x1b[31mred\x07", "\x1b]0;title\x9c")))
     assert_plain(capsys.readouterr().err)
