@@ -105,7 +105,7 @@ def test_a_python_without_the_requirements_goes_on_with_the_projects_own(tmp_pat
     starts = f"{begins}; runpy.run_path({str(tmp_path / 'main.py')!r}, run_name='__main__')"
     command = [sys.executable, "-I", "-S", "-c", starts]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert done.stdout == "own: main.py --version\n"
+    assert done.stdout == f"own: {tmp_path / 'main.py'} --version\n"
 
 
 def test_no_error_steers_the_terminal(capsys: pytest.CaptureFixture[str], run: Callable[..., int]) -> None:
