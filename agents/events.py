@@ -181,12 +181,13 @@ class Question(BaseAgentEvent):
     """Something that whoever reads the stream has to answer, by its key; the agent that yielded it waits for the reply."""
 
     key: str
-    kind: Literal["approve", "run", "packages"]
+    kind: Literal["approve", "run", "packages", "build"]
     programs: tuple[CodeBlock, ...] = ()
-    """run: the programs that wait to run; packages: the program that needs them."""
+    """run: the programs that wait to run; packages, build: the program that needs them."""
     packages: tuple[str, ...] = ()
     because: str = ""
-    """approve: why the user is asked after a failure ("" if nothing failed); packages: why they are needed."""
+    """approve: why the user is asked after a failure ("" if nothing failed); packages: why they are needed;
+    build: the same, for packages that exist as source code only, which runs while it is built."""
     tried: tuple[str, ...] = ()
     """approve: the failures so far, oldest first."""
     ran: bool = True

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import posixpath
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from autogen_agentchat.messages import BaseAgentEvent
 from autogen_core import CancellationToken
@@ -31,6 +31,7 @@ _NETWORK_OFF = "the network is off (SANDBOX_NETWORK=off)"
 _NOT_BY_NAME = "only packages of the index are installed, by their names (SANDBOX_PACKAGES=any allows addresses and paths)"
 _NOT_ALLOWED = "the user said no"
 _NOBODY = "it is not on the list of well-known packages, and nobody can be asked here; SANDBOX_PACKAGES=any installs it"
+_NOBODY_BUILDS = "it exists as source code only, and nobody can be asked here; SANDBOX_PACKAGES=any builds it"
 _UNTRUSTED = "pip does not trust the certificate of the index: set SANDBOX_CA_BUNDLE to a file with the authorities of your network."
 _STOPPED = {
     Verdict.TIME: f"it took longer than {INSTALL_SECONDS} s",
@@ -131,7 +132,7 @@ class PackageSteps:
                 wish.to_ask.append(name)
             wanted.append(requirement if name is not None else str(address))
         if wanted:
-            wish.requests.append(PipRequest(tuple(wanted), options))
+            wish.requests.append(PipRequest(tuple(wanted), options, build=self._any))
 
     # --- A module that is missing ----------------------------------------------------------------------------------------------
 
@@ -185,14 +186,7 @@ class PackageSteps:
         if closed:
             wish.refused = [Refusal(str(request), closed) for request in wish.requests] or wish.refused
         if wish.to_ask and not wish.refused:
-            question = Question(
-                source=self._source,
-                key=self._answers.open(),
-                kind="packages",
-                programs=(self._block,),
-                packages=tuple(wish.to_ask),
-                because=why,
-            )
+            question = self._question("packages", wish.to_ask, why)
             yield question
             allowed = (await self._answers.wait(question.key, token)).yes
             if allowed:
@@ -202,14 +196,32 @@ class PackageSteps:
         if wish.refused or not wish.requests:
             yield self._told(why, None, wish.refused)
             return
-        commands = tuple(str(request) for request in wish.requests)
+        async for event in self._install(wish.requests, why, token):
+            yield event
+
+    async def _install(self, requests: Sequence[PipRequest], why: str, token: CancellationToken) -> AsyncGenerator[BaseAgentEvent, None]:
+        """Install from wheels; what exists as source code only is built after a yes."""
+        commands = tuple(str(request) for request in requests)
         yield InstallStarted(source=self._source, commands=commands, why=why, timeout=INSTALL_SECONDS)
         try:
-            yield self._told(why, await self._executor.install(wish.requests, token), ())
-        except asyncio.CancelledError:
-            raise
+            done = await self._executor.install(requests, token)
+            refused: list[Refusal] = []
+            if done.sources:
+                question = self._question("build", done.sources, why)
+                yield question
+                allowed = (await self._answers.wait(question.key, token)).yes
+                if allowed:
+                    yield InstallStarted(source=self._source, commands=commands, why=why, timeout=INSTALL_SECONDS)
+                    done = await self._executor.install([replace(request, build=True) for request in requests], token)
+                else:
+                    refused = [Refusal(name, _NOBODY_BUILDS if allowed is None else _NOT_ALLOWED) for name in done.sources]
+            yield self._told(why, done, refused)
         except EngineError as error:
             yield self._told(why, None, (Refusal(", ".join(commands), error.message),))
+
+    def _question(self, kind: Literal["packages", "build"], packages: Sequence[str], why: str) -> Question:
+        key = self._answers.open()
+        return Question(source=self._source, key=key, kind=kind, programs=(self._block,), packages=tuple(packages), because=why)
 
     def _told(self, why: str, done: Installation | None, refused: Sequence[Refusal]) -> PackagesInstalled:
         verdict = done.verdict if done else Verdict.FAILED

@@ -40,7 +40,7 @@ async def answer(state: ChatState, question: Question) -> Reply:
     state.prompt.set_aside()
     if question.kind == "approve":
         return Reply(text=await _approve(state, question))
-    if question.kind == "packages":
+    if question.kind in ("packages", "build"):
         return Reply(yes=await _allow(state, question))
     programs = await _gate(state, question.programs)
     return Reply(text=programs) if isinstance(programs, str) else Reply(programs=programs)
@@ -125,7 +125,7 @@ async def _allow(state: ChatState, question: Question) -> bool | None:
     """Ask about packages, which only yes installs; None if nobody can be asked."""
     if not state.prompt.is_terminal:
         return None
-    state.screen.say("", *question_lines(question.packages, question.because))
+    state.screen.say("", *question_lines(question))
     typed = None
     with _waiting(state, question.programs, "packages"):
         while typed is None and not state.prompt.leaving:

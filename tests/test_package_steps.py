@@ -39,6 +39,7 @@ class ListedInstalls(ListedRuns):
         outcome: Installation | Exception | None = None,
         texts: Mapping[str, str] | None = None,
         own: Sequence[str] = (),
+        sources: Sequence[str] = (),
     ) -> None:
         super().__init__(*runs)
         self.limits = Limits(network=network)
@@ -46,11 +47,17 @@ class ListedInstalls(ListedRuns):
         self._outcome = outcome
         self._texts = texts or {}
         self._own = own
+        self._sources = tuple(sources)
+        self.built: list[bool] = []
+        """Of each installation, whether it might build from source code."""
 
     async def install(
         self, requests: Sequence[PipRequest], cancellation_token: CancellationToken, on_output: Callable[[str], None] | None = None
     ) -> Installation:
         self.calls.append([str(request) for request in requests])
+        self.built.append(all(request.build for request in requests))
+        if self._sources and not self.built[-1]:
+            return Installation(Verdict.FAILED, 1, (), "ERROR: none\n", 0.5, self._sources)
         if isinstance(self._outcome, Exception):
             raise self._outcome
         names = [name_of(each) or each for request in requests for each in request.requirements]
@@ -93,7 +100,7 @@ class Talk:
             if isinstance(item, BaseAgentEvent):
                 events.append(item)
             if isinstance(item, Question):
-                assert item.kind == "packages"
+                assert item.kind in ("packages", "build")
                 self.questions.append(item)
                 self._answers.give(item.key, Reply(yes=self._yes))
             elif isinstance(item, Response):
@@ -296,6 +303,43 @@ async def test_any_package_leaves_the_question_out() -> None:
     executor = ListedInstalls()
     seen = await turn(executor, program("pip install acme-tools", "sh"), any_package=True)
     assert (executor.calls, seen.of(Question)) == ([["pip install acme-tools"]], [])
+
+
+# --- what has to be built ------------------------------------------------------------------------------------------------------
+
+
+async def test_what_exists_as_source_code_only_is_built_after_a_yes() -> None:
+    executor = ListedInstalls(ran("done\n"), sources=["docopt"])
+    talk = Talk(executor, yes=True)
+    seen = await talk.turn(program("pip install docopt six", "sh") + program("import docopt"))
+    assert [(question.kind, question.packages, question.because) for question in talk.questions] == [("build", ("docopt",), ASKED_FOR)]
+    assert (executor.calls, executor.built) == ([["pip install docopt six"]] * 2, [False, True])
+    assert "docopt 1.0" in seen.message.content
+    assert seen.message.verdict == "ok"
+
+
+@pytest.mark.parametrize(("yes", "why"), [(False, "the user said no"), (None, "SANDBOX_PACKAGES=any builds it")])
+async def test_without_a_yes_nothing_is_built(yes: bool | None, why: str) -> None:
+    executor = ListedInstalls(ran("done\n"), sources=["docopt"])
+    seen = await turn(executor, program("pip install docopt", "sh") + program("import docopt"), yes=yes)
+    assert (executor.built, executor.blocks) == ([False], [])
+    assert seen.refusals == ["docopt"]
+    assert why in seen.message.content
+
+
+async def test_a_missing_module_that_has_to_be_built_is_asked_about_too() -> None:
+    executor = ListedInstalls(missing("docopt"), ran("done\n"), sources=["docopt"])
+    talk = Talk(executor, yes=True)
+    assert (await talk.turn(program("import docopt"))).message.verdict == "ok"
+    assert [question.kind for question in talk.questions] == ["build"]
+    assert executor.built == [False, True]
+
+
+async def test_any_package_is_built_without_a_question() -> None:
+    executor = ListedInstalls(ran("done\n"), sources=["docopt"])
+    talk = Talk(executor, any_package=True)
+    await talk.turn(program("pip install docopt", "sh") + program("import docopt"))
+    assert (executor.built, talk.questions) == ([True], [])
 
 
 # --- a module that is missing ------------------------------------------------------------------------------------------------------

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from agents.events import PackagesInstalled, Refusal
+from typing import Literal
+
+from agents.events import PackagesInstalled, Question, Refusal
 from cli.output.packages import question_lines, result_lines
 from sandbox.packages.names import Package
 from sandbox.verdicts import Verdict
@@ -40,8 +42,20 @@ def test_a_failed_installation_shows_the_end_of_what_pip_printed_first() -> None
     ]
 
 
+def asked(kind: Literal["packages", "build"]) -> Question:
+    return Question(source="a", key="1", kind=kind, packages=("acme-tools", "acme"), because="the program imports them")
+
+
+def test_a_question_about_a_build_says_what_its_code_may_see() -> None:
+    question = "\n".join(line.plain for line in question_lines(asked("build")))
+    assert "Build acme-tools, acme from source code (the program imports them)?" in question
+    assert "It can reach the package index" in question
+    assert "cannot read your files" in question
+    assert "y to build" in question.splitlines()[-1]
+
+
 def test_a_question_names_the_packages_the_reason_and_the_keys() -> None:
-    question = "\n".join(line.plain for line in question_lines(["acme-tools", "acme"], "the program imports them"))
+    question = "\n".join(line.plain for line in question_lines(asked("packages")))
     assert "acme-tools, acme" in question
     assert "the program imports them" in question
     assert PACKAGES in question.splitlines()[-1]

@@ -10,7 +10,7 @@ from rich.text import Text
 from cli.output.screen import BAD_STYLE, GOOD_STYLE, QUIET_STYLE
 
 if TYPE_CHECKING:  # agents/ imports AutoGen, and the prompt does not wait for it
-    from agents.events import PackagesInstalled
+    from agents.events import PackagesInstalled, Question
 
 NETWORK_ON = (
     "The network is on: programs that the model writes can reach the internet, your local network, and services on this machine that "
@@ -27,13 +27,17 @@ def result_lines(event: PackagesInstalled) -> list[Text]:
     return [*lines, *(Text(f"{mark} {line}", style=style) for line in event.to_text().splitlines())]
 
 
-def question_lines(packages: Sequence[str], why: str) -> Sequence[Text]:
-    """Return the question about packages that are not well known."""
-    return [
-        Text(
-            f"Install {', '.join(packages)} ({why})? Not on the list of well-known packages: models invent names, and strangers register "
-            "the inventions.",
-            style="yellow",
-        ),
-        Text("y to install; anything else to go on without.", style=QUIET_STYLE),
-    ]
+def question_lines(question: Question) -> Sequence[Text]:
+    """Return the question about packages that are not well known, or that have to be built."""
+    names = ", ".join(question.packages)
+    if question.kind == "build":
+        asked = (
+            f"Build {names} from source code ({question.because})? Building runs that code in the sandbox. It can reach the package index "
+            "and change installed packages; it cannot read your files."
+        )
+        return [Text(asked, style="yellow"), Text("y to build; anything else to go on without.", style=QUIET_STYLE)]
+    asked = (
+        f"Install {names} ({question.because})? Not on the list of well-known packages: models invent names, and strangers register "
+        "the inventions."
+    )
+    return [Text(asked, style="yellow"), Text("y to install; anything else to go on without.", style=QUIET_STYLE)]
