@@ -132,6 +132,12 @@ class SandboxContainer:
                 return seen
             time.sleep(0.002)
 
+    def runtime(self) -> str:
+        """Return the name of what the engine runs the container with; "" if it does not say."""
+        with contextlib.suppress(*ENGINE_FAILURES):
+            return str(self._client.inspect_container(self.id)["HostConfig"].get("Runtime") or "")
+        return ""
+
     def get_ready(self, argv: Sequence[str]) -> None:
         """Start a command that the next `run` is expected to run, if nothing has run since the container was last seen empty."""
         if self._empty and self._client.base_url.startswith("http+docker://local"):  # an idle connection to far away may be cut unseen

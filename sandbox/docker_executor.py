@@ -70,19 +70,22 @@ class SandboxExecutor(DockerCommandLineCodeExecutor):
         client: docker.APIClient | None = None,
         session: str = "",
         strict: bool = False,
+        runtime: str = "",
         certificates: bytes = b"",
         index_url: str = "",
         **base: Any,
     ) -> None:
         """Take the limits, an engine that is connected already (not closed by us), the session's name, and the base class's parameters.
 
-        `certificates` are the authorities to trust in the container (PEM); `index_url` is where pip looks, known to pip alone.
+        `certificates` are the authorities to trust in the container (PEM); `index_url` is where pip looks, known to pip alone;
+        `runtime` is the container runtime, if it is not to be the engine's choice.
         """
         limits = limits or Limits()
         self.limits = limits if timeout is None else replace(limits, timeout=timeout)
         super().__init__(image, container_name or unique_name(), timeout=self.limits.timeout, **base)
         self.session = session
         self.strict = strict
+        self._runtime = runtime
         self._certificates = certificates
         self._index_url = index_url
         self._client = client
@@ -186,8 +189,11 @@ class SandboxExecutor(DockerCommandLineCodeExecutor):
 
         It never raises for what the engine does: what could not be had is in `left_out`.
         """
-        runner = self._current()
-        return await self._in_thread(runner.collect)
+        produced = await self._in_thread(self._current().collect)
+        tests = [file.name for file in produced if file.name.rpartition("/")[2] == "conftest.py"]
+        if tests:
+            self.concerns.append(f"pytest runs {', '.join(tests)} by itself: read it before you start pytest there.")
+        return produced
 
     async def add_files(self, paths: Sequence[Path]) -> Selection:
         """Copy files and folders of the person's into the programs' folder; the selection says what was left out, and why.
@@ -316,6 +322,7 @@ class SandboxExecutor(DockerCommandLineCodeExecutor):
             remove_when_stopped=self._auto_remove,
             tied_to_us=self._stop_container,
             strict=self.strict,
+            runtime=self._runtime,
             certificates=self._certificates,
         )
 

@@ -16,6 +16,7 @@ from sandbox.docker_executor import SandboxExecutor
 from sandbox.engine.find import FoundEngine, find_engine, other_places
 from sandbox.engine.images import digest_of, ensure_image
 from sandbox.engine.start_checks import check_memory, engine_info, looked_after
+from sandbox.files.host_folder import remove_stale
 from utils.docker_utils import Limits
 from utils.errors import UsageError
 from utils.settings import Settings
@@ -33,6 +34,7 @@ async def open_sandbox(settings: Settings, notify: Callable[[str], None], sessio
     found = await asyncio.to_thread(find_engine)
     engine = found.client
     info = asyncio.ensure_future(asyncio.to_thread(engine_info, engine))  # it takes as long as the rest of what comes before the start
+    tidying = asyncio.ensure_future(asyncio.to_thread(remove_stale, settings.workspace / "sessions"))
     try:
         image = await asyncio.to_thread(ensure_image, engine, settings.image, notify)
         folder = make_session_folder(settings.workspace, session)
@@ -46,7 +48,7 @@ async def open_sandbox(settings: Settings, notify: Callable[[str], None], sessio
             with suppress(OSError):
                 folder.rmdir()
     finally:
-        await asyncio.wait([info])
+        await asyncio.wait([info, tidying])
         engine.close()
 
 
@@ -59,6 +61,7 @@ def make_executor(settings: Settings, engine: docker.APIClient, folder: Path) ->
         client=engine,
         session=folder.name,
         strict=settings.strict,
+        runtime=settings.runtime,
         certificates=_certificates(settings.ca_bundle) if settings.ca_bundle else b"",
         index_url=settings.index_url,
     )

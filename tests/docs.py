@@ -13,11 +13,12 @@ from cli.arguments import ADD, COMMANDS, SWITCHES
 from cli.slash import command_table
 from sandbox.languages import LANGUAGES
 from sandbox.verdicts import size
-from utils.docker_utils import Limits
+from utils.docker_utils import SHELL, Limits, strict_changes
 from utils.errors import ExitStatus
 from utils.setting_sources import IMAGES
-from utils.settings import SETTINGS
+from utils.settings import SETTINGS, STRICT_PIDS
 
+_SHELL_FOLDER = str(Path(SHELL).parent)
 README = Path(__file__).parent.parent / "README.md"
 _MARKED = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _EXIT_STATUSES = {
@@ -81,6 +82,25 @@ def _providers() -> str:
     return _table(["`MODEL_PROVIDER`", "key", "address", "default of `MODEL`"], rows)
 
 
+PROFILES = {
+    "ReadonlyRootfs": ("the image's own folders", "a copy for the container: programs can write where the image lets them", "read-only"),
+    "Tmpfs": ("folders to write in", "in the container's layer, up to {disk}", "in memory: {folders}"),
+    "NetworkMode": ("network", "as `SANDBOX_NETWORK` says", "none, and none can be attached: no package can be installed"),
+    "PidsLimit": ("processes and threads", "{pids}", "{strict_pids}"),
+    "Runtime": ("container runtime", "the engine's, or `SANDBOX_RUNTIME`", "`runsc` (gVisor) if the engine has it, or `SANDBOX_RUNTIME`"),
+}
+"""What differs between the profiles, by its field of the engine's configuration; a test compares it with the profiles themselves."""
+
+
+def _profiles() -> str:
+    folders = {place: options.partition("size=")[2] for place, options in strict_changes()["Tmpfs"].items() if place != _SHELL_FOLDER}
+    shown = ", ".join(f"`{place}` {length.replace('m', ' MiB')}" for place, length in folders.items())
+    facts = {"disk": size(Limits.disk), "folders": shown, "pids": Limits.pids, "strict_pids": STRICT_PIDS}
+    rows = [tuple(cell.format(**facts) for cell in row) for row in PROFILES.values()]
+    rows.append(("a limit that the engine does not enforce", "you are told", "the program refuses to start"))
+    return _table(["", "by default", "`--strict`"], rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "commands": _commands,
     "slash-commands": _slash_commands,
@@ -88,6 +108,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "exit-statuses": _exit_statuses,
     "limits": _limits,
     "languages": _languages,
+    "profiles": _profiles,
     "providers": _providers,
 }
 

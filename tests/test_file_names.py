@@ -126,3 +126,30 @@ def test_no_file_of_a_program_gets_into_the_folders_that_this_program_keeps_for_
     assert names.name("APPROVED/x") == "_APPROVED/x"
     assert names.name("./added/x") == "_added/x"
     assert names.name("sub/approved/x") == "sub/approved/x"
+
+
+@pytest.mark.parametrize("name", [".envrc", ".BASHRC", ".zshenv", "sitecustomize.py", "x.pth", ".gdbinit"])
+def test_what_a_shell_or_an_editor_runs_by_itself_arrives_under_another_name(name: str) -> None:
+    names = HostNames()
+    assert names.name(name) == f"_{name}"
+    assert names.name(f"sub/{name}") == f"sub/_{name}"
+    assert names.name(f"_{name}") not in (None, name, f"_{name}")
+    assert safe_name(name) == name, "in the sandbox it keeps its name"
+
+
+def test_a_folder_of_settings_for_an_editor_arrives_under_another_name() -> None:
+    assert HostNames().name(".vscode/tasks.json") == "_.vscode/tasks.json"
+    assert HostNames().name("vscode/x.py") == "vscode/x.py"
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="there is no bash to try it with")
+def test_the_control_bash_runs_the_file_under_its_own_name(tmp_path: Path) -> None:
+    for name, ran in ((".bashrc", "ran"), (str(HostNames().name(".bashrc")), "")):
+        home = tmp_path / name.lstrip("._") / ("own" if ran else "other")
+        home.mkdir(parents=True)
+        (home / name).write_text("echo ran")
+        environment = {"HOME": str(home), "PATH": os.environ["PATH"]}
+        done = subprocess.run(
+            ["bash", "-i", "-c", "true"], env=environment, cwd=home, capture_output=True, text=True, timeout=10, check=False
+        )
+        assert done.stdout.strip() == ran

@@ -1,9 +1,11 @@
 import os
+import re
+import time
 from pathlib import Path
 
 import pytest
 
-from sandbox.files.host_folder import HostFolder
+from sandbox.files.host_folder import HostFolder, remove_stale
 
 
 def test_a_file_is_written_with_its_folders_and_ordinary_rights(tmp_path: Path) -> None:
@@ -62,3 +64,27 @@ def test_removing_what_is_not_there_is_no_error(tmp_path: Path) -> None:
     folder.remove("a/b.txt")
     folder.remove("no/such.txt")
     assert list((tmp_path / "a").iterdir()) == []
+
+
+def test_what_a_killed_process_left_half_written_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    hours_ago = time.time() - 2 * 3600
+    session = tmp_path / "20260101-000000-abcd"
+    session.mkdir()
+    half = f".{'0' * 32}.part"
+    for name in (half, f".{'1' * 32}.part", "mine.part", f"{'2' * 32}.part", f".{'3' * 32}.part.txt"):
+        (session / name).write_text("half")
+        os.utime(session / name, (hours_ago, hours_ago))
+    os.utime(session / f".{'1' * 32}.part")  # being written
+    (tmp_path / half).write_text("not in a session")
+    os.utime(tmp_path / half, (hours_ago, hours_ago))
+    (session / f".{'4' * 32}.part").symlink_to(tmp_path / half)
+    assert remove_stale(tmp_path) == 1
+    assert not (session / half).exists()
+    assert len(list(session.iterdir())) == 5
+    assert (tmp_path / half).exists()
+    assert remove_stale(tmp_path / "missing") == 0
+
+
+def test_the_control_a_process_that_is_killed_while_it_writes_leaves_such_a_file(tmp_path: Path) -> None:
+    HostFolder(tmp_path / ".").begin().stream.close()
+    assert [bool(re.fullmatch(r"\.[0-9a-f]{32}\.part", path.name)) for path in tmp_path.iterdir()] == [True]

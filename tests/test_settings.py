@@ -69,6 +69,7 @@ def test_every_setting_can_be_set_by_variable_and_flag(tmp_path: Path) -> None:
         "index_url": "https://pypi.example/simple",
         "index_credentials": "true",
         "strict": "true",
+        "runtime": "runsc",
         "max_retries": "0",
         "confirm": "yes",
         "max_tokens": "1000",

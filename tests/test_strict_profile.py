@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import docker
 import pytest
@@ -18,6 +18,7 @@ from sandbox.program import Job
 from sandbox.runner import Runner
 from sandbox.verdicts import ProgramRun, Verdict
 from sandbox.workspace import Workspace
+from tests.docs import PROFILES
 from tests.engine_proxy import EngineProxy, without
 from utils.docker_utils import NETWORK, ContainerRequest, Limits, unique_name
 from utils.errors import EngineError
@@ -106,6 +107,53 @@ def test_its_folders_have_a_size_and_a_count(strict: Runner) -> None:
     run = python(strict, "import os\nos.remove('big')\nfor i in range(60_000): open(f'f{i}', 'w').close()")
     assert "No space left" in run.output
     python(strict, "import os\nfor name in os.listdir(): os.remove(name) if name.startswith('f') else None")
+
+
+def test_the_table_of_the_readme_names_all_that_differs(engine: docker.APIClient, strict: Runner, ordinary: Runner) -> None:
+    hosts = []
+    for runner in (strict, ordinary):
+        assert runner._container is not None
+        hosts.append(engine.inspect_container(runner._container.id)["HostConfig"])
+    differing = {name for name in {*hosts[0], *hosts[1]} if hosts[0].get(name) != hosts[1].get(name)}
+    settings = {"PidsLimit", "Runtime"}  # a setting of its own in strict sessions; and gVisor, where the engine has it
+    assert differing - settings == PROFILES.keys() - settings
+
+
+class HasRunsc:
+    """An engine that has gVisor, or says so: a container is made with what it has in truth."""
+
+    def __init__(self, engine: docker.APIClient) -> None:
+        self._engine = engine
+        self.asked: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+    def info(self) -> dict[str, Any]:
+        return {**self._engine.info(), "Runtimes": {"runc": {}, "runsc": {}}}
+
+    def create_container(self, image: str, **options: Any) -> Any:
+        self.asked.append(options["host_config"].pop("Runtime", ""))
+        return self._engine.create_container(image, **options)
+
+
+@pytest.mark.parametrize(
+    ("is_strict", "named", "taken"), [(True, "", "runsc"), (False, "", ""), (False, "runsc", "runsc"), (True, "runc", "runc")]
+)
+def test_gvisor_is_taken_where_the_engine_has_it(engine: docker.APIClient, image: str, is_strict: bool, named: str, taken: str) -> None:
+    client = HasRunsc(engine)
+    request = ContainerRequest(image, unique_name(), LIMITS, strict=is_strict, runtime=named)
+    SandboxContainer(cast(docker.APIClient, client), request).remove()
+    assert client.asked == [taken]
+
+
+def test_a_runtime_that_was_asked_for_by_name_and_is_not_there_is_an_error(engine: docker.APIClient, image: str) -> None:
+    name = unique_name()
+    for strict in (False, True):
+        with pytest.raises(EngineError, match="the engine has no runtime 'no-such-runtime', only: .*runc") as error:
+            SandboxContainer(engine, ContainerRequest(image, name, LIMITS, strict=strict, runtime="no-such-runtime"))
+        assert "SANDBOX_RUNTIME" in error.value.hint
+    assert engine.containers(all=True, filters={"name": name}) == []
 
 
 def test_no_network_can_be_attached_to_it(engine: docker.APIClient, strict: Runner, ordinary: Runner) -> None:

@@ -17,7 +17,7 @@ from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.types import DeviceRequest, LogConfig, Ulimit
 from requests.exceptions import RequestException
 
-from utils.docker_storage import refuse_volumes, size_option
+from utils.docker_options import refuse_volumes, runtime_option, size_option
 from utils.errors import EngineError
 from utils.owner import owner
 
@@ -75,6 +75,7 @@ class ContainerRequest:
     remove_when_stopped: bool = True
     tied_to_us: bool = True  # its main process loses its standard input, and ends, when our process is gone
     strict: bool = False  # the strict profile: see _strict
+    runtime: str = ""  # what runs the container; "": runsc for the strict profile if the engine has it, else the engine's default
     certificates: bytes = b""  # PEM: the authorities that pip and programs trust, in place of the image's
 
 
@@ -175,16 +176,20 @@ def _profile(
         "stdin_open": True,
         "detach": not request.tied_to_us,  # not detached: the engine closes its standard input once the first client is gone
         "use_config_proxy": False,  # the library would hand the person's proxy, with its password, to every container
-        "host_config": {**settings, **_strict(client.info())} if request.strict else settings,
+        "host_config": {
+            **settings,
+            **(strict_changes() if request.strict else {}),
+            **runtime_option(client.info, request.runtime, request.strict),
+        },
     }
 
 
-def _strict(info: Mapping[str, Any]) -> dict[str, Any]:
-    # What the strict profile changes: nothing can be written but in memory, and no network can ever be attached.
+def strict_changes() -> dict[str, Any]:
+    """Return what the strict profile changes in the host configuration: a read-only system, folders in memory, no network."""
     uid, gid = PROGRAM_USER.split(":")
     monitor = MONITOR_USER.partition(":")[0]
     writable = f"rw,exec,nosuid,nodev,nr_inodes=50000,uid={uid},gid={gid},mode=0755"  # noexec would break numpy
-    changes: dict[str, Any] = {
+    return {
         "ReadonlyRootfs": True,
         "NetworkMode": "none",
         "Tmpfs": {
@@ -194,7 +199,6 @@ def _strict(info: Mapping[str, Any]) -> dict[str, Any]:
             _SHELL_FOLDER: f"rw,exec,nosuid,nodev,nr_inodes=10,uid={monitor},mode=0755,size=8m",
         },
     }
-    return {**changes, "Runtime": "runsc"} if "runsc" in (info.get("Runtimes") or {}) else changes
 
 
 def _host_config(client: docker.APIClient, request: ContainerRequest, cpus: float) -> dict[str, Any]:
@@ -212,11 +216,7 @@ def _host_config(client: docker.APIClient, request: ContainerRequest, cpus: floa
             ipc_mode="private",
             shm_size="64m",
             oom_score_adj=500,
-            ulimits=[
-                Ulimit(name="nofile", soft=1024, hard=1024),
-                Ulimit(name="core", soft=0, hard=0),
-                Ulimit(name="fsize", soft=limits.file_size, hard=limits.file_size),
-            ],
+            ulimits=[Ulimit(name=n, soft=most, hard=most) for n, most in (("nofile", 1024), ("core", 0), ("fsize", limits.file_size))],
             log_config=LogConfig(type="none"),
             network_mode=NETWORK,
             binds={host: dict(bind) for host, bind in request.binds.items()} or None,

@@ -45,6 +45,7 @@ class Settings:
     pids: int
     network: str  # always off with strict
     strict: bool
+    runtime: str
     packages: str
     ca_bundle: Path | None
     index_url: str = field(repr=False)  # it may hold a password
@@ -141,6 +142,10 @@ SETTINGS = (
     Setting(
         *("strict", "SANDBOX_STRICT", "--strict", "false", YES_OR_NO),
         "read-only system, no network, at most 128 processes; refuse to start if the engine does not enforce a limit",
+    ),
+    Setting(
+        *("runtime", "SANDBOX_RUNTIME", None, "", TEXT),
+        "container runtime, such as `runsc` (gVisor), which the engine must have; by default `runsc` with `--strict` if the engine has it",
     ),
     Setting(
         *("max_retries", "MAX_RETRIES", "--max-retries", "3", whole_number(0, 100)),

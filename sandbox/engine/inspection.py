@@ -32,7 +32,7 @@ class Finding:
     fine: bool = True  # False without an error: it is neither fine nor wrong
 
 
-def inspect_sandbox(image: str, limits: Limits, strict: bool) -> Iterator[Finding]:
+def inspect_sandbox(image: str, limits: Limits, strict: bool, runtime: str = "") -> Iterator[Finding]:
     """Look at the engine, the image and the limits in force, and yield what was found as it is found; blocks, and never pulls."""
     try:
         found = find_engine()
@@ -44,7 +44,7 @@ def inspect_sandbox(image: str, limits: Limits, strict: bool) -> Iterator[Findin
         others = "; not taken: " + "; ".join(other_places(found)) if other_places(found) else ""
         yield Finding("engine", f"{found.place.name} at {found.place.address}: {describe_engine(found.client)}{others}")
         yield from _inspect_machine(found.client, limits)
-        yield from _inspect_image(found.client, image, limits, strict)
+        yield from _inspect_image(found.client, image, limits, strict, runtime)
     except ENGINE_FAILURES as error:
         told = engine_error(error, "asking the engine")
         yield Finding("engine", told.message, told)
@@ -65,7 +65,7 @@ def _inspect_machine(client: docker.APIClient, limits: Limits) -> Iterator[Findi
         yield Finding("machine", error.message, error)
 
 
-def _inspect_image(client: docker.APIClient, image: str, limits: Limits, strict: bool) -> Iterator[Finding]:
+def _inspect_image(client: docker.APIClient, image: str, limits: Limits, strict: bool, runtime: str) -> Iterator[Finding]:
     try:
         seen = client.inspect_image(image)  # type: ignore[no-untyped-call]
     except ImageNotFound:
@@ -73,7 +73,7 @@ def _inspect_image(client: docker.APIClient, image: str, limits: Limits, strict:
         yield Finding("image", error.message, error)
         return
     try:
-        request = ContainerRequest(image, unique_name(), replace(limits, network="off"), strict=strict)
+        request = ContainerRequest(image, unique_name(), replace(limits, network="off"), strict=strict, runtime=runtime)
         container = SandboxContainer(client, request)
     except EngineError as error:
         yield Finding("image", error.message, error)

@@ -58,13 +58,13 @@ class Fact:
     seen: str
 
 
-def check_limits(container: SandboxContainer, limits: Limits, *, strict: bool = False, runtime: str = "") -> tuple[Fact, ...]:
+def check_limits(container: SandboxContainer, limits: Limits, *, strict: bool = False) -> tuple[Fact, ...]:
     """Look from inside which limits are in force; one exec, some 50 ms. ContainerLost when that cannot be done."""
     outcome = container.run(Command([SHELL, "-c", _LOOK], output_limit=65536, seconds=_SECONDS))
     seen = _read(outcome.output.decode("utf-8", "replace"))
     if outcome.ended is not Ended.EXIT or "end" not in seen:
         raise ContainerLost("the limits in force could not be looked at", "try again")
-    return judge(seen, limits, strict=strict, runtime=runtime)
+    return judge(seen, limits, strict=strict, runtime=container.runtime())
 
 
 def _read(text: str) -> dict[str, list[str]]:

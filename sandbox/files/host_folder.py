@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+import stat
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +14,10 @@ from typing import BinaryIO
 from uuid import uuid4
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+
+
+_PASSING = re.compile(r"\.[0-9a-f]{32}\.part")
+_STALE_SECONDS = 3600  # a file is written within a minute or two; one that is older belongs to a process that was killed
 
 
 @dataclass
@@ -87,3 +94,17 @@ class HostFolder:
             yield here
         finally:
             os.close(here)
+
+
+def remove_stale(sessions: Path) -> int:
+    """Remove the half-written files that killed processes left in the folders of sessions; return how many. Never raises."""
+    removed = 0
+    with contextlib.suppress(OSError):
+        for folder in sessions.iterdir():
+            for file in folder.glob(".*.part") if folder.is_dir() and not folder.is_symlink() else ():
+                with contextlib.suppress(OSError):
+                    seen = file.lstat()
+                    if _PASSING.fullmatch(file.name) and stat.S_ISREG(seen.st_mode) and time.time() - seen.st_mtime > _STALE_SECONDS:
+                        file.unlink()
+                        removed += 1
+    return removed

@@ -14,6 +14,11 @@ _LONGEST_NAME = 1000  # bytes
 _DEEPEST = 20  # folders
 _REFUSED = (".git", ".hg")  # a planted one would make the person's own `git` or `hg` run commands in this folder
 _OURS = ("approved", "added")  # folders of a session in which this program keeps what no program may change
+# What a shell, an editor or Python runs by itself once somebody is in its folder, or opens it.
+_STARTERS = re.compile(
+    r"(?i)\.(envrc|bashrc|bash_(profile|login|logout|aliases)|profile|zshrc|zshenv|zprofile|zlogin|kshrc|cshrc|tcshrc|login|inputrc|vscode"
+    r"|idea|vim|vimrc|nvimrc|nvim\.lua|exrc|dir-locals\.el|gdbinit|lldbinit|pdbrc|pythonrc(\.py)?|mise\.toml)|(site|user)customize\.py|.*\.pth"
+)
 _DEVICES = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?$")
 _HEADER = re.compile(r"\s*(?:#|//|--)\s*filename:(.*)")
 CACHES = re.compile(r"__pycache__|\.venv|venv|node_modules|\.(mypy|ruff|pytest)_cache|\.tox|\.DS_Store|.*\.pyc")
@@ -96,7 +101,8 @@ class HostNames:
                 return None
             if safe.partition("/")[0].casefold() in _OURS:
                 safe = f"_{safe}"
-            self._given[name, beside] = self._free(safe)
+            disarmed = "/".join(f"_{part}" if _STARTERS.fullmatch(part) else part for part in safe.split("/"))
+            self._given[name, beside] = self._free(disarmed)
         return self._given[name, beside]
 
     def _free(self, name: str) -> str:

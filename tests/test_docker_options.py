@@ -10,7 +10,7 @@ import pytest
 
 from sandbox.container import SandboxContainer
 from tests.engine_proxy import EngineProxy
-from utils.docker_storage import refuse_volumes, size_option
+from utils.docker_options import refuse_volumes, size_option
 from utils.docker_utils import ContainerRequest, Limits, unique_name
 from utils.errors import EngineError
 
@@ -24,7 +24,7 @@ def test_the_engine_bounds_the_container_itself_where_it_can(tmp_path: Path, mon
     mounts.write_text(
         "/dev/a / ext4 rw,relatime 0 0\n/dev/b /var/lib/docker xfs rw,relatime,prjquota 0 0\n/dev/c /srv xfs rw,noquota 0 0\nodd\n"
     )
-    monkeypatch.setattr("utils.docker_storage._MOUNTS", mounts)
+    monkeypatch.setattr("utils.docker_options._MOUNTS", mounts)
     assert size_option(overlay("/var/lib/docker/overlay2/1/diff"), 5) == {"size": "5"}
     assert size_option(overlay("/srv/docker/overlay2/1/diff"), 5) == {}
     assert size_option(overlay("/opt/docker/overlay2/1/diff"), 5) == {}

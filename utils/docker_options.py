@@ -1,8 +1,8 @@
-"""What an image and its storage mean for the disk: which images are refused, and where the engine itself can bound a container."""
+"""What of a container depends on its image and its engine: images that are refused, a bound for the disk, a stronger runtime."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -27,6 +27,23 @@ def size_option(image: Mapping[str, Any], limit: int) -> dict[str, str]:
     upper = str((driver.get("Data") or {}).get("UpperDir") or "")
     if driver.get("Name") in _WITH_SIZE or (driver.get("Name") == "overlay2" and upper and _has_quota(upper)):
         return {"size": str(limit)}
+    return {}
+
+
+def runtime_option(info: Callable[[], Mapping[str, Any]], name: str, strict: bool) -> dict[str, str]:
+    """Return the option that names the runtime: the one of this name, or gVisor's for the strict profile if the engine has it.
+
+    `info` gives what the engine says of itself. EngineError if it has none of this name.
+    """
+    if not name and not strict:
+        return {}
+    there = sorted(info().get("Runtimes") or {})
+    wanted = name or "runsc"  # gVisor: a program's system calls do not reach the kernel of the engine's machine
+    if wanted in there:
+        return {"Runtime": wanted}
+    if name:
+        told = f"the engine has no runtime {name!r}, only: {', '.join(there)}"
+        raise EngineError(told, "install it in the engine, or leave SANDBOX_RUNTIME empty", kind="runtime")
     return {}
 
 
