@@ -19,7 +19,6 @@ from autogen_ext.code_executors.docker import DockerCommandLineCodeExecutor
 from autogen_ext.code_executors.docker._docker_code_executor import DockerCommandLineCodeExecutorConfig
 from typing_extensions import Self
 
-from sandbox.container import SandboxContainer
 from sandbox.engine.limit_check import Fact, check_limits
 from sandbox.files.added import Selection, Texts, known_files, put_texts, select
 from sandbox.files.host_folder import HostFolder
@@ -215,10 +214,7 @@ class SandboxExecutor(DockerCommandLineCodeExecutor):
     async def check_limits(self) -> tuple[Fact, ...]:
         """Look from inside which limits are in force; ContainerLost when that cannot be done."""
         runner = self._current()
-        return await self._in_thread(lambda: runner.use(self._look))
-
-    def _look(self, client: docker.APIClient, container: SandboxContainer) -> tuple[Fact, ...]:
-        return check_limits(container, self.limits, strict=self.strict)
+        return await self._in_thread(lambda: runner.use(lambda _, container: check_limits(container, self.limits, strict=self.strict)))
 
     # --- Packages and the network ---------------------------------------------------------------------------------------------
 
