@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from utils.code_blocks import CodeBlock
 
 _NOTHING_RAN = "No program in this answer: nothing was run."
-_GATE = "Enter to run it, e to edit it first, STOP to give up, or say why not."
+_GATE = "Enter to run it, e to edit it first, always to run and ask no more, STOP to give up, or say why not."
+_ALWAYS = ("a", "always")
 _NOT_APPROVED = "APPROVE is for the result. Press Enter to run the program."
 
 
@@ -48,16 +49,14 @@ async def answer(state: ChatState, question: Question) -> Reply:
 
 async def _approve(state: ChatState, question: Question) -> str:
     why = _why_asked(state, question)
-    if state.prompt.is_terminal:
-        verb = "to end the task" if not question.ran else "to accept"
-        state.screen.say(
-            "", *why, Text.assemble("Type ", ("APPROVE", "bold"), f" {verb}, ", ("STOP", "bold"), " to give up, or say what to change.")
-        )
-    elif why:
+    if state.prompt.is_terminal or why:
         state.screen.say("", *why)
+    _say_question(state, question)
     while not state.prompt.leaving:
         typed = await _read_answer(state)
         command = await run_slash_command(state, typed) if typed and typed.strip() else None
+        if command is None and typed and typed.startswith("/"):
+            _say_question(state, question)  # what the command has shown may have pushed it out of sight
         meant = None if command is None else await _meant(state, command)
         if meant is None:
             continue
@@ -66,6 +65,13 @@ async def _approve(state: ChatState, question: Question) -> str:
             continue
         return meant if spoken_word(meant) else state.with_notes(meant)
     return STOP
+
+
+def _say_question(state: ChatState, question: Question) -> None:
+    if state.prompt.is_terminal and not state.prompt.leaving:
+        verb = "to accept" if question.ran else "to end the task"
+        words = ("Type ", ("APPROVE", "bold"), f" {verb}, ", ("STOP", "bold"), " to give up, or say what to change.")
+        state.screen.say(Text.assemble(*words))
 
 
 def _why_asked(state: ChatState, question: Question) -> list[Text]:
@@ -96,10 +102,13 @@ async def _gate(state: ChatState, programs: Sequence[CodeBlock]) -> Sequence[Cod
             typed = await _read_answer(state, suggests=False)
             if typed is None:
                 continue
-            if not typed.strip():
+            if typed.strip().lower() in _ALWAYS:
+                state.set_confirms(False)
+                state.notice("Programs run without asking from now on. /confirm on asks again.")
+            if not typed.strip() or typed.strip().lower() in _ALWAYS:
                 return state.waiting
             if typed.strip().lower() == "e" and state.prompt.is_terminal:
-                state.waiting = [await _edited(state, program) for program in state.waiting]
+                state.waiting = await _all_edited(state, state.waiting)
                 state.screen.say(Text(_GATE, style=QUIET_STYLE))
                 continue
             said = await _said_at_gate(state, typed)
@@ -145,6 +154,15 @@ def _waiting(state: ChatState, programs: Sequence[CodeBlock], what: Literal["run
         yield
     finally:
         state.waiting, state.waiting_for = (), ""
+
+
+async def _all_edited(state: ChatState, programs: Sequence[CodeBlock]) -> Sequence[CodeBlock]:
+    edited = []
+    for number, program in enumerate(programs, 1):
+        if len(programs) > 1:
+            state.notice(f"Editing program {number} of {len(programs)} ({program.language}).")
+        edited.append(await _edited(state, program))
+    return edited
 
 
 async def _edited(state: ChatState, program: CodeBlock) -> CodeBlock:

@@ -35,7 +35,6 @@ _NETWORK_FOR_MODEL = {
     "on": "programs may use the network.",
 }
 _STARTING = "The container is still starting. Try again in a moment."
-_ON_OFF = {"": None, "on": True, "off": False}
 _USAGE_COLUMNS = 18
 _GENERAL = (
     "Type APPROVE to accept the result or STOP to give up: the word on its own, in upper or lower case.",
@@ -187,12 +186,13 @@ async def _model(state: ChatState, argument: str) -> str | None:
 
 async def _confirm(state: ChatState, argument: str) -> str | None:
     """[on|off]: ask before each run"""
-    if argument not in _ON_OFF:
+    if argument not in ("", "on", "off"):
         state.notice("/confirm on, or /confirm off")
         return None
-    wanted = _ON_OFF[argument]
-    state.set_confirms(not state.confirms if wanted is None else wanted)
-    state.notice("You will be asked before each run." if state.confirms else "Programs run without asking; you approve the result.")
+    if argument:
+        state.set_confirms(argument == "on")
+    asked = "You will be asked before each run." if state.confirms else "Programs run without asking; you approve the result."
+    state.notice(asked if argument else f"{asked} /confirm {'off' if state.confirms else 'on'} changes that.")
     return None
 
 

@@ -14,6 +14,7 @@ from cli.questions import answer
 from cli.remedies import remedy
 from cli.state import RETRY
 from sandbox.verdicts import TRIED_NETWORK, Verdict
+from teams.session import Session
 from tests.endpoint import QUOTA, Answer, Script, wrong_key
 from tests.fakes import WaitForCancel, program, ran
 from tests.talks import CTRL_C, rehearsal
@@ -420,3 +421,26 @@ async def test_a_program_that_tried_the_network_gets_the_offer_to_open_it_once()
         assert seen.count(NETWORK_OFFER) == 1
         assert seen.count(TRIED_NETWORK) == 2
         assert "pip install" in session.asked[1][2]
+
+
+async def test_always_at_the_gate_runs_the_program_and_asks_no_more() -> None:
+    async with rehearsal([FIRST, SECOND], typed=["always", "two, please", "APPROVE"], confirm="true") as session:
+        seen = await session.converse("count")
+        assert session.ran == [ONE, TWO]
+        assert seen.count(GATE) == 1
+        assert not session.session.confirms
+
+
+async def test_the_question_is_asked_again_after_a_command_has_shown_something() -> None:
+    async with rehearsal([FIRST], ran("one\n"), ran("one\n"), typed=["/run", "APPROVE"]) as session:
+        seen = await session.converse("count")
+        assert seen.count(QUESTION) == 2
+
+
+@pytest.mark.parametrize("word", ["q", "quit", "Exit "])
+async def test_a_word_for_leaving_is_no_task(word: str) -> None:
+    async with rehearsal([FIRST], typed=[word]) as session:
+        opened: asyncio.Future[Session] = asyncio.get_running_loop().create_future()
+        opened.set_result(session.session)
+        assert await session.chat.next_task(opened) is None
+        assert session.state.prompt.leaving

@@ -43,7 +43,7 @@ async def type_into(session: Rehearsal, line: str) -> tuple[str | None, str]:
         ("/files", None, "No files yet.\n"),
         ("/open a", None, "Open which file? /open NAME. Files: none yet\n"),
         ("/diff", None, "No changes to show.\n"),
-        ("/confirm", None, "You will be asked before each run.\n"),
+        ("/confirm", None, "Programs run without asking; you approve the result. /confirm on changes that.\n"),
         ("/confirm off", None, "Programs run without asking; you approve the result.\n"),
         ("/confirm on", None, "You will be asked before each run.\n"),
         ("/confirm perhaps", None, "/confirm on, or /confirm off\n"),

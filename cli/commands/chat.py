@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from history.records import StoredSession
     from teams.session import Session
 
+_LEAVING = ("q", "quit", "exit")
+"""What somebody types to leave, and never a task."""
 _DEMO = "This is a demo: the model is scripted. The agents, the container and the programs that run in it are real."
 _DEMO_OVER = "That was the demo. With a key in .env (see README.md), `python main.py` takes your own tasks."
 
@@ -195,6 +197,8 @@ class Chat:
         state = self.state
         while not state.prompt.leaving:
             typed = await state.prompt.read(until=None if opening.done() else opening)
+            if typed and typed.strip().lower() in _LEAVING:
+                typed = "/exit"
             typed = await run_slash_command(state, typed) if typed and typed.strip() else None
             if typed is None:
                 continue
