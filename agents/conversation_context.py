@@ -41,8 +41,8 @@ class ConversationContext(ChatCompletionContext):
 
     Tasks that are over become one message (agents/finished_tasks.py), for good when the conversation is loaded for the next task. Of the
     rest, always whole in the view: the user's words; the newest answer; the newest program with the messages that answered it; the newest
-    message of each other agent (cut beyond LONGEST_REPORT). The rest is old. Where it exceeds MOST_OLD, it is folded to KEPT_OLD from
-    the oldest message on: programs and long messages give way to what is left of them in a few lines. Where all of it is folded and
+    message of each other agent (cut beyond LONGEST_REPORT). The rest is old. If it exceeds MOST_OLD, it is folded to KEPT_OLD from
+    the oldest message on: programs and long messages are cut to a few lines. If all of it is folded and
     still too much, the oldest messages are left out, with a note of how many. The view depends on the messages alone.
     """
 
@@ -73,7 +73,7 @@ class ConversationContext(ChatCompletionContext):
 
 
 def short_answer(text: str) -> str:
-    """Return an answer's prose with a line in place of each block; the answer itself where that is no shorter."""
+    """Return an answer's prose with a line in place of each block; the answer itself if that is no shorter."""
     parts = []
     names = {file.line: file.name for file in read_answer(text, ALIASES).files}
     for part in split_blocks(text, ALIASES, ends_in_here_document):
@@ -113,7 +113,7 @@ def _length(message: LLMMessage) -> int:
 
 
 class _Fold:
-    """Goes through a conversation once, as it came about, and makes room before each answer where there is too much.
+    """Goes through a conversation once, as it came about, and makes room before each answer if there is too much.
 
     Two borders move forward only: messages before `_folded` are sent short, those before `_dropped` not at all, except what is held
     whole. So the view before one answer begins as the view before the last one did, unless more had to be folded.
@@ -150,7 +150,7 @@ class _Fold:
             self._hold("automatic", position)
             return
         self._hold("newest", position, message.source)
-        # Behind later talk, the model needs what came of its program as well; and the person may have changed it by hand before it ran.
+        # Behind later talk, the model needs what came of its program as well; and the user may have changed it by hand before it ran.
         if ("program", "") in self._slots and self._slots["program", ""] == self._slots["answer", ""]:
             self._hold("about the program", position, message.source)
 

@@ -21,8 +21,8 @@ _LONGEST_FEEDBACK = 60
 _LONGEST_LINE = 240
 _LONGEST_REPORT = 2_000
 _LONGEST_WORD = 40  # with punctuation and blanks around it
-_HEAD = "[Tasks of this conversation that are over, oldest first"
-_COUNT = re.compile(re.escape(_HEAD) + r"(?:; (\d+) before them are not listed)?\]")
+_HEAD = "[Finished tasks of this conversation, oldest first"
+_COUNT = re.compile(re.escape(_HEAD) + r"(?:; (\d+) earlier ones are not listed)?\]")
 
 
 def fold_finished(messages: Sequence[LLMMessage], holds_program: Callable[[str], bool]) -> list[LLMMessage]:
@@ -36,7 +36,7 @@ def fold_finished(messages: Sequence[LLMMessage], holds_program: Callable[[str],
         return list(messages)
     lines, left_out = _lines(over)
     left_out += max(0, len(lines) - MOST_LINES)
-    head = f"{_HEAD}; {left_out} before them are not listed]" if left_out else f"{_HEAD}]"
+    head = f"{_HEAD}; {left_out} earlier ones are not listed]" if left_out else f"{_HEAD}]"
     summary = UserMessage(content="\n".join([head, *lines[-MOST_LINES:]]), source=SOURCE)
     memories = [message for message in over if isinstance(message, SystemMessage)]
     return [*memories, summary, *_newest_program(over, holds_program), *at_hand]
@@ -47,7 +47,7 @@ def _ends_task(message: LLMMessage) -> bool:
         return False
     if isinstance(message, UserMessage):
         return message.source == USER and len(message.content) <= _LONGEST_WORD and spoken_word(message.content) is not None
-    # The generator's STOP stands alone on its last line, in a message without code.
+    # The generator's STOP is alone on its last line, in a message without code.
     last = message.content.rstrip().rpartition("\n")[2]
     is_word = len(last) <= _LONGEST_WORD and spoken_word(last) is not None
     return isinstance(message, AssistantMessage) and is_word and "```" not in message.content

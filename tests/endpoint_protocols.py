@@ -36,7 +36,7 @@ class Answer:
     body_piece: int = 0  # bytes of it that are sent at once, in chunks of HTTP; 0: all, with its length before it
 
     def pieces(self) -> Iterator[str]:
-        """Yield the text in pieces, then CUT or STALL where the answer is to break off."""
+        """Yield the text in pieces, then CUT or STALL at the place where the answer breaks off."""
         for number, start in enumerate(range(0, len(self.text) + self.piece, self.piece)):
             if number in (self.cut_after, self.stall_after):
                 yield (CUT if number == self.cut_after else STALL).decode()

@@ -392,7 +392,7 @@ async def test_a_stopped_step_loses_nothing_and_says_nothing_twice() -> None:
         words = [text for text in asked if not text.startswith(("[sandbox]", "This is version"))]
         stopped = "(I stopped the step before this message; it did not finish.)"
         over = f"- the task | {' | '.join(replies)} (approved)"
-        assert words == [f"[Tasks of this conversation that are over, oldest first]\n{over}", "one more", stopped, "and now?"]
+        assert words == [f"[Finished tasks of this conversation, oldest first]\n{over}", "one more", stopped, "and now?"]
         assert asked.count(answers[4]) == 1
         assert answers[0] not in asked  # it is folded, and yet kept
         assert sum(map(len, asked)) < 2 * MOST_OLD

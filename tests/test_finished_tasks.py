@@ -50,7 +50,7 @@ def test_finished_tasks_are_one_message_and_the_newest_program_stays() -> None:
     at_hand: list[LLMMessage] = [task("task c"), answer("Which colour?"), said("Red, as I said: " + "r" * 5000)]
     summary, *rest = folded([*done("a"), *done("b", "make it blue", "and round", word="stop"), *at_hand])
     lines = [
-        "[Tasks of this conversation that are over, oldest first]",
+        "[Finished tasks of this conversation, oldest first]",
         "- task a (approved)",
         "- task b | make it blue | and round (ended)",
     ]
@@ -95,7 +95,7 @@ def test_folding_step_by_step_comes_to_the_same_as_at_once() -> None:
         step_by_step = folded([*step_by_step, *done(f"t{number}", "change it")])
     assert step_by_step == folded(every)
     lines = str(step_by_step[0].content).splitlines()
-    assert lines[0] == f"[Tasks of this conversation that are over, oldest first; {40 - MOST_LINES} before them are not listed]"
+    assert lines[0] == f"[Finished tasks of this conversation, oldest first; {40 - MOST_LINES} earlier ones are not listed]"
     assert (len(lines), lines[-1]) == (MOST_LINES + 1, "- task t39 | change it (approved)")
 
 

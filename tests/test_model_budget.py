@@ -22,7 +22,9 @@ async def test_the_request_that_would_pass_the_limit_is_not_made() -> None:
             assert client.last_error is reached.value
             assert (client.calls, len(endpoint.requests)) == (2, 2)
             assert (reached.value.kind, reached.value.status) == ("budget", ExitStatus.NOT_DONE)
-            assert reached.value.message.startswith("The limit is 250 tokens: 200 are used, and the next request would send about ")
+            assert reached.value.message.startswith(
+                "The task reached its limit of 250 tokens: 200 are used, and the next request would send about "
+            )
             client.set_budget(None)
             await ask(client)
     assert [request.body.get("max_tokens") for request in endpoint.requests][2:] == [None]
@@ -35,7 +37,7 @@ async def test_the_cost_is_a_limit_of_its_own() -> None:
             client.set_budget(budget)
             for _ in range(3):
                 await ask(client)
-            with pytest.raises(BudgetReached, match="cost limit is 0.0181: 0.0180 is spent"):
+            with pytest.raises(BudgetReached, match="cost limit of 0.0181: 0.0180 is spent"):
                 await ask(client)
     assert len(endpoint.requests) == 3
     assert budget.cost == pytest.approx(0.018)

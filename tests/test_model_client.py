@@ -147,7 +147,7 @@ async def test_a_long_answer_is_asked_to_go_on_and_joined() -> None:
             shown, whole = await ask(client)
     assert shown == whole.content == HALF + REST
     assert (whole.finish_reason, whole.usage.prompt_tokens, whole.usage.completion_tokens) == ("stop", 22, 14)
-    assert notices == ["The answer reached the model's length limit; it is asked to go on (1 of 3)."]
+    assert notices == ["The answer reached the model's length limit. Asking the model to continue (1 of 3)."]
     assert [message["role"] for message in endpoint.requests[1].body["messages"]] == ["user", "assistant", "user"]
     assert endpoint.requests[1].texts[:2] == ["Say hello.", HALF]
 

@@ -71,10 +71,10 @@ def not_json(text: str) -> Exception:
 @pytest.mark.parametrize(
     ("error", "kind", "told"),
     [
-        (StatusError(401, "bad key"), "wrong-key", "OpenAI does not accept the key (status 401): bad key"),
+        (StatusError(401, "bad key"), "wrong-key", "OpenAI rejected the API key (status 401): bad key"),
         (StatusError(403, "no"), "forbidden", "OpenAI does not allow this request (status 403): no"),
         (StatusError(429, "You exceeded your current quota"), "quota", "quota"),
-        (StatusError(429, "the model is not found to be idle"), "rate-limit", "busy and stayed so (status 429): the model is not"),
+        (StatusError(429, "the model is not found to be idle"), "rate-limit", "busy after several tries (status 429): the model is not"),
         (StatusError(400, "Your credit balance is too low"), "quota", "credit balance"),
         (StatusError(404, "The model `gpt-9` does not exist"), "unknown-model", "no model named gpt-9"),
         (StatusError(404), "wrong-url", "https://api.openai.com/v1"),
@@ -155,3 +155,23 @@ def test_retry_after_is_read_in_both_forms(header: str, seconds: float | None) -
 
 def test_an_error_without_a_response_says_nothing_of_when() -> None:
     assert retry_after(ValueError()) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "error", "named"),
+    [
+        ("http://127.0.0.1:8000/v1", StatusError(503, "no"), True),
+        ("http://localhost:8000/v1", StatusError(404), True),
+        ("http://gate.test/v1", StatusError(503, "no"), False),
+        ("http://gate.test/v1", ConnectionRefusedError("refused"), True),
+    ],
+)
+def test_a_proxy_in_between_is_named(url: str, error: Exception, named: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "NO_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.example:3128")
+    hint = explain_model_error(error, ModelChoice("openai-compatible", "x", url)).hint
+    assert ("HTTP_PROXY" in hint) is named
+    assert ("NO_PROXY" in hint) is (named and "gate" not in url)
+    monkeypatch.setenv("NO_PROXY", "localhost,127.0.0.1,gate.test")
+    assert "PROXY" not in explain_model_error(error, ModelChoice("openai-compatible", "x", url)).hint

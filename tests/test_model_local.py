@@ -57,7 +57,12 @@ def test_a_model_file_is_chosen_by_its_provider_or_its_name(weights: Path) -> No
 @pytest.mark.usefixtures("installed")
 @pytest.mark.parametrize(
     ("content", "told"),
-    [(b"PK\x03\x04", "is no GGUF file"), (b"", "is no GGUF file"), (b"GG", "is no GGUF file"), (None, "cannot be read: No such file")],
+    [
+        (b"PK\x03\x04", "is not a GGUF file"),
+        (b"", "is not a GGUF file"),
+        (b"GG", "is not a GGUF file"),
+        (None, "cannot be read: No such file"),
+    ],
 )
 def test_what_is_no_model_file_is_a_wrong_setting(content: bytes | None, told: str, tmp_path: Path) -> None:
     file = tmp_path / "model.gguf"

@@ -100,11 +100,11 @@ ANSWERS = {
     "no finish reason, but [DONE], on a connection that just closes": Shape([sse(*HALVES, chunked=False)], 1),
     "no finish reason and no [DONE], but a proper end": Shape([sse(*HALVES, done=False)], 1),
     "no finish reason and no [DONE], in chunks with a proper end": Shape([sse(*HALVES, done=False, body_piece=50)], 1),
-    "nothing that says it is the end": Shape([sse(*HALVES, done=False, chunked=False), OK], 2, notices=("The answer was cut off",)),
+    "nothing that says it is the end": Shape([sse(*HALVES, done=False, chunked=False), OK], 2, notices=("The answer broke off",)),
     "closed in the middle of an event": Shape(
-        [Answer(headers=SSE, body=RAW[:-40], chunked=False), OK], 2, notices=("The answer was cut off in the middle",)
+        [Answer(headers=SSE, body=RAW[:-40], chunked=False), OK], 2, notices=("The answer broke off",)
     ),
-    "hung up in the middle": Shape([Answer(PROGRAM, cut_after=2), OK], 2, notices=("The answer was cut off in the middle",)),
+    "hung up in the middle": Shape([Answer(PROGRAM, cut_after=2), OK], 2, notices=("The answer broke off",)),
     "a finish reason that is empty": Shape([sse(*HALVES, chunk({}, ""))], 1),
     "a finish reason that nobody knows": Shape([sse(*HALVES, chunk({}, "eos_token"))], 1),
     "a stop in every chunk": Shape([sse(*(chunk(each["choices"][0]["delta"], "stop") for each in HALVES))], 1),
@@ -128,7 +128,7 @@ ANSWERS = {
         [Answer(headers=SSE, body=str(OK.body).encode().replace(b"goodbye", b"\xff\xfe"))], 1, PROGRAM.replace("goodbye", "\ufffd\ufffd")
     ),
     "half a character": Shape([sse(chunk({"content": "a \ud83d"}), chunk({"content": "\ude00 b \ud83d."}), END)], 1, "a 😀 b \ufffd."),
-    "a broken event between good ones": Shape([sse(*HALVES, '{"choices": [{', END)], 1, notices=("A piece of the answer",)),
+    "a broken event between good ones": Shape([sse(*HALVES, '{"choices": [{', END)], 1, notices=("Part of the answer",)),
     # What the events hold
     "null for delta, choices and usage": Shape(
         [sse(chunk(None), chunk({"content": None}), {"choices": None}, *HALVES, {**END, "usage": None}, {"choices": [], "usage": {}})], 1
@@ -172,7 +172,7 @@ ANSWERS = {
     "no streaming without verification": Shape(
         [refused(400, "Your organization must be verified to stream this model.", "unsupported_value"), Answer(PROGRAM)],
         2,
-        notices=("This service does not stream the model",),
+        notices=("This service does not stream this model",),
     ),
     "no streaming at all": Shape(
         [refused(400, "Streaming is not supported for this model"), Answer(PROGRAM)], 2, notices=("This service does not stream",)
@@ -187,7 +187,7 @@ ANSWERS = {
     ),
     "anthropic: a proper end and nothing else": Shape([anthropic(block(PROGRAM))], 1, provider="anthropic"),
     "anthropic: nothing that says it is the end": Shape(
-        [anthropic(block(PROGRAM), chunked=False), Answer(PROGRAM)], 2, notices=("The answer was cut off",), provider="anthropic"
+        [anthropic(block(PROGRAM), chunked=False), Answer(PROGRAM)], 2, notices=("The answer broke off",), provider="anthropic"
     ),
     "anthropic: a whole answer": Shape(
         [sent({"type": "message", "content": [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": PROGRAM}]})],
@@ -228,7 +228,7 @@ ANSWERS = {
     "ollama: a broken line between good ones": Shape(
         [Answer(body=f'{json.dumps(part(PROGRAM))}\n{{"mess\n{json.dumps(part("", done=True))}\n')],
         1,
-        notices=("A piece of the answer",),
+        notices=("Part of the answer",),
         provider="ollama",
     ),
 }
@@ -294,13 +294,13 @@ ERRORS = {
     "a wrong key": Shape(
         [refused(401, f"Incorrect API key provided: {KEY[:10]}******6789.", "invalid_api_key")],
         1,
-        f"{WHO} does not accept the key (status 401): Incorrect API key provided: ***",
+        f"{WHO} rejected the API key (status 401): Incorrect API key provided: ***",
         "wrong-key",
     ),
     "a wrong key, with a 400 and in a list": Shape(
         [sent([{"error": {"code": 400, "message": "API key not valid. Please pass a valid API key."}}], status=400)],
         1,
-        f"{WHO} does not accept the key (status 400): API key not valid. Please pass a valid API key.",
+        f"{WHO} rejected the API key (status 400): API key not valid. Please pass a valid API key.",
         "wrong-key",
     ),
     "no quota": Shape(
@@ -319,21 +319,21 @@ ERRORS = {
     "filtered": Shape(
         [refused(400, "The response was filtered", "content_filter")],
         1,
-        f"{WHO} withheld the answer by its content filter (status 400): The response was filtered",
+        f"{WHO} blocked the answer with its content filter (status 400): The response was filtered",
         "filtered",
     ),
     # What passes, and did not
     "busy": Shape(
         [refused(429, "Rate limit reached for requests")],
         4,
-        f"{WHO} is busy and stayed so (status 429): Rate limit reached for requests",
+        f"{WHO} is still busy after several tries (status 429): Rate limit reached for requests",
         "rate-limit",
         ("The model is busy (429). " + AGAIN,) * 3,
     ),
     "busy behind a gateway": Shape(
         [sent({"error": {"message": "Provider returned error", "code": 429, "metadata": {"raw": "slow down, please"}}}, status=429)],
         4,
-        f"{WHO} is busy and stayed so (status 429): Provider returned error (slow down, please)",
+        f"{WHO} is still busy after several tries (status 429): Provider returned error (slow down, please)",
         "rate-limit",
         ("The model is busy (429). ",) * 3,
     ),

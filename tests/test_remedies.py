@@ -21,9 +21,9 @@ _SAID_BELOW = ("wrong-key", "forbidden", "unknown-model", "wrong-url", "bad-requ
 @pytest.mark.parametrize(
     ("hint", "place", "told"),
     [
-        ("Check it.", "prompt", "Check it. /retry asks again."),
-        ("Check it.", "shell", "Check it. Then run it again."),
-        ("", "prompt", "/retry asks again."),
+        ("Check it.", "prompt", "Check it. Type /retry to try again."),
+        ("Check it.", "shell", "Check it. Then run the command again."),
+        ("", "prompt", "Type /retry to try again."),
         ("Check it.", "doctor", "Check it."),
     ],
 )

@@ -161,7 +161,7 @@ async def test_what_came_before_a_cut_is_no_part_of_the_answer() -> None:
     assert shown.startswith("```python\nprint('old")
     assert shown.endswith(PROGRAM)
     assert whole.content == PROGRAM
-    assert notices[0].startswith("The answer was cut off in the middle; what came of it is dropped. Trying again in ")
+    assert notices[0].startswith("The answer broke off, and the part that arrived is dropped. Trying again in ")
 
 
 async def test_a_cut_within_a_thought_closes_the_thought_on_the_screen() -> None:

@@ -9,11 +9,11 @@ from utils.settings import Settings
 
 LEAST_ANSWER = 64  # tokens; less room than this is not worth a request
 TEMPLATE = 40  # tokens that a model's template puts around the messages, roughly
-ORDINARY_ANSWER = 16_384  # tokens; where there is this much room, the request names no limit: some models refuse one above their own
+ORDINARY_ANSWER = 16_384  # tokens; with this much room, the request names no limit: some models refuse one above their own
 
 
 class BudgetReached(ModelError):
-    """The limit of a task was reached: nobody is to blame, but the task did not get there."""
+    """The limit of a task was reached: nothing failed, but the task is not done."""
 
     status = ExitStatus.NOT_DONE
 
@@ -56,18 +56,18 @@ class Budget:
         if room < LEAST_ANSWER:
             used = self.tokens_in + self.tokens_out
             told = f"{self.max_tokens:,} tokens: {used:,} are used, and the next request would send about {prompt:,} more"
-            raise BudgetReached(f"The limit is {told}.", "Raise MAX_TOKENS.", kind="budget")
+            raise BudgetReached(f"The task reached its limit of {told}.", "Raise MAX_TOKENS.", kind="budget")
         if self.max_cost is not None:
             left = self.max_cost - self._price(self.tokens_in + prompt, self.tokens_out)
             price_out = self.price_out or 0.0
             room = min(room, left * 1e6 / price_out if price_out else (room if left >= 0 else 0))
         if room < LEAST_ANSWER:
-            told = f"{self.max_cost:g}: {self.cost:.4f} is spent, and the next request would pass it"
-            raise BudgetReached(f"The cost limit is {told}.", "Raise MAX_COST.", kind="budget")
+            told = f"{self.max_cost:g}: {self.cost:.4f} is spent, and the next request would exceed it"
+            raise BudgetReached(f"The task reached its cost limit of {told}.", "Raise MAX_COST.", kind="budget")
         return None if room >= ORDINARY_ANSWER else int(room)
 
     def spend(self, sent: int, received: int, prompt_tokens: int, completion_tokens: int) -> None:
-        """Count one request by its tokens; where the service has not counted them, by its characters sent and received."""
+        """Count one request by its tokens; if the service has not counted them, by the characters sent and received."""
         if prompt_tokens and sent:
             self._characters_a_token = min(max(sent / max(prompt_tokens - TEMPLATE, 1), 1.0), 6.0)
         self.tokens_in += prompt_tokens or self._prompt_tokens(sent)

@@ -46,7 +46,7 @@ class ModelChoice:
 
     @property
     def password(self) -> str:
-        """The password in the URL; "" where there is none."""
+        """The password in the URL; "" if there is none."""
         return self.url.rpartition("://")[2].partition("/")[0].rpartition("@")[0].partition(":")[2]
 
     @property
@@ -96,7 +96,7 @@ def choose_model(settings: Settings) -> ModelChoice:
             hint = f"Set {variable} in the environment or in .env."
             raise ModelError(f"The provider {name} needs {variable}.", hint, kind="no-key")
     if name != "ollama" and not url.startswith(("http://", "https://")):  # Ollama's own client takes a bare host, too
-        shown = url.rpartition("@")[2]  # what stands before it may be a password
+        shown = url.rpartition("@")[2]  # the part before it may be a password
         raise UsageError(f"{provider.url_name} is {shown!r}", "use a URL that begins with http:// or https://", kind="setting")
     if not _has_host(url):
         hint = "in a name or password in it, write / ? # @ : as %2F %3F %23 %40 %3A"

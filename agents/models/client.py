@@ -54,7 +54,7 @@ async def open_model(settings: Settings, notify: Callable[[str], None] = _silent
 
 
 async def _load(model: ResilientClient | ScriptedModel) -> None:
-    """Load a model file while the user types; what goes wrong with that is told by the first request."""
+    """Load a model file while the user types; the first request reports what goes wrong with that."""
     from agents.models.resilient import ResilientClient
 
     if isinstance(model, ResilientClient):
@@ -71,7 +71,7 @@ def build_model_client(
 ) -> ResilientClient:
     """Build the client for the provider and model that the settings name, without asking the service anything yet.
 
-    `notify` is told, in one sentence, of each wait and each request that is asked again. Raises ModelError with the remedy for a
+    `notify` is called with one sentence for each wait and each repeated request. Raises ModelError with the remedy for a
     missing key, address or package.
     """
     choice = choose_model(settings)

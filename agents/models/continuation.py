@@ -16,7 +16,7 @@ _TIMES = 6
 def join_continuation(text: str, more: str) -> str:
     """Join an answer with what the model sent when it was asked to go on.
 
-    Models like to open the code fence anew although it is still open; that line would become a part of the program, so it is left out.
+    Models like to open the code fence a second time; that line would become part of the program, so it is left out.
     """
     if text and _fence_is_open(text):
         more = _OPENING_FENCE.sub("", more, count=1)
@@ -26,7 +26,7 @@ def join_continuation(text: str, more: str) -> str:
 def split_thought(text: str) -> tuple[list[str], str]:
     """Split the thoughts at the beginning of an answer from the rest; one that is never closed is all of the answer.
 
-    Only the beginning is searched: the same tags later on may stand in a program's text.
+    Only the beginning is searched: later on, the same tags may be part of a program.
     """
     thoughts: list[str] = []
     while match := _THOUGHT.match(text):
@@ -38,7 +38,7 @@ def split_thought(text: str) -> tuple[list[str], str]:
 def repeats_itself(text: str) -> bool:
     """Tell whether the end of a text is one piece over and over: at least six times, and no less than 800 characters in all."""
     end = text[-_LOOKED_AT:][::-1]
-    # The prefix function: how long a beginning of `end` stands again at each position. What is left of the position is the period.
+    # The prefix function: how long a prefix of `end` ends at each position. The rest of the position is the period.
     borders = [0] * len(end)
     for position in range(1, len(end)):
         border = borders[position - 1]

@@ -1,4 +1,4 @@
-"""The scenes of the demo: what the person types, and what the scripted model answers."""
+"""The scenes of the demo: what the user types, and what the scripted model answers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from utils.words import APPROVE
 
 @dataclass(frozen=True)
 class Scene:
-    """A task, what the person says after it, and the model's answers in order."""
+    """A task, what the user says after it, and the model's answers in order."""
 
     task: str
     replies: tuple[str, ...]
@@ -43,7 +43,7 @@ for city, values in readings.items():
 """
 
 _AVERAGES_RIGHT = """\
-Cairo has no readings, so the program divided by zero. A city without readings is told as such:
+Cairo has no readings, so the program divided by zero. Now a city without readings is reported as such:
 
 ```python
 readings = {"Oslo": [3.1, 4.4, 2.9], "Rome": [15.2, 16.8], "Cairo": []}

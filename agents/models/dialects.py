@@ -193,7 +193,7 @@ def _tools_are_wanted(seen: Seen) -> bool:
     if seen.tools_offered:
         seen.tools = True
     else:
-        seen.unasked_tools = True
+        seen.uninvited_tools = True
     return seen.tools_offered
 
 

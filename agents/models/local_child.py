@@ -53,6 +53,6 @@ def _say(what: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    # Run as a script, its folder stands first: a file of ours must not take the place of a package.
+    # The folder of a script comes first on the path: a file of ours must not hide a package.
     sys.path.pop(0)
     main()

@@ -43,14 +43,14 @@ class Seen:
     completion_tokens: int = 0
     tools_offered: bool = False
     tools: bool = False  # one of the tools that were offered is called
-    unasked_tools: bool = False  # a tool is called though none was offered
+    uninvited_tools: bool = False  # a tool is called though none was offered
     broken: bool = False  # a piece of it could not be read
     thinking: bool = False
     size: int = 0  # characters of text and thought
     _held: str = ""  # the first half of a character, whose second half is in the next piece
 
     def add(self, text: str, thought: str) -> str:
-        """Note a piece; return what the screen is to show of it: thoughts stand between <think> and </think>."""
+        """Note a piece; return what the screen is to show of it: thoughts are put between <think> and </think>."""
         shown, text, thought = "", self._mended(text), whole_unicode(thought)
         if thought:
             shown = thought if self.thinking else f"<think>{thought}"
@@ -106,7 +106,7 @@ class Seen:
         elif self.thought and self.finish == "length":
             raise BrokenAnswer("thinking")
         else:
-            raise BrokenAnswer("tools" if self.unasked_tools else "empty")
+            raise BrokenAnswer("tools" if self.uninvited_tools else "empty")
 
 
 class Recorder:

@@ -10,7 +10,7 @@ from autogen_core.models import AssistantMessage, LLMMessage, SystemMessage, Use
 from utils.text import whole_unicode
 
 BETWEEN_JOINED = "\n\n\n"
-"""What stands between two messages that were joined: more than between the paragraphs of one."""
+"""The text between two joined messages: more than what separates the paragraphs of one."""
 _CONTINUE = (
     "Your answer was cut off at its length limit. Continue exactly where it stopped: do not repeat anything, do not comment, "
     "and do not open a new code fence if one is open."
@@ -38,7 +38,7 @@ def prepare(messages: Sequence[LLMMessage], *, system_role: bool = True) -> list
 
 
 def with_continuation(messages: Sequence[LLMMessage], text: str) -> Sequence[LLMMessage]:
-    """Return the messages with the wish to go on where the text stopped; without a text, as they are."""
+    """Return the messages with a request to go on where the text stopped; unchanged if there is no text."""
     if not text:
         return messages
     return [*messages, AssistantMessage(content=text, source="assistant"), UserMessage(content=_CONTINUE, source="user")]

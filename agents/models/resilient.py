@@ -34,7 +34,7 @@ _TRIES = {"rate-limit": 4, "server": 4, "cut": 4, "unreachable": 3, "stalled": 2
 _NOTICES = {
     "rate-limit": "The model is busy{status}.",
     "server": "The model's server failed{status}.",
-    "cut": "The answer was cut off in the middle; what came of it is dropped.",
+    "cut": "The answer broke off, and the part that arrived is dropped.",
     "unreachable": "The model cannot be reached.",
     "stalled": "The model sent nothing for {timeout:g} s.",
     "empty": "The model sent an empty answer.",
@@ -43,9 +43,9 @@ _NOTICES = {
     "html": "The model's address answered with a web page.",
 }
 _MAY_BE_A_QUIRK = (400, 403, 404, 422, 500, 501)
-_NOT_STREAMED = "This service does not stream the model; its answer comes in one piece."
-_PIECE_MISSING = "A piece of the answer could not be read and is missing."
-_REPEATS = "The answer repeats itself without end; it is not asked to go on."
+_NOT_STREAMED = "This service does not stream this model, so the answer arrives all at once."
+_PIECE_MISSING = "Part of the answer could not be read and is missing."
+_REPEATS = "The answer repeats itself, so the model is not asked to continue."
 JsonOutput = bool | type[BaseModel] | None
 ToolChoice = Tool | Literal["auto", "required", "none"]
 
@@ -123,7 +123,7 @@ class ResilientClient(ChatCompletionClient):
     ) -> AsyncGenerator[str | CreateResult, None]:
         """Ask for one answer and yield it in pieces, then whole.
 
-        Pieces of a thought stand between `<think>` and `</think>`; the whole answer has them apart. Pieces of an answer that then
+        Pieces of a thought are put between `<think>` and `</think>`; the whole answer keeps them separate. Pieces of an answer that then
         broke off are announced as dropped by `notify`: only the CreateResult at the end counts. Raises ModelError.
         """
         options = {"tools": tools, "tool_choice": tool_choice, "json_output": json_output, "extra_create_args": extra_create_args or {}}
@@ -156,7 +156,7 @@ class ResilientClient(ChatCompletionClient):
         if repeats_itself(text):
             self.notify(_REPEATS)
             return False
-        self.notify(f"The answer reached the model's length limit; it is asked to go on ({len(parts)} of {MOST_CONTINUATIONS}).")
+        self.notify(f"The answer reached the model's length limit. Asking the model to continue ({len(parts)} of {MOST_CONTINUATIONS}).")
         return True
 
     async def _ask_until_answered(

@@ -17,7 +17,7 @@ _OFF_SCRIPT = "(scripted) This demo has answers for its own tasks only. Type STO
 
 
 class ScriptedModel(ReplayChatCompletionClient):
-    """AutoGen's replay client, told by the conversation itself which answer comes next, and streaming as a real model does."""
+    """AutoGen's replay client, which finds the next answer from the conversation itself and streams it as a real model does."""
 
     def __init__(self, scenes: Sequence[Scene] = SCENES, *, seconds_per_piece: float = 0.0) -> None:
         """Take the scenes, and how long to wait between two pieces of an answer."""
