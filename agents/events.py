@@ -292,6 +292,9 @@ class Journal(Protocol):
     async def added(self, files: Mapping[str, Path]) -> None:
         """Take files that the user has added, by their names in the programs' folder."""
 
+    def forgot(self) -> None:
+        """Take note that the conversation starts afresh with the next message."""
+
     def news(self) -> Sequence[Event]:
         """Return what the journal itself has to say since the last call."""
 
@@ -319,6 +322,9 @@ class MemoryJournal:
         """Keep nothing."""
 
     async def added(self, files: Mapping[str, Path]) -> None:
+        """Keep nothing."""
+
+    def forgot(self) -> None:
         """Keep nothing."""
 
     def news(self) -> Sequence[Event]:

@@ -19,6 +19,7 @@ from cli.output.changes import newest_changes
 from cli.output.files import file_lines, open_file
 from cli.output.packages import NETWORK_ON
 from cli.output.screen import QUIET_STYLE
+from cli.remembering import HISTORY_COMMANDS
 from cli.state import RETRY, ChatState
 from utils.errors import AppError
 from utils.settings import NETWORKS
@@ -260,6 +261,7 @@ COMMANDS: dict[str, Command] = {
     "network": _network,
     "cost": _cost,
     "new": _new,
+    **HISTORY_COMMANDS,
     "exit": _exit,
 }
 

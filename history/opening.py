@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -11,14 +12,15 @@ from agents.events import Event, FilesProduced, ProgramFinished, ProgramStarted,
 from history.handover import ADDED
 from history.journal import HistoryJournal
 from history.recording import Recording, dumped_of
-from history.records import OPEN, Attempt, SessionInfo, StoredSession
+from history.records import FRESH, OPEN, Attempt, HistoryError, SessionInfo, StoredSession
 from history.redact import hider
+from history.removal import remove_older
 from history.steps import EXECUTOR, TASK
 from history.store import Store
 from sandbox.docker_executor import SandboxExecutor
 from sandbox.packages.install import PipRequest
 from sandbox.verdicts import ProducedFile, ProgramRun, Verdict, size
-from teams.restoring import Spoken, load_message
+from teams.restoring import load_message
 from teams.session import Session
 from utils.code_blocks import StoredFile as Given
 from utils.docker_utils import Limits
@@ -50,10 +52,23 @@ async def open_recording(
     journal = HistoryJournal(lambda: Store.open(path, notices.append, hide), info, notices.append, resumed)
     status = resumed.info.status if resumed else OPEN
     recording = Recording(journal, sandbox.work_dir, notices, lambda: Store.read_only(path), settings.cost, lambda: model[1], status)
+    if settings.history_days and path.is_file():
+        await asyncio.to_thread(_forget_old, settings)
     try:
         yield recording
     finally:
         await journal.close()
+
+
+def _forget_old(settings: Settings) -> None:
+    try:
+        store = Store.open(settings.workspace / DATABASE, lambda text: None)
+    except HistoryError:
+        return  # the journal says what is wrong with it
+    try:
+        remove_older(store, settings.workspace, settings.history_days)
+    finally:
+        store.close()
 
 
 def _limits(limits: Limits) -> dict[str, str]:
@@ -75,9 +90,9 @@ async def take_up(session: Session, stored: StoredSession) -> None:
     missing: Sequence[str] = ()
     if files:
         missing = [left.name for left in (await sandbox.put_files(files)).left_out]
-    messages = [load_message(dumped_of(row)) for row in stored.messages]
+    messages = [load_message(dumped_of(row)) for row in stored.messages[stored.conversation :]]
     was_stopped = stored.info.status == "interrupted"
-    await session.restore(messages, list(_events(stored, messages, sandbox.work_dir)), lock_of(stored), was_stopped=was_stopped)
+    await session.restore(messages, list(_events(stored, sandbox.work_dir)), lock_of(stored), was_stopped=was_stopped)
     if missing:
         sandbox.concerns.append(f"Not there any more: {', '.join(missing)}.")
 
@@ -91,12 +106,13 @@ def lock_of(stored: StoredSession) -> PipRequest | None:
     return PipRequest((), ("--no-deps", "--require-hashes") if hashed else ("--no-deps",), "".join(lines))
 
 
-def _events(stored: StoredSession, messages: Sequence[Spoken], folder: Path) -> Iterator[Event]:
+def _events(stored: StoredSession, folder: Path) -> Iterator[Event]:
     """Yield the events that make up the record of the session."""
-    for place, message in enumerate(messages):
-        if place and message.source == TASK:
+    for place, row in enumerate(stored.messages):
+        if place and row.source in (TASK, FRESH):
             yield TaskEnded("stopped")
-        yield message
+        if row.source != FRESH:
+            yield load_message(dumped_of(row))
         for attempt in stored.attempts:
             if attempt.message == place + 1:
                 yield from _events_of(attempt)

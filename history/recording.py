@@ -16,7 +16,19 @@ from typing import Any
 from agents.events import Event, FilesProduced, Notice, PackagesInstalled, ProgramFinished, ProgramKept, ProgramStarted, TaskEnded
 from history.handover import ADDED, hand_over
 from history.journal import HistoryJournal
-from history.records import APPROVED, OPEN, Approval, Attempt, HistoryError, Message, ModelCall, StoredFile, StoredPackage, StoredSession
+from history.records import (
+    APPROVED,
+    FRESH,
+    OPEN,
+    Approval,
+    Attempt,
+    HistoryError,
+    Message,
+    ModelCall,
+    StoredFile,
+    StoredPackage,
+    StoredSession,
+)
 from history.store import Store
 from teams.restoring import Spoken, dump_message
 
@@ -52,12 +64,16 @@ class Recording:
         self._running: Attempt | None = None
         self._status = status
         self._asked = time.time()
+        self._forgot = False
 
     # The journal, as agents/ and teams/ know it
 
     async def wrote(self, messages: Sequence[Spoken]) -> None:
         """Keep messages, and what the model's answers among them have cost."""
         for message in messages:
+            if self._forgot and self.journal.messages:
+                await self.journal.wrote([Message(FRESH, "", f"fresh-{time.time_ns()}", time.time())])
+            self._forgot = False
             if self._status != OPEN:
                 self._status = OPEN
                 await self.journal.set(status=OPEN)
@@ -91,6 +107,10 @@ class Recording:
         """Keep a copy of what the user added, for the container of a later process and for what is handed over."""
         rows = await asyncio.to_thread(self._copy, files)
         await self.journal.add(rows)
+
+    def forgot(self) -> None:
+        """Take note that the conversation starts afresh."""
+        self._forgot = True
 
     def news(self) -> Sequence[Event]:
         """Return what has to be told, once."""

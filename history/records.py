@@ -10,6 +10,8 @@ OPEN = "open"  # the newest task has no outcome yet
 APPROVED = "approved"
 STOPPED = "stopped"
 UNREADABLE = "cannot be read"
+FRESH = "Fresh"
+"""The source of a row that says that nothing before it is part of the conversation any more."""
 
 
 class HistoryError(Exception):
@@ -134,6 +136,11 @@ class StoredSession:
     packages: tuple[StoredPackage, ...] = ()
     calls: tuple[ModelCall, ...] = ()
     approvals: tuple[Approval, ...] = ()
+
+    @property
+    def conversation(self) -> int:
+        """Return the place of the first message that is still part of the conversation."""
+        return max((place for place, message in enumerate(self.messages, 1) if message.source == FRESH), default=0)
 
     @property
     def unknown(self) -> Attempt | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from history.records import Attempt, Message, StoredFile, StoredPackage, StoredSession
+from history.records import FRESH, Attempt, Message, StoredFile, StoredPackage, StoredSession
 from sandbox.languages import ALIASES
 from utils.code_blocks import CodeBlock, split_blocks
 from utils.words import spoken_word
@@ -127,6 +127,8 @@ def _step(session: StoredSession, message: Message, position: int, before: float
     step = Step(0, "other", message.source, "Said", before, end, message.content)
     if message.source == TASK:
         return replace(step, who="you", name="You", title="Task" if position == 1 else "Next", start=before)
+    if message.source == FRESH:
+        return replace(step, who="you", name="You", title="Began a fresh conversation", text="")
     if message.source == USER:
         word = spoken_word(message.content)
         return replace(step, who="you", name="You", title=word or "Feedback", text="" if word else message.content)

@@ -189,6 +189,7 @@ class Session:
     def forget(self) -> None:
         """Start a fresh conversation with the next task; the container and its files stay."""
         self._team.forget()
+        self.journal.forgot()
         self.record.start_task()
 
     def _explain(self, error: Exception) -> AppError:

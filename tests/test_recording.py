@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from agents.events import Event, Notice, ProgramKept, Question, Reply, TaskEnded
 from history.opening import open_recording, take_up
 from history.records import StoredSession
 from history.resuming import what_came_back
+from history.search import list_sessions
 from history.store import Store
 from main import open_team
 from sandbox.verdicts import ProducedFile, ProgramRun, Verdict
@@ -49,9 +51,10 @@ async def opened(
     files: Sequence[ProducedFile] = (),
     resumed: StoredSession | None = None,
     name: str = "20260901-120000-abcd",
+    days: int = 0,
 ) -> AsyncIterator[tuple[Session, ModelEndpoint]]:
     """Open a session as main.py does, with listed runs in place of a container."""
-    settings = load_settings({"workspace": str(workspace)}, {"MODEL_PRICE_IN": "1", "MODEL_PRICE_OUT": "2"})
+    settings = load_settings({"workspace": str(workspace)}, {"MODEL_PRICE_IN": "1", "MODEL_PRICE_OUT": "2", "HISTORY_DAYS": str(days)})
     sandbox = FolderRuns(workspace / "sessions" / name, *runs, files=files)
     with ModelEndpoint(answers) as endpoint:
         async with client_of(endpoint) as model, open_recording(settings, sandbox, MODEL, resumed) as journal:
@@ -179,3 +182,32 @@ async def test_what_the_user_adds_is_kept_for_a_later_container(tmp_path: Path) 
     async with opened(tmp_path, [], resumed=stored) as (session, _):
         assert isinstance(session.sandbox, FolderRuns)
         assert session.sandbox.put["data/mine.csv"].read_text() == "a,b\n"
+
+
+async def test_a_fresh_conversation_stays_fresh_when_the_session_is_taken_up(tmp_path: Path) -> None:
+    async with opened(tmp_path, [program("one"), program("two")], ran("1\n"), ran("2\n")) as (session, _):
+        await live(session, "Print one.", "APPROVE")
+        session.forget()
+        await live(session, "Print two.", "APPROVE")
+    stored = kept(tmp_path)
+    assert [message.source for message in stored.messages].count("Fresh") == 1
+    async with opened(tmp_path, [program("three")], ran("3\n"), resumed=stored) as (session, endpoint):
+        assert session.record.newest is not None
+        assert session.record.newest.code.strip() == "two"
+        await live(session, "Print three.", "APPROVE")
+    assert endpoint.requests[0].texts[1] == "Print two."
+    assert "Print one." not in str(endpoint.requests[0].texts)
+
+
+async def test_old_sessions_are_deleted_when_a_session_opens_if_that_is_asked_for(tmp_path: Path) -> None:
+    for name, days in (("20200101-000000-aaaa", 0), ("20260901-120000-abcd", 30)):
+        async with opened(tmp_path, [program("one")], ran("1\n"), name=name, days=days) as (session, _):
+            await live(session, "Print one.", "APPROVE")
+        if not days:
+            connection = sqlite3.connect(tmp_path / "history.db")
+            connection.execute("UPDATE session SET updated = 1000")
+            connection.commit()
+            connection.close()
+    store = Store.read_only(tmp_path / "history.db")
+    assert [each.id for each in list_sessions(store)] == ["20260901-120000-abcd"]
+    assert [path.name for path in (tmp_path / "sessions").iterdir()] == ["20260901-120000-abcd"]

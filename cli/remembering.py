@@ -1,0 +1,106 @@
+"""The slash commands about the history: this session's name, copies of it, its export, and the list of all sessions."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cli.state import ChatState
+from utils.text import sanitize
+
+if TYPE_CHECKING:
+    from history.recording import Recording
+
+_LISTED = 15  # sessions
+_NOTHING = "There is nothing to keep yet. Type a task."
+
+
+async def _rename(state: ChatState, argument: str) -> str | None:
+    """NAME: give this session a name to find it by"""
+    recording = _recording(state)
+    if recording is not None:
+        if argument:
+            await recording.journal.set(name=argument)
+            state.notice(f"This session is called {argument}.")
+        else:
+            state.notice("Call it what? /rename NAME")
+    return None
+
+
+async def _fork(state: ChatState, argument: str) -> str | None:
+    """[NAME]: keep a copy of this session as it is now, to go on from later"""
+    from history.forking import fork_session
+    from history.records import HistoryError
+    from history.resuming import resume_line
+
+    recording = _recording(state)
+    if recording is not None:
+        try:
+            copy = await asyncio.to_thread(lambda: fork_session(state.settings, recording.stored(), argument))
+            state.notice(f"Copied. The copy goes on with: {resume_line(copy.info.id)}")
+        except HistoryError as error:
+            state.notice(f"Not copied: {error.message}")
+    return None
+
+
+async def _export(state: ChatState, argument: str) -> str | None:
+    """[FILE]: write this session to a file: .html (the default), .md, .ipynb or .json"""
+    from history.export import FORMATS
+    from history.records import HistoryError
+    from history.writing import export_text, free_name
+
+    recording = _recording(state)
+    if recording is None:
+        return None
+    kind = Path(argument).suffix.lstrip(".") if argument else "html"
+    if kind not in FORMATS:
+        state.notice(f"Export to a file that ends in {', '.join(FORMATS.values())}.")
+        return None
+    try:
+        session = await asyncio.to_thread(recording.stored)
+        path = Path(argument).expanduser() if argument else free_name(session.info, kind)
+        # "x" never overwrites a file, and never follows a link to one.
+        with path.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(await asyncio.to_thread(export_text, session, state.settings.workspace, kind))
+        state.notice(f"Written to {path}.")
+    except (HistoryError, OSError, RuntimeError) as error:
+        state.notice(f"Not exported: {getattr(error, 'strerror', None) or error}")
+    return None
+
+
+async def _show_history(state: ChatState, argument: str) -> str | None:
+    """[WORDS]: list the newest sessions, or those that hold the words"""
+    from cli.output.sessions import session_lines
+    from history.records import HistoryError
+    from history.search import Found, search_sessions
+    from history.store import Store
+
+    def found() -> list[Found]:
+        store = Store.read_only(state.settings.workspace / "history.db")
+        try:
+            return search_sessions(store, argument.split(), _LISTED)
+        finally:
+            store.close()
+
+    try:
+        lines = session_lines(await asyncio.to_thread(found))
+    except HistoryError as error:
+        lines = [error.message]
+    for line in lines or ["No session holds all of these words."]:
+        state.screen.print(sanitize(line))
+    return None
+
+
+def _recording(state: ChatState) -> Recording | None:
+    """Return what keeps this session, or None, with a notice, if nothing is kept of it yet."""
+    from history.recording import Recording
+
+    journal = state.session.journal if state.session else None
+    if isinstance(journal, Recording) and journal.journal.messages:
+        return journal
+    state.notice(_NOTHING)
+    return None
+
+
+HISTORY_COMMANDS = {"rename": _rename, "fork": _fork, "export": _export, "history": _show_history}
