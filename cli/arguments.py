@@ -47,6 +47,7 @@ def _batch_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--only", choices=("failed", "stopped", "error"), default="", help="of --output, repeat the tasks that ended so")
     parser.add_argument("--retry-errors", action="store_true", help="try a task that ended in an error once more at once")
     parser.add_argument("--fail-fast", type=_positive, nargs="?", const=1, metavar="N", help="begin no task after N (1) were not approved")
+    parser.add_argument("--html", metavar="DIR", help="write a page about all tasks into this folder, and one about each (needs --output)")
     parser.add_argument("--scheduler", default="", metavar="ADDRESS", help="run the tasks on the workers of this Dask scheduler")
 
 

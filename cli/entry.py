@@ -86,8 +86,9 @@ def _batch(settings: Settings, wiring: Wiring, arguments: Namespace) -> ExitStat
     from cli.commands.batch import BatchOptions, batch
 
     names = ("file", "format", "jobs", "resume", "only", "retry_errors", "fail_fast", "scheduler")
-    output = Path(arguments.output) if arguments.output else None
-    return batch(settings, wiring, BatchOptions(output=output, **{name: getattr(arguments, name) for name in names}))
+    output, html = (Path(path) if path else None for path in (arguments.output, arguments.html))
+    chosen = {name: getattr(arguments, name) for name in names}
+    return batch(settings, wiring, BatchOptions(output=output, html=html, added=[Path(path) for path in arguments.add], **chosen))
 
 
 def _doctor(settings: Settings, wiring: Wiring, arguments: Namespace) -> ExitStatus:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -152,6 +153,20 @@ def test_a_full_disk_ends_the_batch_and_says_so(tmp_path: Path) -> None:
     assert error.value.status is ExitStatus.NOT_DONE
 
 
+def test_pages_show_what_programs_say_as_inert_text_and_every_task_has_a_row(tmp_path: Path) -> None:
+    hostile = "<script>alert(1)</script>\x1b[31m\u202e"
+    write_results(tmp_path, [result(hostile, "failed", hostile, session="../../x"), result("2", task="count")])
+    with ModelEndpoint([ONE]) as endpoint:
+        lines = json.dumps({"id": hostile, "task": hostile}) + '\n{"id": 2, "task": "count"}\n'
+        status = run_batch(tmp_path, lines, endpoint, name="t.jsonl", resume=True, html=tmp_path / "pages")
+    assert status is ExitStatus.NOT_DONE
+    page = (tmp_path / "pages" / "index.html").read_text("utf-8")
+    assert "<script" not in page
+    assert "\x1b" not in page
+    assert page.count("<tr>") == 3
+    assert [file.name for file in (tmp_path / "pages").iterdir()] == ["index.html"]
+
+
 def test_quiet_says_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     settings = load_settings({"workspace": str(tmp_path / "workspace")}, {}, quiet=True)
     with ModelEndpoint([ONE], repeat=True) as endpoint:
@@ -262,8 +277,12 @@ def test_ctrl_c_ends_the_file_whole_and_resume_does_the_rest(tmp_path: Path, eng
         assert containers_of(engine, process.pid) == []
         assert "4" not in statuses(tmp_path)
         (tmp_path / "again").touch()
-        done = run_piped("", [*command, "--resume"], environment, tmp_path, seconds=120)
+        done = run_piped("", [*command, "--resume", "--html", "pages"], environment, tmp_path, seconds=120)
     assert done.status == 0, done.err
+    index = (tmp_path / "pages" / "index.html").read_text("utf-8")
+    links = re.findall(r'href="([\w.-]+)"', index)
+    assert len(links) == len(set(links)) == 6
+    assert all("Generator</b>" in (tmp_path / "pages" / link).read_text("utf-8") for link in links)
     assert sorted(statuses(tmp_path)) == ["1", "2", "3", "4", "5", "6"]
 
 

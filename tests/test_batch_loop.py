@@ -109,11 +109,13 @@ async def test_fail_fast() -> None:
     assert summary.stopped == "2 not approved (--fail-fast 2)"
 
 
-async def test_a_limit_of_cost() -> None:
-    summary, written, _ = await run(Plan(1, max_cost=0.35), Fake({f"t{number}": {"cost": 0.1} for number in range(20)}), 20)
-    assert len(written) == 4
-    assert summary.cost == pytest.approx(0.4)
-    assert "--max-cost 0.35" in summary.stopped
+async def test_no_task_begins_that_could_pass_the_limit_of_the_cost() -> None:
+    costs = {f"t{number}": {"cost": 0.1} for number in range(20)}
+    summary, written, _ = await run(Plan(1, max_cost=0.35), Fake(costs), 20)
+    assert len(written) == 3
+    assert "0.3000 is spent" in summary.stopped
+    summary, written, _ = await run(Plan(4, max_cost=1.05), Fake(costs), 20)
+    assert len(written) == 10
 
 
 async def test_errors_are_tried_once_more_if_that_was_asked_for() -> None:

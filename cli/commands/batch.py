@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,10 @@ class BatchOptions:
     retry_errors: bool = False
     fail_fast: int | None = None
     scheduler: str = ""
+    added: Sequence[Path] = ()
+    """Files and folders to copy to the programs of every task first."""
+    html: Path | None = None
+    """The folder for a page about all tasks, and one about each."""
 
 
 def batch(settings: Settings, wiring: Wiring, options: BatchOptions) -> ExitStatus:
@@ -51,8 +56,7 @@ def batch(settings: Settings, wiring: Wiring, options: BatchOptions) -> ExitStat
     from teams.batch.resume import Selection
     from teams.batch.tasks import read_tasks
 
-    if (options.resume or options.only) and options.output is None:
-        raise UsageError("there is nothing to go on with", "name the file of results: --output FILE", kind="usage")
+    _check(options)
     if options.scheduler and settings.index_url:
         _say("PIP_INDEX_URL stays here: each worker uses its own")
     # Read before the event loop starts: Ctrl-C ends the reading.
@@ -65,10 +69,33 @@ def batch(settings: Settings, wiring: Wiring, options: BatchOptions) -> ExitStat
         finally:
             if selection.repeats:
                 results.settle()
+        if options.html is not None and status is not ExitStatus.INTERRUPTED:
+            _say(f"report: {_write_pages(options.html, results, settings)}")
         if tasks.has_grown:
             _say(f"{tasks.name} has grown since it was read; --resume runs the new tasks")
             return status or ExitStatus.NOT_DONE
         return status
+
+
+def _check(options: BatchOptions) -> None:
+    if (options.resume or options.only) and options.output is None:
+        raise UsageError("there is nothing to go on with", "name the file of results: --output FILE", kind="usage")
+    if options.html is not None and options.output is None:
+        raise UsageError("--html needs the results in a file", "name one: --output FILE", kind="usage")
+    if options.scheduler and options.added:
+        raise UsageError("--add cannot be used with --scheduler", "have the workers' machines provide the data", kind="usage")
+
+
+def _write_pages(folder: Path, results: Results, settings: Settings) -> Path:
+    from history.index import write_index
+    from history.opening import DATABASE
+
+    statuses = Counter(str(result["status"]) for result in results.read())
+    title = f"{sum(statuses.values())} tasks"
+    try:
+        return write_index(results.read(), statuses, title, folder, settings.workspace / DATABASE, settings.workspace / "sessions")
+    except OSError as error:
+        raise UsageError(f"--html {folder}: {error.strerror or error}", "name a folder that can be written", kind="usage") from error
 
 
 def _open_results(options: BatchOptions) -> Results:
@@ -144,8 +171,7 @@ class _Command:
             return
         options = self._options
         async with self._open_work(display) as (work, jobs):
-            max_cost = getattr(self._settings, "max_cost", None)
-            plan = Plan(min(jobs, self._selection.count), options.fail_fast, max_cost, options.retry_errors)
+            plan = Plan(min(jobs, self._selection.count), options.fail_fast, self._settings.max_cost, options.retry_errors)
             self._batch = Batch(plan, work, self._results.append, display)
             await self._batch.run(iter(self._selection))
 
@@ -163,7 +189,14 @@ class _Command:
         model = self._wiring.check_model(self._settings)
         jobs = min(self._options.jobs or JOBS, self._selection.count)
         async with self._wiring.open_sessions(self._settings, jobs, display.say) as open_next:
-            yield LocalWork(self._settings, model, open_next, _prepare), jobs
+            yield LocalWork(self._settings, model, open_next, self._prepare), jobs
+
+    async def _prepare(self, session: Session, task: BatchTask) -> str:
+        notes: list[str] = []
+        paths = [*self._options.added, *task.add]
+        if paths:
+            await add_files(session, paths, notes)
+        return "\n\n".join([*notes, task.task])
 
     def _sum_up(self, seconds: float) -> ExitStatus:
         """Print the sum and return the status; raises the error that stopped the batch, if one did."""
@@ -179,12 +212,6 @@ class _Command:
             raise summary.failure
         approved = summary.statuses["approved"] == self._selection.count and self._selection.all_approved_before
         return ExitStatus.DONE if approved else ExitStatus.NOT_DONE
-
-
-async def _prepare(session: Session, task: BatchTask) -> str:
-    notes: list[str] = []
-    await add_files(session, task.add, notes)
-    return "\n\n".join([*notes, task.task])
 
 
 def _say(text: str) -> None:

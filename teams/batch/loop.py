@@ -58,6 +58,7 @@ class Plan:
     fail_fast: int | None = None
     """How many tasks may go unapproved before no further one is begun."""
     max_cost: float | None = None
+    """What all tasks together may cost, in the currency of the prices."""
     retry_errors: bool = False
     """Whether a task that ended in an error is tried once more."""
 
@@ -113,6 +114,7 @@ class Batch:
         self._answered = asyncio.Event()
         self._workers: list[asyncio.Future[None]] = []
         self._in_a_row: tuple[str, int] = ("", 0)
+        self._under_way = 0
 
     async def run(self, tasks: Iterator[BatchTask]) -> Summary:
         """Run the tasks until the last one has ended or no further one may begin. Raises AppError if a result cannot be written."""
@@ -140,11 +142,24 @@ class Batch:
             # The first task goes alone until the model has answered it: a wrong key is refused once, not once for each task.
             await self._answered.wait()
         try:
-            while not self.summary.stopped and (task := next(tasks, None)) is not None:
-                await self._do(task)
+            while self._may_begin() and (task := next(tasks, None)) is not None:
+                self._under_way += 1
+                try:
+                    await self._do(task)
+                finally:
+                    self._under_way -= 1
                 self._answered.set()
         finally:
             self._answered.set()
+
+    def _may_begin(self) -> bool:
+        """Tell whether one more task may begin; by what tasks have cost on average, it may not pass the limit of the cost."""
+        summary, most = self.summary, self._plan.max_cost
+        if most is not None and summary.cost is not None:
+            expected = summary.cost * (1 + (self._under_way + 1) / summary.ended)
+            if expected > most:
+                self._stop(f"{summary.cost:.4f} is spent, and one more task could pass the limit of {most:g} (MAX_COST)")
+        return not summary.stopped
 
     async def _do(self, task: BatchTask) -> None:
         self._watch.started(task)
@@ -184,8 +199,6 @@ class Batch:
             self._stop(f"{_IN_A_ROW} tasks in a row ended in the same error", error_of(result["error"]))
         elif plan.fail_fast is not None and bad >= plan.fail_fast:
             self._stop(f"{bad} not approved (--fail-fast {plan.fail_fast})")
-        elif plan.max_cost is not None and (summary.cost or 0.0) >= plan.max_cost:
-            self._stop(f"{summary.cost:.4f} spent (--max-cost {plan.max_cost:g})")
 
     def _stop(self, reason: str, failure: AppError | None = None) -> None:
         self.summary.stopped = self.summary.stopped or reason

@@ -63,6 +63,9 @@ class Machines:
         """Have a worker do the task; a task whose workers died is tried once more while nothing else runs."""
         from distributed import KilledWorker
 
+        if task.add:
+            refusal = UsageError("files cannot be added to a task on a worker", "leave `add` out", kind="usage")
+            return failed_result(task, self._settings, self._model, refusal)
         report(State("on a worker"))
         try:
             async with self._turns.among_others():

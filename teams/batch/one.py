@@ -44,11 +44,8 @@ class LocalWork:
         began = time.monotonic()
         report(State("waiting for a container"))
         async with self.open_session() as session:
-            text = task.task
             try:
-                if task.add:
-                    text = await self.prepare(session, task)
-                await self._follow(session, text, report)
+                await self._follow(session, await self.prepare(session, task), report)
             except AppError as error:
                 session.record.take(TaskEnded("error", error=error))
             except Exception as error:

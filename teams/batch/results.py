@@ -124,6 +124,10 @@ class Results:
             found.results[key] = Done(result["status"], hash(result.get("task")))
         return found
 
+    def read(self) -> Iterator[dict[str, Any]]:
+        """Yield every result in the file, in order."""
+        return filter(None, (_result(line) for _, line in self._lines() if line.endswith(b"\n")))
+
     def settle(self) -> None:
         """Keep the newest result of each task only, and move what is no result to a file beside this one. Raises AppError."""
         assert self.path is not None

@@ -1,0 +1,99 @@
+"""The page of a batch: a table of its tasks, each with a link to the report of its session."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from history.markup import visible
+from history.records import HistoryError
+from history.report import render_report
+from history.store import Store
+
+INDEX = "index.html"
+_SESSION = re.compile(r"[\w-]{1,80}")
+_LONGEST_TASK = 200  # characters
+
+
+@dataclass(frozen=True)
+class Row:
+    """One task as the table shows it; `page` is the name of its report's file, empty if there is none."""
+
+    id: str
+    task: str
+    status: str
+    attempts: int
+    seconds: str
+    tokens: str
+    error: str
+    page: str
+
+
+def write_index(
+    results: Iterable[Mapping[str, Any]], statuses: Mapping[str, int], title: str, folder: Path, database: Path, sessions: Path
+) -> Path:
+    """Write the table and a report for each result into the folder, one after the other; return the table's path. Raises OSError.
+
+    A result whose session is not in the history, for it ran on another machine, has a row and no report.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    here = Path(__file__).parent
+    environment = Environment(
+        loader=FileSystemLoader(here), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters.update(visible=visible)
+    try:
+        store = Store.read_only(database)
+    except HistoryError:
+        store = None
+    try:
+        stream = environment.get_template("index.html.j2").stream(
+            css=Markup((here / "report.css").read_text("utf-8")),
+            title=title,
+            date=time.strftime("%d %B %Y, %H:%M"),
+            statuses=sorted(statuses.items()),
+            rows=_rows(results, folder, store, sessions),
+        )
+        with (folder / INDEX).open("w", encoding="utf-8", errors="replace") as page:
+            page.writelines(stream)
+    finally:
+        if store is not None:
+            store.close()
+    return folder / INDEX
+
+
+def _rows(results: Iterable[Mapping[str, Any]], folder: Path, store: Store | None, sessions: Path) -> Iterator[Row]:
+    for result in results:
+        usage, error = result.get("usage") or {}, result.get("error") or {}
+        task = " ".join(str(result.get("task")).split())
+        yield Row(
+            str(result["id"]),
+            task if len(task) <= _LONGEST_TASK else f"{task[:_LONGEST_TASK]}…",
+            str(result["status"]),
+            len(result.get("attempts") or ()),
+            f"{result.get('seconds') or 0:.1f}",
+            f"{usage.get('prompt_tokens', 0) + usage.get('completion_tokens', 0):,}",
+            str(error.get("message") or ""),
+            _write_report(str(result.get("session") or ""), folder, store, sessions),
+        )
+
+
+def _write_report(session: str, folder: Path, store: Store | None, sessions: Path) -> str:
+    name = f"{session}.html"
+    if store is None or not _SESSION.fullmatch(session):
+        return ""
+    if (folder / name).exists():
+        return name
+    try:
+        stored = store.read(session)
+    except HistoryError:
+        return ""
+    (folder / name).write_text(render_report(stored, sessions / session), "utf-8", errors="replace")
+    return name
