@@ -163,6 +163,10 @@ def test_the_steps_before_the_whole_program_are_left_out() -> None:
 
 
 def test_a_program_with_an_error_is_run_so_that_the_error_is_seen() -> None:
+    assert [code for _, code in runs(read(py("x = int(input('x?'))\nprint x") + py("print(1)")))] == [
+        "x = int(input('x?'))\nprint x",
+        "print(1)",
+    ]
     broken = "def f(:\n    return 1"
     assert [code for _, code in runs(read(py(broken) + py("print(1)")))] == [broken, "print(1)"]
     assert runs(read(py("Result: 1 of 2"))) == [("python", "Result: 1 of 2")]
@@ -265,6 +269,7 @@ NAMED = {
     "code and a colon": "`tools.py`:\n" + py("X = 1"),
     "an item of a list": "1. **tools.py**\n\n   ```python\n   X = 1\n   ```\n",
     "a sentence": "Save this as `tools.py`:\n\n" + py("X = 1"),
+    "a sentence that goes on": "Save the following as `tools.py`, it is run later:\n\n" + py("X = 1"),
     "another sentence": "First, create a file named `tools.py`:\n" + py("X = 1"),
     "the info string": fenced("python:tools.py", "X = 1"),
     "a title": fenced('python title="tools.py"', "X = 1"),
@@ -297,6 +302,13 @@ def test_a_file_is_named_by(block: str) -> None:
         ("It reads `data.csv`:", py("X = 1")),
         ("**data.csv**", py("X = 1")),
         ("Then e.g.:", py("X = 1")),
+        ("To run it, save it to a file (e.g. `main.py`) and type:", fenced("", "python main.py")),
+        ("After the run you should see a file named `out.json`:", fenced("json", "[1]")),
+        ("The program will create `out.json`:", fenced("json", "[1]")),
+        ("Say your file is named `references.bib`:", fenced("latex", "x")),
+        ("Create `tsconfig.json` like this:", fenced("python", "X = 1")),
+        ("**main.py**", fenced("diff", "-X = 1", "+X = 2")),
+        ("", fenced('diff title="main.py"', "-X = 1")),
         ("", py("# utils.py is imported below", "X = 1")),
         ("", py("# data.csv", "X = 1")),
         ("", py("# See https://example.com/a.py", "X = 1")),

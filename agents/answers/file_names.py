@@ -21,6 +21,12 @@ _LINE = re.compile(
     re.IGNORECASE,
 )
 _SENTENCE = re.compile(rf".*\b(?:saved?|created?|named?|called)\b[^`*]*(?:`|\*\*){_NAME}(?:`|\*\*)[^`]*:\s*", re.IGNORECASE)
+# A sentence about what a run leads to, or about how to run it, names no file that is given.
+_ABOUT_A_RUN = re.compile(r"\b(?:run(?:s|ning)?|execut\w*|will|should|would|outputs?|generat\w*|produc\w*|after|when|if)\b", re.IGNORECASE)
+_ENDINGS = {
+    **{"javascript": ("js", "mjs"), "typescript": ("ts", "tsx"), "yaml": ("yml",), "markdown": ("md",), "html": ("htm",), "rust": ("rs",)},
+    **{"c": ("h",), "c++": ("cpp", "h"), "cpp": ("h",), "csharp": ("cs",), "latex": ("tex",), "ini": ("cfg", "conf"), "ruby": ("rb",)},
+}
 _HEADING = re.compile(r"\s*(?:#{1,6}\s|\*\*[^*]+\*\*:?\s*$)")
 _COMMENT = re.compile(
     rf"\s*(?:#|//|--|;|%|<!--|/\*|\"\"\"|''')+\s*(?P<word>{_WORD}\s*[:=]\s*)?[`\"']?{_NAME}(?:`|\"(?!\"\")|'(?!''))?(?P<rest>.*)",
@@ -30,6 +36,7 @@ _REST = re.compile(r"\s*(?:-->|\*/|\"\"\"|''')?\s*(?:(?:-|–|—|:|\()\s*.*)?")
 _FIRST_LINES = re.compile(r"#!|\s*#.*coding[:=]")
 _SEEN_AS_NAMES = {"node.js", "next.js", "vue.js", "react.js", "express.js", "three.js", "d3.js", "asp.net", "socket.io"}
 _SHOWN = ("output", "text", "txt", "console", "stdout", "log", "plaintext", "terminal")
+_CHANGES = ("diff", "patch")
 _WITHOUT_COMMENTS = ("json", "csv", "tsv", "txt")
 
 
@@ -49,7 +56,7 @@ def named(fence: Fence, aliases: Mapping[str, str]) -> tuple[str, str]:
     name = _fitting(_in_comment(fence.text), label, aliases)
     if name:
         return name, _without_first_line(fence.text) if name.rpartition(".")[2].lower() in _WITHOUT_COMMENTS else fence.text
-    return _fitting(_in_prose(fence.before, label), label, aliases), fence.text
+    return _fitting(_in_prose(fence.before, label, bool(canonical(label, aliases))), label, aliases), fence.text
 
 
 def _in_info(info: str, label: str) -> str:
@@ -68,16 +75,21 @@ def _in_comment(text: str) -> str:
     return found["name"] if found and (found["word"] or _REST.fullmatch(found["rest"])) else ""
 
 
-def _in_prose(lines: tuple[str, ...], label: str) -> str:
+def _in_prose(lines: tuple[str, ...], label: str, is_run: bool) -> str:
     written = [line for line in lines if line.strip()]
     if not written:
         return ""
     heading = next((line for line in reversed(written) if _HEADING.match(line)), "")
     for line in (written[-1], heading):
-        found = _LINE.fullmatch(line) or (_SENTENCE.fullmatch(line) if label not in _SHOWN else None)
+        found = _LINE.fullmatch(line)
         if found:
             return found["name"]
-    return ""
+    said = _SENTENCE.fullmatch(written[-1]) if label not in _SHOWN else None
+    if said is None:
+        return ""
+    ending = said["name"].rpartition(".")[2].lower()
+    alike = is_run or not label or "." not in said["name"].strip(".") or ending in (label, *_ENDINGS.get(label, ()))
+    return said["name"] if alike and (is_run or not _ABOUT_A_RUN.search(written[-1])) else ""
 
 
 def _fitting(name: str, label: str, aliases: Mapping[str, str]) -> str:
@@ -85,6 +97,8 @@ def _fitting(name: str, label: str, aliases: Mapping[str, str]) -> str:
     if not name or name.lower() in _SEEN_AS_NAMES:
         return ""
     language, of_name = canonical(label, aliases), language_of_file(name, aliases)
+    if label in _CHANGES:
+        return ""
     fits = of_name == language if language else not (of_name and label in _SHOWN)
     return (safe_name(name) or "") if fits else ""
 

@@ -88,7 +88,10 @@ def _sort(fence: Fence, aliases: Mapping[str, str], found: Sorted) -> None:
     if not reason:
         reason = why_not_run(label)
         name, text = named(fence, aliases)
-        language = language or (language_of_file(name, aliases) if name else "")
+        by_name = language_of_file(name, aliases) if name else ""
+        if by_name and not label and by_name == aliases.get("python") and read_python(text) is None and not looks_broken(text):
+            name = by_name = ""  # how to run that file, more likely than the file
+        language = language or by_name
         if is_session(text) and language in ("", aliases.get("python")):
             reason = "a session at a prompt is shown, not run"
         elif language:

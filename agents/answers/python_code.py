@@ -21,7 +21,8 @@ _FAULTS = (SyntaxError, ValueError, RecursionError, MemoryError)
 _NOTEBOOK_LINE = re.compile(r"^([ \t]*)[!%].*$", re.MULTILINE)
 _SESSION = re.compile(r"(?:>>>|In \[\d+\]:)(?:\s|$)")
 _BEGINS_STATEMENT = re.compile(
-    r"^(?:(?:async\s+)?def\s+\w|class\s+\w|import\s+\w|from\s+[\w.]+\s+import\b|@\w|print\b|(?:if|for|while|with|try|elif|else)\b.*:)",
+    r"^(?:(?:async\s+)?def\s+\w|class\s+\w|import\s+\w|from\s+[\w.]+\s+import\b|@\w|print\b|(?:if|for|while|with|try|elif|else)\b.*:"
+    r"|\w+\s*=\s*[\w.]+\()",
     re.MULTILINE,
 )
 _COMPOUND = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom, ast.With, ast.Try)
