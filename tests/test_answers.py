@@ -130,6 +130,11 @@ SHOWN = {
     "a word in a python fence": (py("True"), "it does nothing when it runs: it shows something"),
     "comments in a python fence": (py("# prints 1"), "it does nothing when it runs: it shows something"),
     "an indented part": (py("    return 1"), "it is a part of a program, not a program"),
+    "a signature": (py("def g(x: int) -> int:"), "it is an outline: its bodies are left out"),
+    "an outline": (
+        py("@wraps", "def g():", "    # do it here", "", "class A:", "    # and here"),
+        "it is an outline: its bodies are left out",
+    ),
     "a repeated line": (py("return 1"), "it repeats a part of the program at line 1"),
     "the same program again": (WHOLE, "it repeats a part of the program at line 1"),
     "output without a label": (fenced("", "1"), "no language is named"),
@@ -167,6 +172,8 @@ def test_a_program_with_an_error_is_run_so_that_the_error_is_seen() -> None:
         "x = int(input('x?'))\nprint x",
         "print(1)",
     ]
+    lost = "def f(n):\nif n < 2:\nreturn 1\nreturn n * f(n - 1)"
+    assert [code for _, code in runs(read(py(lost) + py("print(1)")))] == [lost, "print(1)"]
     broken = "def f(:\n    return 1"
     assert [code for _, code in runs(read(py(broken) + py("print(1)")))] == [broken, "print(1)"]
     assert runs(read(py("Result: 1 of 2"))) == [("python", "Result: 1 of 2")]

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from agents.answers.file_names import language_of_file, named
-from agents.answers.python_code import PythonCode, is_session, looks_broken, read_python
+from agents.answers.python_code import PythonCode, is_outline, is_session, looks_broken, read_python
 from agents.answers.shell_code import ShellCode, read_shell
 from utils.code_blocks import Fence, SkippedBlock, StoredFile, unusable
 from utils.labels import SHOWN, canonical, language_of, why_not_run
@@ -148,6 +148,9 @@ def _leave_out_what_is_shown(found: Sorted, python: str) -> None:
                 found.skip(found.programs.pop(at), "it is a part of a program, not a program")
             else:
                 found.notes.append("run without its indentation")
+        elif whole and is_outline(part.text):
+            found.programs.remove(part)
+            found.skip(part, "it is an outline: its bodies are left out")
         elif whole and not looks_broken(part.text):
             found.programs.remove(part)
             found.skip(part, "it is output or prose, not Python")

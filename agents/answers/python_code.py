@@ -16,6 +16,7 @@ from functools import cached_property
 MOST_CHARACTERS = 200_000
 """Longer code is not looked into: it is run as it is labelled."""
 
+_LONGEST_OUTLINE = 100  # lines
 _GIVEN = {*dir(builtins), "__name__", "__file__", "__doc__", "__spec__", "__builtins__", "__annotations__", "__package__", "__loader__"}
 _FAULTS = (SyntaxError, ValueError, RecursionError, MemoryError)
 _NOTEBOOK_LINE = re.compile(r"^([ \t]*)[!%].*$", re.MULTILINE)
@@ -169,6 +170,29 @@ def looks_broken(code: str) -> bool:
     if len(code) > MOST_CHARACTERS:
         return True
     return not code.lstrip().startswith("Traceback (") and _BEGINS_STATEMENT.search(textwrap.dedent(code)) is not None
+
+
+def is_outline(code: str) -> bool:
+    """Whether the code is Python but for bodies that are left out, or stand there as comments only."""
+    lines = [line for line in code.split("\n") if line.strip()]
+    if len(lines) > _LONGEST_OUTLINE:
+        return False
+    filled = list(lines)
+    for at, line in enumerate(lines):
+        rest = lines[at + 1 :]
+        body = next((each for each in rest if not _is_comment(each)), None)
+        left_out = body is None or (_is_comment(rest[0]) and _indent(body) <= _indent(line))
+        if line.rstrip().endswith(":") and not _is_comment(line) and left_out:
+            filled[at] += " pass"
+    return filled != lines and read_python("\n".join(filled)) is not None
+
+
+def _is_comment(line: str) -> bool:
+    return line.lstrip().startswith("#")
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
 
 
 def join_python(codes: list[str]) -> str:
