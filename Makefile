@@ -11,7 +11,11 @@ SOURCES := main.py agents cli history sandbox teams utils tests
 NAMED_IMAGE = $(PY) -c 'import os, dotenv; print(os.environ.get("SANDBOX_IMAGE") or dotenv.dotenv_values(".env").get("SANDBOX_IMAGE") or "")'
 WITH_IMAGE = image=$$(SANDBOX_IMAGE="$$($(NAMED_IMAGE))" bash tests/engine.sh) && export SANDBOX_IMAGE="$$image"
 
-.PHONY: help run demo test check lint docs bench outcome soak clean chosen-python
+# Exact versions with hashes, for every Python and system at once. The hashes are those of PyPI, whichever index answers here.
+LOCK = $(PY) -m uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-annotate --custom-compile-command "make lock"
+MATRIX := 3.10 3.13
+
+.PHONY: help run demo test check matrix lint lock docs bench outcome soak clean chosen-python
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -28,12 +32,23 @@ test: lint ## run every check and test, those on a real Docker engine too
 check: lint ## run the checks and tests that need no Docker engine
 	@$(PY) -m pytest -q -m "not engine" $(ARGS)
 
+matrix: ## run the tests that need no Docker engine on the oldest and the newest Python as well
+	@for version in $(MATRIX); do \
+	    PYTHON="python$$version $${PYENV_ROOT:-$$HOME/.pyenv}/versions/$$version.*/bin/python" \
+	        bash tests/python.sh .venv-$$version requirements/dev.lock && \
+	    .venv-$$version/bin/python -m pytest -q -m "not engine" $(ARGS) || exit 1; \
+	done
+
+lock: .venv/dev.stamp ## choose the newest allowed versions again, and write the lock files
+	@$(LOCK) --upgrade -o requirements/run.lock requirements.txt
+	@$(LOCK) --upgrade -o requirements/dev.lock -c requirements/run.lock requirements/dev.txt
+
 lint: .venv/dev.stamp ## check style, format and types
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
 
-docs: .venv/dev.stamp ## write the tables of README.md anew from the code
+docs: .venv/dev.stamp ## update the tables of README.md from the code
 	@$(PY) -m tests.docs
 
 bench: .venv/dev.stamp ## measure against the plain AutoGen program, side by side
@@ -47,14 +62,14 @@ soak: .venv/dev.stamp ## run many tasks in a row and watch what is left behind
 	@$(WITH_IMAGE) && exec $(PY) -m tests.soak $(ARGS)
 
 clean: ## remove the virtual environment and caches (not the workspace)
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .venv-* .mypy_cache .ruff_cache .pytest_cache
 	find $(SOURCES) -name __pycache__ -prune -exec rm -rf {} +
 
 # A stamp says that the environment holds what the files named then; PYTHON= looks again.
-.venv/run.stamp: requirements.txt $(if $(PYTHON),chosen-python)
-	@PYTHON="$(PYTHON)" bash tests/python.sh .venv requirements.txt
+.venv/run.stamp: requirements/run.lock $(if $(PYTHON),chosen-python)
+	@PYTHON="$(PYTHON)" bash tests/python.sh .venv requirements/run.lock
 	@touch $@
 
-.venv/dev.stamp: requirements.txt requirements/dev.txt $(if $(PYTHON),chosen-python)
-	@PYTHON="$(PYTHON)" bash tests/python.sh .venv requirements/dev.txt
+.venv/dev.stamp: requirements/dev.lock $(if $(PYTHON),chosen-python)
+	@PYTHON="$(PYTHON)" bash tests/python.sh .venv requirements/dev.lock
 	@touch .venv/run.stamp $@

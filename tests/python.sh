@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Makes a virtual environment with what the requirements file names.
+# Makes a virtual environment with exactly what a lock file names.
 #
-#   tests/python.sh FOLDER REQUIREMENTS
+#   tests/python.sh FOLDER LOCK
 #
-# PYTHON names the interpreter to use; without it the first of the versions that are tested is taken. Debian keeps the module venv in a
-# package of its own: as root it is installed (and said), elsewhere the script says what is missing and stops.
+# PYTHON names interpreters to try; by default the first version that is tested and present is used. Debian keeps the module venv in a
+# package of its own: root gets it installed (and is told), other users are told what is missing.
 set -euo pipefail
 
 FOLDER=$1
-REQUIREMENTS=$2
+LOCK=$2
 NEEDED="import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info < (3, 14))"
 
 say() { printf 'python: %s\n' "$*" >&2; }
@@ -26,7 +26,7 @@ find_python() {
 }
 
 install_python() {
-    [ -z "${PYTHON:-}" ] || fail "PYTHON is $PYTHON, which is not Python 3.10 to 3.13 with the module venv" "name another, or unset PYTHON"
+    [ -z "${PYTHON:-}" ] || fail "PYTHON is $PYTHON, which is not Python 3.10 to 3.13 with the module venv" "name another one, or unset PYTHON"
     may_install || fail "no Python 3.10 to 3.13 with the module venv is here" \
         "install one (Debian, Ubuntu: sudo apt-get install python3 python3-venv), or name one: make PYTHON=/path/to/python3"
     say "installing with apt-get: python3 python3-venv"
@@ -39,11 +39,11 @@ version() { "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/n
 
 python=$(find_python) || { install_python; python=$(find_python) || fail "this system's Python is not 3.10 to 3.13" "name one: make PYTHON=/path/to/python3"; }
 
-# An environment of another version, or one whose interpreter or pip is gone, is made anew.
+# An environment of another version, or one whose interpreter or pip is gone, is replaced.
 if [ "$(version "$FOLDER/bin/python")" != "$(version "$python")" ] || ! "$FOLDER/bin/python" -m pip --version >/dev/null 2>&1; then
     say "making $FOLDER with Python $(version "$python") ($(command -v "$python"))"
     rm -rf "$FOLDER"
     "$python" -m venv "$FOLDER"
 fi
-say "installing what $REQUIREMENTS names into $FOLDER"
-"$FOLDER/bin/python" -m pip install --quiet --disable-pip-version-check -r "$REQUIREMENTS"
+say "installing what $LOCK names into $FOLDER"
+"$FOLDER/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$LOCK"
