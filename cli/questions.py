@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from agents.events import Question, Reply
     from utils.code_blocks import CodeBlock
 
-_NOTHING_RAN = "No program in this answer: nothing was run."
+_NO_PROGRAM = "No program in this answer: nothing was run."
+_NOT_RUN = "Nothing of this answer was run."
 _GATE = "Enter to run it, e to edit it first, always to run and ask no more, STOP to give up, or say why not."
 _ALWAYS = ("a", "always")
 _NOT_APPROVED = "APPROVE is for the result. Press Enter to run the program."
@@ -76,13 +77,20 @@ def _say_question(state: ChatState, question: Question) -> None:
 
 def _why_asked(state: ChatState, question: Question) -> list[Text]:
     """Say why the user is asked if it is not for a result, and what was tried."""
+    nothing = [] if question.ran else [Text(_nothing_ran(question), style="yellow")]
     if not question.because:
-        return [] if question.ran else [Text(_NOTHING_RAN, style="yellow")]
+        return nothing
     times = Counter(question.tried)
     failures = [f"{failure} ({count} times)" if count > 1 else failure for failure, count in times.items()]
     tried = [Text(f"  {number}. {sanitize(failure)}", style=QUIET_STYLE) for number, failure in enumerate(failures, 1)]
     offer = [Text(NETWORK_OFFER, style="yellow")] if _lacked_network(state) else []
-    return [Text(f"Your turn: {sanitize(question.because).rstrip('.')}. Tried so far:", style="yellow"), *tried, *offer]
+    return [Text(f"Your turn: {sanitize(question.because).rstrip('.')}. Tried so far:", style="yellow"), *tried, *nothing, *offer]
+
+
+def _nothing_ran(question: Question) -> str:
+    from teams.recovery import NO_PROGRAM
+
+    return _NO_PROGRAM if question.tried[-1:] in ((), (NO_PROGRAM,)) else _NOT_RUN
 
 
 def _lacked_network(state: ChatState) -> bool:

@@ -12,10 +12,11 @@ from autogen_agentchat.messages import BaseChatMessage, TextMessage
 from agents import code_generator_agent
 from agents.answers.python_code import read_python
 from agents.answers.reading import read_answer
-from agents.events import NO_CODE, REFUSED, RunResult
+from agents.events import NO_CODE, REFUSED, TASK_SOURCE, RunResult
 from agents.user_proxy_agent import AskUser, SendBack
 from sandbox.languages import ALIASES
 from sandbox.verdicts import Verdict
+from teams.missing_program import SEND_CODE, what_to_send_back
 from utils.code_blocks import Answer, CodeBlock
 from utils.docker_utils import WORKSPACE
 from utils.text import shorten
@@ -25,9 +26,10 @@ SAME = (
     "This is the same program as before, so it failed in the same way: {failure}. Do not send it unchanged again. "
     "Look at {where}, find out why it cannot work there, and send the whole program with that part written differently."
 )
-SEND_CODE = "No program was run, as said above. Send one whole program in one closed block, marked with its language."
+NO_PROGRAM = "no program in the answer"
 # A program that somebody stopped, or whose result is unknown, is no failure of the generator's.
 _NOT_FAILURES = {Verdict.OK.value, Verdict.CANCELLED.value, Verdict.LOST.value, REFUSED}
+_NOTHING_RAN = {NO_CODE, REFUSED, Verdict.NOT_RUN.value}
 
 
 @dataclass
@@ -35,8 +37,8 @@ class Recovery:
     """Decide after each run who comes next: the generator, to fix it, or the user.
 
     A failed run goes back at most `max_retries` times. The same error twice in a row, a time-out twice, or an answer without code twice
-    asks the user at once; a program that is sent again unchanged is first sent back once with what to look at. The count starts again with
-    each message of the user.
+    asks the user at once; a program that is sent again unchanged is first sent back once with what to look at. A new task whose first
+    answer holds no program is asked once for one. The count starts again with each message of the user.
     """
 
     max_retries: int
@@ -61,17 +63,31 @@ class Recovery:
 
     def _decide(self, messages: Sequence[BaseChatMessage]) -> SendBack | AskUser:
         result = next((m for m in reversed(messages) if isinstance(m, RunResult)), None)
-        if result is None or result.verdict in _NOT_FAILURES or self._is_plain_talk(messages, result.verdict):
-            return AskUser(ran=result is not None and result.verdict not in (NO_CODE, REFUSED))
+        if result is None or result.verdict in _NOT_FAILURES:
+            return AskUser(ran=result is not None and result.verdict != REFUSED)
         failure = _describe(result)
         answer = _newest_answer(messages)
-        same = self._is_same(answer, failure)
+        if result.verdict == NO_CODE:
+            words = self._ask_for_program(messages, answer)
+            if not words:
+                return AskUser(ran=False)
+            same = False
+        else:
+            same = self._is_same(answer, failure)
+            words = SAME.format(failure=failure, where=_where(result, answer)) if same else FIX
         because = None if same and len(self.tried) < self.max_retries else self._reason_to_ask(failure)
         self.tried.append(failure)
         if because is not None:
-            return AskUser(because, tuple(self.tried), ran=result.verdict != NO_CODE)
-        message = SAME.format(failure=failure, where=_where(result, answer)) if same else FIX
-        return SendBack(SEND_CODE if result.verdict == NO_CODE else message, failure, len(self.tried) + 1, self.max_retries + 1)
+            return AskUser(because, tuple(self.tried), ran=result.verdict not in _NOTHING_RAN)
+        return SendBack(words, failure, len(self.tried) + 1, self.max_retries + 1)
+
+    def _ask_for_program(self, messages: Sequence[BaseChatMessage], answer: Answer | None) -> str:
+        """Return the words that ask for the program that is missing, "" if the answer is the user's to judge."""
+        if any(failure != NO_PROGRAM for failure in self.tried):
+            return SEND_CODE  # a program failed, and another one was asked for
+        # Of the messages since the user was asked last, a task is one only until its first answer has been decided about.
+        task = next((m.to_text() for m in reversed(messages) if m.source == TASK_SOURCE), None)
+        return what_to_send_back(answer, task) if answer else ""
 
     def _is_same(self, answer: Answer | None, failure: str) -> bool:
         """Whether the programs are those of the answer before and failed as those did; True once until the user speaks."""
@@ -80,14 +96,6 @@ class Recovery:
         same = not self._said_same and bool(programs) and programs == last and self.tried[-1:] == [failure]
         self._said_same |= same
         return same
-
-    def _is_plain_talk(self, messages: Sequence[BaseChatMessage], verdict: str) -> bool:
-        # An answer in prose to the user's own question is theirs to read. It is a failure only if code was due: after a failed run,
-        # or if the answer holds blocks that could not be run. Files that it names are for the user to judge.
-        if verdict != NO_CODE or self.tried:
-            return False
-        answer = _newest_answer(messages)
-        return answer is None or bool(answer.files) or not (answer.skipped or answer.cut)
 
     def _reason_to_ask(self, failure: str) -> str | None:
         if self.tried and self.tried[-1] == failure:
@@ -129,7 +137,7 @@ _LONGEST_LOOK = 20_000  # characters of a result
 _EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(Error|Exception|Interrupt|Exit|Warning|Iteration)\b|[A-Za-z_][\w.]*: |Not installed: ")
 _TIME = "stopped after the time limit"
 _FAILURES = {
-    NO_CODE: "no program in the answer",
+    NO_CODE: NO_PROGRAM,
     Verdict.TIME.value: _TIME,
     Verdict.MEMORY.value: "used more memory than allowed",
     Verdict.PROCESSES.value: "started too many processes",

@@ -25,7 +25,8 @@ from agents.conversation_context import KEPT_OLD, LONGEST_REPORT, MOST_OLD, Conv
 from agents.events import RunResult
 from agents.user_proxy_agent import SendBack
 from sandbox.verdicts import MODEL_CHARACTERS, Verdict, tell_model
-from teams.recovery import FIX, SEND_CODE, Recovery
+from teams.missing_program import SEND_CODE
+from teams.recovery import FIX, Recovery
 from tests import bench_context
 from tests.fakes import program, ran, team_of
 from utils.docker_utils import Limits
@@ -169,6 +170,7 @@ async def test_automatic_messages_of_old_rounds_give_way() -> None:
 async def test_whatever_recovery_says_is_known_as_automatic(verdict: str) -> None:
     said = Recovery(3).decide(
         [
+            TextMessage(source="user", content="Print 1."),
             TextMessage(source=GENERATOR, content="```cobol\nx\n```"),
             RunResult(source=EXECUTOR, content="…", verdict=verdict, error="E: a"),
         ]

@@ -215,6 +215,23 @@ async def test_after_failures_the_user_sees_why_it_is_their_turn_and_what_was_tr
         assert re.search(r"\nYour turn: .*\btwice\b.*:\n  1\. ValueError: \\x1b\[31mno \(2 times\)\n" + QUESTION, seen)
 
 
+@pytest.mark.parametrize("max_retries", ["0", "3"])
+async def test_a_task_without_a_program_is_no_result_to_accept(max_retries: str) -> None:
+    async with rehearsal(["It is 35.", "As I said, 35."], typed=["STOP"], max_retries=max_retries) as session:
+        seen = await session.converse("What is 5 times 7?")
+        assert "\nNo program in this answer: nothing was run.\n" in seen
+        assert "Type APPROVE to end the task, STOP" in seen
+        assert "to accept" not in seen
+
+
+async def test_a_program_that_could_not_be_run_is_not_called_missing() -> None:
+    not_run = replace(ran("no index\n", Verdict.NOT_RUN, None), reason="x could not be installed")
+    async with rehearsal([FIRST, SECOND], not_run, not_run, typed=["STOP"], max_retries="1") as session:
+        seen = await session.converse("count")
+        assert "\nNothing of this answer was run.\n" in seen
+        assert "No program" not in seen
+
+
 async def test_a_pipe_sees_why_it_is_asked_and_after_a_failure_for_want_of_the_network_the_offer_beside_the_question() -> None:
     failed = replace(ran("OSError: unreachable\n", Verdict.FAILED, 1), notes=(TRIED_NETWORK,))
     async with rehearsal([FIRST, SECOND], failed, failed, typed=["STOP"], is_terminal=False, max_retries="1") as session:

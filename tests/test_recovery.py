@@ -5,9 +5,12 @@ from __future__ import annotations
 import pytest
 from autogen_agentchat.messages import BaseChatMessage, TextMessage
 
+from agents.answers.reading import read_answer
 from agents.events import RunResult
 from agents.user_proxy_agent import AskUser, SendBack
-from teams.recovery import FIX, SAME, SEND_CODE, Recovery
+from sandbox.languages import ALIASES
+from teams.missing_program import NUDGE, SEND_CODE, what_to_send_back
+from teams.recovery import FIX, NO_PROGRAM, SAME, Recovery
 
 CODE = "```python\nprint(1)\n```"
 OTHER = "```python\nprint(2)\n```"
@@ -42,7 +45,15 @@ def turn(verdict: str, error: str = "", exit_code: int | None = 1, answer: str =
             False,
         ),
         ([turn("no code", answer="Which unit do you mean?")], 0, "", False),
-        ([turn("no code", answer="```cobol\nx\n```"), turn("ok")], 1, "", True),
+        ([turn("no code", answer="```cobol\nx\n```")], 0, "", False),
+        ([turn("no code", answer="```python\n```"), turn("ok")], 1, "", True),
+        (
+            [turn("no code", answer="```python\n```"), turn("no code", answer="```python\n```")],
+            1,
+            "the same failure came twice in a row",
+            False,
+        ),
+        ([turn("not run", "x could not be installed")] * 3, 2, "the same failure came twice in a row", False),
         ([turn("no code", answer='{"name": "run", "arguments": {}}'), turn("ok")], 1, "", True),
         ([turn("no code", answer="**a.html**\n\n```html\n<p>\n```\n")], 0, "", False),
         ([turn("cancelled")], 0, "", True),
@@ -70,6 +81,64 @@ def test_each_attempt_is_numbered_and_named() -> None:
     assert recovery.decide(turn("failed", "ValueError: a")) == SendBack(FIX, "ValueError: a", 2, 4)
     assert recovery.decide(turn("no code", answer="Hm.")) == SendBack(SEND_CODE, "no program in the answer", 3, 4)
     assert recovery.tried == ["ValueError: a", "no program in the answer"]
+
+
+def first(answer: str, task: str = "What is 5 times 7?") -> list[BaseChatMessage]:
+    """Return a new task with a first answer that holds no program."""
+    return [TextMessage(source="user", content=task), *turn("no code", answer=answer, exit_code=None)]
+
+
+# Each row: a new task, its first answer, and what goes back; "" if the user is asked.
+@pytest.mark.parametrize(
+    ("task", "answer", "words"),
+    [
+        ("What is 5 times 7?", "35", NUDGE),
+        ("What is 5 times 7?", "The product is:\n\n```text\n35\n```", NUDGE),
+        ("What is 5 times 7?", "```javascript\nconsole.log(35)\n```", NUDGE),
+        ("What is 5 times 7? Use JavaScript.", "```javascript\nconsole.log(35)\n```", ""),
+        ("What is 5 times 7? Use C++.", "```cpp\nint main() {}\n```", ""),
+        ("What is 5 times 7? Use C.", "```c++\nint main() {}\n```", NUDGE),
+        ("Make a web page about bees.", "```html\n<h1>Bees</h1>\n```", ""),
+        ("Write a SQL query for all users.", "```sql\nSELECT * FROM users\n```", ""),
+        ("Write a Dockerfile for a Flask app.", "```dockerfile\nFROM python\n```", ""),
+        ("Write a Dockerfile and how to run it.", "```dockerfile\nFROM python\n```\n\n```text\nit is running\n```", ""),
+        ("Write the JSON file ada.json.", '```json\n{"name": "Ada"}\n```', NUDGE),
+        ("Make a web page about bees.", "**bees.html**\n\n```html\n<h1>Bees</h1>\n```", ""),
+        ("What is 5 times 7?", "```python\nprint(5 * 7)", SEND_CODE),
+        ("What is 5 times 7?", '{"name": "python", "arguments": {"code": "print(35)"}}', SEND_CODE),
+    ],
+)
+def test_a_new_task_without_a_program_is_asked_once_for_one(task: str, answer: str, words: str) -> None:
+    recovery = Recovery(max_retries=3)
+    decision = recovery.decide(first(answer, task))
+    if not words:
+        assert decision == AskUser(ran=False)
+        return
+    assert decision == SendBack(words, NO_PROGRAM, 2, 4)
+    # The second answer is the user's, whatever it holds but a block that was meant to run.
+    assert recovery.decide(turn("no code", answer="It is 35, as I said.")) == AskUser(ran=False)
+
+
+def test_after_feedback_nobody_asks_for_a_program() -> None:
+    recovery = Recovery(max_retries=3)
+    assert isinstance(recovery.decide([TextMessage(source="user", content="Print 1."), *turn("ok")]), AskUser)
+    assert recovery.decide(turn("no code", answer="It prints 1 because you asked for it.")) == AskUser(ran=False)
+
+
+def test_a_program_that_fails_after_the_nudge_is_sent_back_like_any_other() -> None:
+    recovery = Recovery(max_retries=3)
+    assert isinstance(recovery.decide(first("35")), SendBack)
+    assert recovery.decide(turn("failed", "E: a")) == SendBack(FIX, "E: a", 3, 4)
+    assert recovery.decide(turn("no code", answer="I give up.")) == SendBack(SEND_CODE, NO_PROGRAM, 4, 4)
+
+
+def test_without_retries_the_user_is_asked_in_place_of_the_nudge() -> None:
+    assert Recovery(max_retries=0).decide(first("35")) == AskUser("", (NO_PROGRAM,), ran=False)
+
+
+def test_only_what_was_meant_to_run_is_sent_back_without_a_task() -> None:
+    for text in ("35", "```html\n<p>\n```", "```text\n35\n```", "```markdown\n# x\n```"):
+        assert what_to_send_back(read_answer(text, ALIASES), None) == "", text
 
 
 def failing(code: str, traceback: str = "") -> list[BaseChatMessage]:

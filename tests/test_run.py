@@ -84,10 +84,18 @@ def test_a_task_that_stays_failing_prints_nothing_on_stdout_and_ends_with_1(capf
 
 
 def test_packages_that_nobody_can_allow_are_not_installed(capfd: pytest.CaptureFixture[str]) -> None:
-    done = unattended([program("pip install acme-unheard-of", "sh")] * 2)
+    done = unattended([program("pip install acme-unheard-of", "sh")] * 3)
     assert done.status is ExitStatus.NOT_DONE
     assert done.record.packages == []
     assert "acme-unheard-of" in capfd.readouterr().err
+
+
+def test_a_task_whose_second_answer_holds_no_program_either_fails(capfd: pytest.CaptureFixture[str]) -> None:
+    done = unattended(["It is 35.", "As I said: 35."])
+    assert done.status is ExitStatus.NOT_DONE
+    assert done.record.attempts == []
+    assert "no program in the answer" in capfd.readouterr().err
+    assert unattended(["It is 35.", ONE], ran("35\n")).status is ExitStatus.DONE
 
 
 def test_confirm_needs_nobody(capfd: pytest.CaptureFixture[str]) -> None:
@@ -203,7 +211,7 @@ def test_a_task_that_is_not_there_is_named(options: RunOptions, monkeypatch: pyt
     [
         ([ONE], [ran("1\n")], ["APPROVE"]),
         ([ONE, TWO], [FAILED, ran("2\n")], ["APPROVE"]),
-        ([ONE, ONE], [FAILED, FAILED], ["STOP"]),
+        ([ONE] * 3, [FAILED] * 3, ["STOP"]),
         ([program("import time") + program("print(2)")], [ran(""), ran("2\n")], ["APPROVE"]),
     ],
     ids=["good", "fixed", "failing", "two programs"],

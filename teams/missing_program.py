@@ -1,0 +1,64 @@
+"""What is said to the generator about an answer of which nothing was run, and which such answers are the user's to judge."""
+
+from __future__ import annotations
+
+import re
+
+from utils.code_blocks import Answer, SkippedBlock
+from utils.labels import SHOWN, why_not_run
+
+SEND_CODE = "No program was run, as said above. Send one whole program in one closed block, marked with its language."
+NUDGE = "Write one complete program in a fenced block that computes the result of the task and prints it."
+
+_DATA = ("json", "jsonl", "csv", "tsv")  # a task that names one of these wants it made
+# What tasks call a language if not by its label.
+_NAMES = {
+    "html": "web ?page|web ?site|page|site",
+    "css": "style",
+    "js": "javascript|node",
+    "jsx": "javascript|react",
+    "ts": "typescript",
+    "tsx": "typescript|react",
+    "sql": "query|queries|database",
+    "cpp": r"c\+\+",
+    "cs": r"c#|csharp|\.net",
+    "csharp": r"c#|\.net",
+    "golang": "go",
+    "rs": "rust",
+    "rb": "ruby",
+    "yml": "yaml",
+    "yaml": "docker|compose|kubernetes|workflow|config\\w*",
+    "dockerfile": "docker\\w*",
+    "regex": "regular expression",
+    "latex": "tex",
+    "mermaid": "diagram|chart",
+}
+
+
+def what_to_send_back(answer: Answer, task: str | None) -> str:
+    """Return the words that ask for a program; "" if the answer is the user's to judge.
+
+    `task` is the text of a task whose first answer this is: then a program was due, unless the task asks for a language that is not run
+    here. Without one, only a block that was meant to run and could not is sent back.
+    """
+    if answer.cut:
+        return SEND_CODE
+    if answer.files:
+        return ""
+    foreign = [block.language for block in answer.skipped if _is_foreign(block)]
+    if foreign:
+        return NUDGE if task is not None and not any(_asks_for(task, label) for label in foreign) else ""
+    if any(block.language not in SHOWN for block in answer.skipped):
+        return SEND_CODE
+    return NUDGE if task is not None else ""
+
+
+def _is_foreign(block: SkippedBlock) -> bool:
+    return bool(block.language) and block.language not in SHOWN and block.reason == why_not_run(block.language)
+
+
+def _asks_for(task: str, label: str) -> bool:
+    if label in _DATA:
+        return False
+    names = "|".join(filter(None, [re.escape(label), _NAMES.get(label, "")]))
+    return re.search(rf"(?<!\w)(?:{names})(?![\w+#])", task, re.IGNORECASE) is not None
