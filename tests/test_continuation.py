@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from agents.models.continuation import join_continuation, repeats_itself, split_thought
+from agents.models.continuation import close_last_block, join_continuation, repeats_itself, split_thought
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,21 @@ from agents.models.continuation import join_continuation, repeats_itself, split_
 )
 def test_a_continuation_is_joined_without_a_second_fence(text: str, more: str, joined: str) -> None:
     assert join_continuation(text, more) == joined
+
+
+@pytest.mark.parametrize(
+    ("text", "closed"),
+    [
+        ("```python\nx\n", "```python\nx\n```"),
+        ("```python\nx\n```", "```python\nx\n```"),
+        ("a\n~~~~sh\nls", "a\n~~~~sh\nls\n~~~~"),
+        ("prose", "prose"),
+        ("", ""),
+        ("```\na\n```\n```py\nb", "```\na\n```\n```py\nb\n```"),
+    ],
+)
+def test_a_block_that_is_open_at_the_end_is_closed(text: str, closed: str) -> None:
+    assert close_last_block(text) == closed
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,15 @@ def join_continuation(text: str, more: str) -> str:
 
     Models like to open the code fence a second time; that line would become part of the program, so it is left out.
     """
-    if text and _fence_is_open(text):
+    if text and _open_fence(text):
         more = _OPENING_FENCE.sub("", more, count=1)
     return text + more
+
+
+def close_last_block(text: str) -> str:
+    """Close the code block that an answer leaves open at its end, for an answer of which the server says that it is whole."""
+    fence = _open_fence(text)
+    return f"{text.rstrip()}\n{fence}" if fence else text
 
 
 def split_thought(text: str) -> tuple[list[str], str]:
@@ -51,7 +57,7 @@ def repeats_itself(text: str) -> bool:
     return False
 
 
-def _fence_is_open(text: str) -> bool:
+def _open_fence(text: str) -> str:
     # By CommonMark's rules for fences at the top level: only a bare fence of the same sign, at least as long, closes.
     fence = ""
     for line in text.splitlines():
@@ -63,4 +69,4 @@ def _fence_is_open(text: str) -> bool:
             fence = sign if sign[0] == "~" or "`" not in rest else ""
         elif sign.startswith(fence) and not rest.strip():
             fence = ""
-    return bool(fence)
+    return fence

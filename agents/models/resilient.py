@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from agents.models.budget import Budget
 from agents.models.choice import ModelChoice
-from agents.models.continuation import join_continuation, repeats_itself, split_thought
+from agents.models.continuation import close_last_block, join_continuation, repeats_itself, split_thought
 from agents.models.errors import explain_model_error, retry_after, server_words
 from agents.models.gate import Gate
 from agents.models.recorder import Recorder
@@ -318,4 +318,6 @@ def _join(parts: Sequence[CreateResult], text: str) -> CreateResult:
     thought, answer = split_thought(text)
     if not answer.strip():
         raise BrokenAnswer("thinking")
+    if last.finish_reason == "stop":  # nothing more comes: what a model forgot is only the fence
+        answer = close_last_block(answer)
     return last.model_copy(update={"content": answer, "thought": "\n".join([*thoughts, *thought]) or None, "usage": usage})
