@@ -1,4 +1,4 @@
-"""Runs session after session in one process and watches what is left behind: `make soak ARGS="--sessions 50"`."""
+"""Runs session after session and watches what is left behind, then attack after attack: `make soak ARGS="--sessions 50 --attacks 200"`."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from autogen_core.code_executor import CodeBlock
 from sandbox.engine.find import connect_engine
 from sandbox.opening import open_sandbox
 from sandbox.verdicts import Verdict
+from tests.soak_attacks import attack, busy, copy
 from utils.docker_utils import LABEL
 from utils.owner import owner
 from utils.settings import Settings, load_settings
@@ -108,16 +109,31 @@ async def settled(engine: docker.APIClient, before: Left | None) -> Left:
     return seen
 
 
+def attacks(tries: int, copies: int, folder: Path, image: str) -> list[str]:
+    """Attack and copy so many times, on a quiet machine and on a busy one; return what went wrong."""
+    engine = connect_engine()
+    try:
+        faults = attack(engine, image, folder, tries, print)
+        print("now with a busy machine")
+        with busy():
+            return faults + attack(engine, image, folder, tries, print) + copy(engine, image, folder, copies, print)
+    finally:
+        engine.close()
+
+
 def main() -> int:
-    """Read how many sessions, run them, and say what was left."""
+    """Read how many sessions, attacks and copies, run them, and say what was left and what went wrong."""
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
     parser.add_argument("--sessions", type=int, default=50)
-    count = parser.parse_args().sessions
+    parser.add_argument("--attacks", type=int, default=200, help="on each gap, on a quiet and on a busy machine")
+    parser.add_argument("--copies", type=int, default=100, help="on a busy machine")
+    asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         settings = load_settings({"workspace": folder, "timeout": "20"}, os.environ)
-        left = asyncio.run(soak(count, settings, print))
-    print(*(left or ["nothing is left behind"]), sep="\n")
-    return 1 if left else 0
+        faults = asyncio.run(soak(asked.sessions, settings, print)) if asked.sessions else []
+        faults += attacks(asked.attacks, asked.copies, Path(folder), settings.image)
+    print(*(faults or ["nothing is left behind, and no attack won"]), sep="\n")
+    return 1 if faults else 0
 
 
 if __name__ == "__main__":

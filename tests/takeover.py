@@ -33,6 +33,14 @@ TAKE_OVER: tuple[Way, ...] = ("ptrace", "mem", "ptrace", "mem")
 HOLD_UP: tuple[tuple[Way, ...], ...] = (("stop", "stop"), ("kill", "kill"))
 _OPEN_SECONDS = 0.4  # how long the window is open: a knock comes every 5 ms
 
+MOVING = """
+import os, time
+if os.fork() == 0:
+    os.setsid()
+    for number in range(10**9): open('moving', 'w').write(str(number))
+time.sleep(0.3)
+"""
+"""A program that leaves a process behind which keeps changing a file."""
 SUPPORTED = platform.machine() in ("x86_64", "AMD64")
 """Whether the attack knows this machine's processor."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import re
 import threading
 import time
@@ -451,30 +450,6 @@ async def test_the_strict_profile_installs_nothing_and_has_no_network_to_switch(
                 await executor.set_network(network)
             assert raised.value.hint == "start without --strict"
         assert (executor.limits.network, (await run(executor, "print(1)")).output) == (LIMITS.network, "1\n")
-
-
-@pytest.mark.engine
-async def test_a_picture_arrives_byte_for_byte(image: str, tmp_path: Path, index: None) -> None:
-    code = """
-import hashlib, matplotlib.pyplot as plt
-plt.plot([1, 2, 4])
-plt.savefig("plot.png")
-print(hashlib.sha256(open("plot.png", "rb").read()).hexdigest())
-"""
-    async with SandboxExecutor(image, work_dir=tmp_path, limits=LIMITS, certificates=certificates()) as executor:
-        done = await executor.install([PipRequest(("matplotlib",))], CancellationToken())
-        assert done.verdict is Verdict.OK, done.output
-        assert {"matplotlib", "numpy", "pillow"} <= {package.name for package in done.installed}
-        drawn = await run(executor, code)
-        assert drawn.verdict is Verdict.OK, drawn.output
-        tool = await executor.run_block(CodeBlock(code="fonttools --help | head -n 1; which f2py", language="sh"), CancellationToken())
-        assert "fonttools" in tool.output
-        assert f"{PACKAGES}/bin/f2py" in tool.output
-        files = await executor.collect_files()
-        picture = next(file for file in files if file.name == "plot.png")
-        data = picture.path.read_bytes()
-        assert data.startswith(b"\x89PNG")
-        assert hashlib.sha256(data).hexdigest() == drawn.output.strip()
 
 
 @pytest.mark.engine

@@ -17,6 +17,7 @@ from sandbox.runner import ROOM_GIVEN_BACK, STATE_LOST, Runner
 from sandbox.verdicts import ProducedFile, ProgramRun, Verdict, tell_person
 from sandbox.workspace import NOT_SAVED, Workspace
 from tests.engine_proxy import EngineProxy
+from tests.takeover import MOVING
 from utils.docker_utils import ContainerRequest, Limits, unique_name
 from utils.errors import EngineError
 
@@ -186,10 +187,7 @@ def settle(proxy: EngineProxy, number: int) -> None:
 
 
 def test_what_still_runs_cannot_change_what_is_copied(runner: Runner, folder: Path) -> None:
-    daemon = (
-        "import os, time\nif os.fork() == 0:\n  os.setsid()\n  for i in range(10**9): open('moving', 'w').write(str(i))\ntime.sleep(0.3)"
-    )
-    python(runner, daemon)
+    python(runner, MOVING)
     assert names(runner.collect()) == ["moving"]
     seen = (folder / "moving").read_text()
     assert runner.collect() == []

@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import docker
 import pytest
 
-from sandbox.files.host_folder import HostFolder
-from sandbox.runner import NOT_EMPTIED, STATE_LOST, Runner
-from sandbox.workspace import Workspace
+from sandbox.runner import NOT_EMPTIED, STATE_LOST
 from tests.engine_proxy import EngineProxy
-from tests.takeover import FORGED, GAPS, HOLD_UP, SUPPORTED, Gap, Way, attack, run, sweep_as_before, taken_over, with_the_engines_filter
-from utils.docker_utils import ContainerRequest, Limits, unique_name
+from tests.soak_attacks import control, running
+from tests.takeover import FORGED, GAPS, HOLD_UP, SUPPORTED, Gap, Way, attack, run, taken_over, with_the_engines_filter
 
 pytestmark = [pytest.mark.engine, pytest.mark.skipif(not SUPPORTED, reason="the attack is written for x86-64")]
 
 TRIES = 10
-CONTROL_TRIES = 40  # it is a race: one win is enough
-
-
-@contextmanager
-def running(engine: docker.APIClient, image: str, folder: Path) -> Iterator[Runner]:
-    limits = Limits(timeout=5, memory=512 * 1024**2)
-    runner = Runner(ContainerRequest(image, unique_name(), limits), Workspace(lambda: HostFolder(folder)), engine)
-    runner.start()
-    try:
-        yield runner
-    finally:
-        runner.stop()
 
 
 @pytest.mark.parametrize("gap", GAPS)
@@ -45,18 +30,8 @@ def test_nothing_is_taken_over(engine: docker.APIClient, image: str, tmp_path: P
 
 
 @pytest.mark.parametrize("gap", ["program", "window"])
-def test_the_control_a_sweep_that_is_only_believed_is_taken_over(
-    engine: docker.APIClient, image: str, tmp_path: Path, gap: Gap, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sweep_as_before(monkeypatch)
-    monkeypatch.setattr("sandbox.files.transfer._SECONDS", 2)  # a listing that was taken over may never end
-    with EngineProxy() as proxy, closing(proxy.client(30)) as client:
-        proxy.fail("POST .*/containers/create", "rewrite", rewrite=with_the_engines_filter, times=1000)
-        for _ in range(CONTROL_TRIES):
-            with running(client, image, tmp_path) as runner:  # a new one each time: what has won stays
-                if taken_over(runner, engine, gap):
-                    return
-    pytest.fail("the attack never won, so the tests above show nothing")
+def test_the_control_a_sweep_that_is_only_believed_is_taken_over(engine: docker.APIClient, image: str, tmp_path: Path, gap: Gap) -> None:
+    assert control(image, tmp_path, engine, gap), "the attack never won, so the tests above show nothing"
 
 
 @pytest.mark.parametrize("ways", HOLD_UP)
