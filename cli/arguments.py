@@ -15,6 +15,7 @@ from typing import NoReturn
 
 from utils.errors import UsageError
 from utils.settings import SETTINGS
+from utils.text import whole_characters
 
 VERSION = "0.1.0"
 PROGRAM = "python main.py"
@@ -145,7 +146,8 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     arguments, unknown = parse([*rest, *words[end:]], found)
     if unknown:
         raise _unknown(unknown[0], parser)
-    arguments.task = getattr(arguments, "task", None)
+    task = getattr(arguments, "task", None)
+    arguments.task = None if task is None else whole_characters(task)
     return arguments
 
 

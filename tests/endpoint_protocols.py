@@ -56,7 +56,7 @@ class Protocol:
 
 
 def _broken(piece: str) -> bool:
-    return piece.encode() in (CUT, STALL)
+    return piece.encode("utf-8", "surrogatepass") in (CUT, STALL)
 
 
 def _sse(event: dict[str, Any], name: str = "") -> bytes:

@@ -108,3 +108,10 @@ def test_the_help_is_no_markdown(argv: list[str], capsys: pytest.CaptureFixture[
     with pytest.raises(SystemExit):
         parse_arguments(argv)
     assert "`" not in capsys.readouterr().out
+
+
+def test_an_argument_that_is_not_utf_8_can_be_sent() -> None:
+    task = b"caf\xe9".decode("utf-8", "surrogateescape")  # as Python hands it over
+    for command in ("chat", "run"):
+        assert parse_arguments([command, task]).task == "caf\ufffd"
+    assert parse_arguments(["--workspace", task]).workspace == task, "the name of a file stays what it is"

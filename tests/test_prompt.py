@@ -131,3 +131,7 @@ async def test_the_signals_are_given_back() -> None:
 async def deliver(number: signal.Signals) -> None:
     os.kill(os.getpid(), number)
     await asyncio.sleep(0.05)
+
+
+async def test_what_is_typed_or_pasted_can_be_sent() -> None:
+    assert await prompt_of(Typist("caf\udce9 \ud83d\ude00")).read() == "caf\ufffd \U0001f600"

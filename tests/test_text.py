@@ -8,7 +8,7 @@ import unicodedata
 
 import pytest
 
-from utils.text import StreamSanitizer, last_states, sanitize, shorten
+from utils.text import StreamSanitizer, last_states, sanitize, shorten, whole_characters
 
 
 @pytest.mark.parametrize(
@@ -120,3 +120,19 @@ def test_a_tiny_limit_leaves_the_mark(limit: int) -> None:
 )
 def test_a_line_that_is_written_over_is_shown_as_it_ended(printed: str, shown: str) -> None:
     assert last_states(printed) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        ("plain \U0001f600 \u00e4\n", "plain \U0001f600 \u00e4\n"),
+        ("", ""),
+        (b"caf\xe9 x".decode("utf-8", "surrogateescape"), "caf\ufffd x"),
+        ("half \ud83d", "half \ufffd"),
+        ("\ud83d\ude00", "\U0001f600"),
+        ("\ude00\ud83d", "\ufffd\ufffd"),
+    ],
+)
+def test_halves_of_characters_are_joined_or_replaced(text: str, whole: str) -> None:
+    assert whole_characters(text) == whole
+    whole_characters(text).encode()

@@ -80,6 +80,13 @@ def read_size(text: str) -> int:
     return size
 
 
+def plain_text(text: str) -> str:
+    """Read a text that can be sent and shown."""
+    if not text.isprintable():  # neither are bytes that are not UTF-8
+        raise ValueError
+    return text
+
+
 def image_name(text: str) -> str:
     """Read the name of an image, which must not look like an option."""
     if not re.fullmatch(r"[a-z0-9][\w./:@-]*", text, re.ASCII):
@@ -132,7 +139,8 @@ def without_password(url: str) -> str:
 
 
 YES_OR_NO = Kind(yes_or_no, "true or false")
-TEXT = Kind(str, "any text")
+ANYTHING = Kind(str, "any text")  # checked later, by what does not show it
+TEXT = Kind(plain_text, "text without half characters or control characters")
 IMAGE = Kind(image_name, "an image's name")
 FOLDER = Kind(folder, "a folder")
 CERTIFICATES = Kind(certificates_file, "a readable file of certificates (PEM)")

@@ -10,6 +10,7 @@ from typing import Any
 from utils.errors import UsageError
 from utils.setting_sources import ADDRESSES, IMAGES, Source, dotenv_change, open_to_others
 from utils.setting_values import (
+    ANYTHING,
     CERTIFICATES,
     FOLDER,
     IMAGE,
@@ -133,7 +134,7 @@ SETTINGS = (
         "certificate authorities that pip and programs trust instead of the image's own",
     ),
     Setting(
-        "index_url", "PIP_INDEX_URL", None, "", TEXT, "package index to use instead of pypi.org; only pip learns it, while it installs"
+        "index_url", "PIP_INDEX_URL", None, "", ANYTHING, "package index to use instead of pypi.org; only pip learns it, while it installs"
     ),
     Setting(
         *("index_credentials", "SANDBOX_INDEX_CREDENTIALS", None, "false", YES_OR_NO),

@@ -82,6 +82,14 @@ def whole_unicode(text: str) -> str:
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
+def whole_characters(text: str) -> str:
+    """Return the text with every half of a character that stands alone replaced by \ufffd: no request, file or terminal can take it.
+
+    Such halves come from bytes that are not UTF-8 and from JSON; two that belong together become the character that they mean.
+    """
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def shorten(text: str, limit: int) -> str:
     """Return the text where it has at most limit characters, else its head and tail with the number of characters cut between them.
 

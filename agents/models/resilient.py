@@ -24,6 +24,7 @@ from agents.models.recorder import Recorder
 from agents.models.requests import prepare, size_of, with_continuation, without_tools
 from agents.models.wire import BrokenAnswer
 from utils.errors import ModelError
+from utils.text import whole_characters
 
 MOST_CONTINUATIONS = 3
 _FIRST_WAIT = 2.0  # seconds; doubled with each try
@@ -245,11 +246,11 @@ class ResilientClient(ChatCompletionClient):
         seen = self._recorder.seen
         if seen.broken:
             self.notify(_PIECE_MISSING)
-        text: Any = result.content if seen.tools else "".join(seen.text)
+        text: Any = result.content if seen.tools else whole_characters("".join(seen.text))
         return CreateResult(
             finish_reason=seen.finish or result.finish_reason,
             content=text,
-            thought="".join(seen.thought) or (result.thought if seen.tools else None),
+            thought=whole_characters("".join(seen.thought)) or (result.thought if seen.tools else None),
             usage=RequestUsage(seen.prompt_tokens, seen.completion_tokens),
             cached=False,
         )

@@ -13,6 +13,7 @@ from rich.text import Text
 from cli.input.demo_lines import DemoLines
 from cli.input.keyboard import InterruptedAtPrompt, Keyboard
 from cli.output.screen import QUIET_STYLE, Screen
+from utils.text import whole_characters
 
 
 class Prompt:
@@ -60,6 +61,7 @@ class Prompt:
         finally:
             reading.cancel()
         self._pressed = False
+        typed = None if typed is None else whole_characters(typed)
         if typed is None:
             self.leaving = True
         elif self._demo and suggests and typed.strip() and not typed.startswith("/"):

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from utils.errors import UsageError
+from utils.text import whole_characters
 
 FORMATS = ("jsonl", "csv", "lines")
 FIELDS = ("task", "id", "expect", "add")
@@ -159,7 +160,13 @@ class TaskFile:
         if isinstance(key, bool) or not isinstance(key, str | int | None):
             raise _Fault("its id is neither a text nor a whole number")
         named = "" if key is None else str(key).strip()
-        return BatchTask(named or str(line), task.strip(), line, _pattern(fields.get("expect")), _paths(fields.get("add")))
+        return BatchTask(
+            whole_characters(named) or str(line),
+            whole_characters(task.strip()),
+            line,
+            _pattern(fields.get("expect")),
+            _paths(fields.get("add")),
+        )
 
 
 def read_tasks(name: str, format: str = "") -> TaskFile:
