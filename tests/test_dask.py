@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -58,7 +58,8 @@ class Stage:
         return process.returncode, said
 
     def write(self, tasks: Sequence[str]) -> None:
-        """Write the tasks."""
+        """Write the tasks, and remove the results of the batch before."""
+        (self.folder / "out.jsonl").unlink(missing_ok=True)
         (self.folder / "tasks.txt").write_text("".join(f"{task}\n" for task in tasks))
 
     @property
@@ -82,6 +83,14 @@ class Stage:
 @pytest.fixture
 def stage(tmp_path: Path) -> Stage:
     return Stage(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def healthy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stage, Cluster]]:
+    """Give a stage and two workers to the tests that leave both as they were."""
+    stage = Stage(tmp_path_factory.mktemp("healthy"))
+    with stage.cluster({"WORKSPACE": "of-the-worker"}, {"WORKSPACE": "of-the-worker"}) as cluster:
+        yield stage, cluster
 
 
 def test_a_worker_that_is_killed_costs_at_most_the_task_it_was_doing(stage: Stage) -> None:
@@ -126,9 +135,10 @@ def test_a_lost_scheduler_leaves_the_file_whole_and_resume_completes_it(stage: S
     assert Counter(stage.statuses.values()) == {"approved": 20}
 
 
-def test_ctrl_c_ends_what_the_workers_do(stage: Stage) -> None:
+def test_ctrl_c_ends_what_the_workers_do(healthy: tuple[Stage, Cluster]) -> None:
+    stage, cluster = healthy
     stage.write(["task 0", "for ever 1", "for ever 2", "task 3"])
-    with stage.cluster({}, {}) as cluster, stage.start(cluster) as process:
+    with stage.start(cluster) as process:
         try:
             wait_until(lambda: stage.log.read_text().count("waiting for ever") == 2, 120)
             process.send_signal(signal.SIGINT)
@@ -152,10 +162,10 @@ def test_a_child_dies_with_its_worker(stage: Stage) -> None:
             process.kill()
 
 
-def test_the_others_begin_when_the_first_has_its_answer(stage: Stage) -> None:
+def test_the_others_begin_when_the_first_has_its_answer(healthy: tuple[Stage, Cluster]) -> None:
+    stage, cluster = healthy
     stage.write(["until another one begins", "another"])
-    with stage.cluster({}, {}) as cluster:
-        status, said = stage.run(cluster)
+    status, said = stage.run(cluster)
     assert status == 0, said
 
 
@@ -180,10 +190,10 @@ def test_a_key_that_every_worker_has_wrong_is_asked_with_once_each(stage: Stage)
     assert stage.statuses == {}
 
 
-def test_settings_travel_and_keys_stay(stage: Stage) -> None:
+def test_settings_travel_and_keys_stay(healthy: tuple[Stage, Cluster]) -> None:
+    stage, cluster = healthy
     stage.write(["say your environment"])
-    with stage.cluster({"WORKSPACE": "of-the-worker"}) as cluster:
-        status, said = stage.run(cluster, "--timeout", "7", "--workspace", str(stage.folder / "here"))
+    status, said = stage.run(cluster, "--timeout", "7", "--workspace", str(stage.folder / "here"))
     assert status == 0, said
     (found,) = (json.loads(line) for line in stage.log.read_text().splitlines() if line.startswith("{"))
     assert found == {"OPENAI_API_KEY": "of-the-worker", "SANDBOX_TIMEOUT": "7", "PIP_INDEX_URL": "", "WORKSPACE": "of-the-worker"}
