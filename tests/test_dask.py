@@ -252,8 +252,10 @@ def test_a_scheduler_that_is_not_there(stage: Stage) -> None:
 
 
 def test_only_what_was_set_travels() -> None:
-    settings = load_settings({"timeout": "7", "memory": "512m", "strict": "true"}, {"OPENAI_API_KEY": "k", "PIP_INDEX_URL": "https://a/b"})
+    keys = {"OPENAI_API_KEY": "k", "PIP_INDEX_URL": "https://a/b"}
+    settings = load_settings({"timeout": "7", "memory": "512m", "strict": "true"}, {**keys, "SANDBOX_IMAGE_RUBY": "ruby:3"})
     assert travelling(settings) == {
+        "SANDBOX_IMAGE_RUBY": "ruby:3",
         "SANDBOX_TIMEOUT": "7",
         "SANDBOX_MEMORY": str(512 * 1024**2),
         "SANDBOX_STRICT": "true",
@@ -261,7 +263,7 @@ def test_only_what_was_set_travels() -> None:
         "SANDBOX_PIDS": "128",
     }
     again = load_settings({}, travelling(settings))
-    assert (again.timeout, again.memory, again.strict) == (7, 512 * 1024**2, True)
+    assert (again.timeout, again.memory, again.strict, again.images) == (7, 512 * 1024**2, True, {"ruby": "ruby:3"})
 
 
 @pytest.mark.engine

@@ -57,6 +57,8 @@ def batch(settings: Settings, wiring: Wiring, options: BatchOptions) -> ExitStat
     from teams.batch.tasks import read_tasks
 
     _check(options)
+    for warning in () if settings.quiet else settings.warnings:
+        _say(warning)
     if options.scheduler and settings.index_url:
         _say("PIP_INDEX_URL stays here: each worker uses its own")
     # Read before the event loop starts: Ctrl-C ends the reading.

@@ -16,6 +16,7 @@ from teams.batch.one import failed_result, judge
 from teams.batch.tasks import BatchTask
 from teams.batch.worker import fingerprint, run_task
 from utils.errors import AppError, EngineError, ModelError, UsageError
+from utils.setting_sources import IMAGES
 from utils.settings import SETTINGS, Settings
 
 if TYPE_CHECKING:
@@ -214,7 +215,7 @@ class _Turns:
 
 def travelling(settings: Settings) -> dict[str, str]:
     """Return the settings that differ from what is shipped, by their variables: no key, no address, and no path of this machine."""
-    changes = {}
+    changes = {f"{IMAGES}{name.upper()}": image for name, image in settings.images.items()}
     for setting in SETTINGS:
         value = getattr(settings, setting.field)
         secret = not settings.__dataclass_fields__[setting.field].repr
