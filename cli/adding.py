@@ -39,7 +39,7 @@ async def add_files(session: Session, paths: Sequence[Path], notes: list[str], a
         reasons.setdefault(left.reason, []).append(sanitize(left.name))
     lines += [f"Skipped ({reason}): {_some(names)}." for reason, names in reasons.items()]
     if selection.doubtful:
-        lines.append(f"Skipped (may hold secrets; /add asks you): {_some([sanitize(name) for name in selection.doubtful])}.")
+        lines.append(f"Skipped (may hold secrets; /add in a session asks you): {_some([sanitize(name) for name in selection.doubtful])}.")
     return lines or ["There is nothing to add."]
 
 

@@ -72,7 +72,7 @@ async def test_what_may_hold_secrets_is_copied_after_a_yes_only() -> None:
         session: Any = Sandbox(selection)
         lines = await add_files(cast(Session, session), [Path("x")], notes, agree)
         assert ("tokens.json" in lines[0], "tokens.json" in notes[0]) == (added, added)
-        assert ("Skipped (may hold secrets; /add asks you): tokens.json." in lines) is not added
+        assert ("Skipped (may hold secrets; /add in a session asks you): tokens.json." in lines) is not added
     assert asked == ["tokens.json", "tokens.json"]
 
 
