@@ -1,4 +1,4 @@
-"""What the model is told about the runs of its programs: few words and bounded output, however many programs and files there are."""
+"""What the model hears about the runs of its programs: few words and bounded output, however many programs and files there are."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _shares(wanted: Sequence[int], room: int) -> list[int]:
 
 
 def tell_runs(runs: Sequence[ProgramRun], total: int, limits: Limits) -> list[str]:
-    """Say what became of each of an answer's programs; together, no more of their output is told than of one."""
+    """Report the result of each of an answer's programs; together they get no more room for output than one."""
     parts = [
         f"[sandbox] Block {number} of {total} was not run, because the one before it failed." for number in range(len(runs) + 1, total + 1)
     ]
@@ -58,10 +58,10 @@ def tell_runs(runs: Sequence[ProgramRun], total: int, limits: Limits) -> list[st
 
 
 def changed_by_hand(proposed: Sequence[CodeBlock], run: Sequence[CodeBlock]) -> list[str]:
-    """Return what the model has to know where the person changed its programs before they ran."""
+    """Return what the model has to know if the user changed its programs before they ran."""
     codes = {block.code for block in proposed}
     changed = [f"```{block.language}\n{block.code.rstrip()}\n```" for block in run if block.code not in codes]
-    return ["\n".join(["The person changed the program before it ran. This is what ran:", *changed])] if changed else []
+    return ["\n".join(["The user changed the program before it ran. This is what ran:", *changed])] if changed else []
 
 
 def why_nothing_ran(answer: Answer) -> str:

@@ -81,21 +81,21 @@ def _installs_into_its_own(seen: Seen) -> bool:
 
 
 SHOWN_TO_NOBODY = Advice(
-    "there is no display here: what show() showed, nobody saw",
+    "nobody saw what show() displayed: there is no display here",
     "Save the picture to a file, such as plt.savefig('figure.png'), instead of showing it.",
     _showed_a_picture,
 )
 SERVES = Advice(
-    "it waits for others without end, and nobody can reach it here",
+    "it waits for requests or events without end, and nobody can reach it here",
     "To show that a server works, start it in a thread, send it requests from the same program, print the answers, and end it.",
     _serves,
 )
 NO_KEYBOARD = Advice(
-    "it asked for input, and there is no keyboard here: standard input is at its end",
-    "no keyboard input here; take values as constants in the program.",
+    "it asked for input, but there is no keyboard here",
+    "Take values as constants in the program instead of asking for them.",
     _asks,
 )
-HIDES = "{} hides the module of that name that comes with Python, for every program in this folder"
+HIDES = "{} hides Python's own module of that name from every program in this folder"
 ADVICE = (
     SHOWN_TO_NOBODY,
     SERVES,
@@ -139,7 +139,7 @@ ADVICE = (
         _printed(r"(?:NoSuchDriver|WebDriver)Exception|Unable to obtain driver|Executable doesn't exist at .*(?:chrom|firefox|webkit)"),
     ),
     Advice(
-        "nothing answers at that address: what one program starts ends with it",
+        "nothing answers there: whatever a program starts ends with it",
         "Start the server and its client in one program.",
         _printed(r"Connection refused|ConnectionRefusedError|Failed to connect to (?:localhost|127\.0\.0\.1)"),
     ),

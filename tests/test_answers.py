@@ -116,9 +116,9 @@ def test_future_imports_come_first_in_a_joined_program() -> None:
 
 WHOLE = py("def f():\n    return 1\n\n\nprint(f())")
 SHOWN = {
-    "a session": (py(">>> f()", "1"), "a session at a prompt is shown, not run"),
-    "a session with blocks": (py(">>> for i in range(2):", "...     print(i)", "0", "1"), "a session at a prompt is shown, not run"),
-    "a notebook's session": (py("In [1]: f()", "Out[1]: 1"), "a session at a prompt is shown, not run"),
+    "a session": (py(">>> f()", "1"), "a session at a prompt, not a program"),
+    "a session with blocks": (py(">>> for i in range(2):", "...     print(i)", "0", "1"), "a session at a prompt, not a program"),
+    "a notebook's session": (py("In [1]: f()", "Out[1]: 1"), "a session at a prompt, not a program"),
     "output in a python fence": (py("Result: 1 of 2"), "it is output or prose, not Python"),
     "a table in a python fence": (py("   a  b", "0  1  2"), "it is output or prose, not Python"),
     "a traceback in a python fence": (
@@ -126,9 +126,9 @@ SHOWN = {
         "it is output or prose, not Python",
     ),
     "prose in a python fence": (py("This function returns one."), "it is output or prose, not Python"),
-    "a value in a python fence": (py("[1, 2, 3]"), "it does nothing when it runs: it shows something"),
-    "a word in a python fence": (py("True"), "it does nothing when it runs: it shows something"),
-    "comments in a python fence": (py("# prints 1"), "it does nothing when it runs: it shows something"),
+    "a value in a python fence": (py("[1, 2, 3]"), "it does nothing when run"),
+    "a word in a python fence": (py("True"), "it does nothing when run"),
+    "comments in a python fence": (py("# prints 1"), "it does nothing when run"),
     "an indented part": (py("    return 1"), "it is a part of a program, not a program"),
     "a signature": (py("def g(x: int) -> int:"), "it is an outline: its bodies are left out"),
     "an outline": (
@@ -139,8 +139,8 @@ SHOWN = {
     "the same program again": (WHOLE, "it repeats a part of the program at line 1"),
     "output without a label": (fenced("", "1"), "no language is named"),
     "code without a label": (fenced("", "print(2)"), "no language is named"),
-    "a command at a prompt": (sh("$ python program.py", "1"), "a session at a prompt is shown, not run"),
-    "a command at a named prompt": (sh("ada@host:~/x$ python program.py", "1"), "a session at a prompt is shown, not run"),
+    "a command at a prompt": (sh("$ python program.py", "1"), "a session at a prompt, not a program"),
+    "a command at a named prompt": (sh("ada@host:~/x$ python program.py", "1"), "a session at a prompt, not a program"),
     "how to run it": (sh("python program.py"), "it says how to run the program"),
     "how to run it with options": (sh("# Run it", "python3 ./program.py --size 3 data.csv"), "it says how to run the program"),
     "how to run it in an environment": (
@@ -180,7 +180,7 @@ def test_a_program_with_an_error_is_run_so_that_the_error_is_seen() -> None:
 
 
 def test_a_value_is_no_program_and_a_name_is_run_so_that_its_error_is_seen() -> None:
-    assert reasons(read(py("42"))) == reasons(read(py("# only a comment"))) == ["it does nothing when it runs: it shows something"]
+    assert reasons(read(py("42"))) == reasons(read(py("# only a comment"))) == ["it does nothing when run"]
     assert runs(read(py("result"))) == [("python", "result")]
 
 

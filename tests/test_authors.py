@@ -116,4 +116,4 @@ async def test_a_server_started_in_the_block_before_is_gone(executor: SandboxExe
     await run(executor, "python3 -m http.server 8123 >/dev/null 2>&1 &\nsleep 1", "sh")
     seen = await run(executor, "import urllib.request\nurllib.request.urlopen('http://127.0.0.1:8123')")
     assert seen.verdict is Verdict.FAILED
-    assert seen.notes == ("nothing answers at that address: what one program starts ends with it",)
+    assert seen.notes == ("nothing answers there: whatever a program starts ends with it",)

@@ -90,9 +90,9 @@ def test_one_program_is_found(text: str) -> None:
         ("```output\n1\n```", ("output", "output is something shown, not a program")),
         ("```markdown\n# A\n```", ("markdown", "Markdown is a text, not a program")),
         ("- ```python\n  print(1)\n\nText", ("python", "the block is not closed")),
-        ("<!--\n```python\nx\n```\n-->", ("python", "it stands in HTML")),
-        ("<pre>\n```python\nx\n```\n</pre>", ("python", "it stands in HTML")),
-        ("Text\n\n    ```python\n    x\n    ```\n", ("python", "it stands in a part that is indented by four spaces or more")),
+        ("<!--\n```python\nx\n```\n-->", ("python", "it is inside HTML")),
+        ("<pre>\n```python\nx\n```\n</pre>", ("python", "it is inside HTML")),
+        ("Text\n\n    ```python\n    x\n    ```\n", ("python", "it is indented by four spaces or more")),
     ],
 )
 def test_a_block_that_is_not_run_says_why(text: str, expected: tuple[str, str]) -> None:

@@ -36,7 +36,7 @@ class CodeBlock:
 
 @dataclass(frozen=True)
 class SkippedBlock:
-    """A block that is not run: language as written, the 1-based line of its opening fence, and why, for the person."""
+    """A block that is not run: language as written, the 1-based line of its opening fence, and why, for the user."""
 
     language: str
     line: int
@@ -112,7 +112,7 @@ def read_markdown(text: str, aliases: Mapping[str, str], open_string: OpenString
 
 
 def without_thoughts(text: str) -> str:
-    """Return the message without the model's thoughts and with \\n line ends; unchanged where it holds none."""
+    """Return the message without the model's thoughts and with \\n line ends; unchanged if it holds none."""
     source = normal(text)
     _, thoughts, _ = parse(source, {})
     if not thoughts:
@@ -161,9 +161,9 @@ def judge(block: Fence, aliases: Mapping[str, str]) -> CodeBlock | SkippedBlock:
 
 
 def _hidden(token: Token) -> Iterator[SkippedBlock]:
-    """Name the first fence that CommonMark does not take for one, because of where it stands."""
+    """Name the first fence that CommonMark does not take for one, because of what is around it."""
     found = FENCE_LINE.search(token.content)
     if found:
         line = (token.map or [0])[0] + 1 + token.content.count("\n", 0, found.start(1))
-        where = "in HTML" if token.type == "html_block" else "in a part that is indented by four spaces or more"
-        yield SkippedBlock(language_of(found[1]), line, f"it stands {where}")
+        where = "inside HTML" if token.type == "html_block" else "indented by four spaces or more"
+        yield SkippedBlock(language_of(found[1]), line, f"it is {where}")

@@ -30,7 +30,7 @@ _LONE_CLOSING = re.compile(r"^[ \t]*</(?:think|thinking)>|</(?:think|thinking)>[
 FENCE_LINE = re.compile(r"^[ \t]*(?:```|~~~)[`~]*(.*)$", re.MULTILINE)
 _STOP_TOKENS = re.compile(r"(?:\s*(?:<[/|]?[\w|-]+>|<\|[^>\n]*\|>|<｜[^｜\n]*｜>|\[/?[A-Z_]+\]))+\s*")
 _MID_LINE = re.compile(r"[A-Za-z*_][^`\n]*[^`\s][ \t]*(`{3,})[ \t]*([\w.+#-]+)[ \t]*")
-# HTML that hides what stands in it; every other tag is the model's way of dividing its answer.
+# HTML that hides its content; every other tag is the model's way of dividing its answer.
 _HIDING = re.compile(r"<(?:!|\?|(?:script|pre|style|textarea)(?=[\s>]|$))", re.IGNORECASE)
 # The readings beyond CommonMark look ahead; these bounds keep a hostile answer from making that slow.
 _LOOKAHEAD_LINES = 100_000
@@ -80,7 +80,7 @@ def _parse_behind(
 
 
 def _in_program(tokens: list[Token], line: int) -> bool:
-    """Tell whether the 0-based line stands in a closed block, rather than in one that a thought left open and the answer closed."""
+    """Tell whether the 0-based line is in a closed block, rather than in one that a thought left open and the answer closed."""
     for token in tokens:
         start, end = token.map or (0, 0)
         if token.type == "fence" and start < line < end:
@@ -136,7 +136,7 @@ def _thoughts_rule(state: StateBlock, start: int, end: int, silent: bool) -> boo
 
 
 def _html_rule(state: StateBlock, start: int, end: int, silent: bool) -> bool:
-    """Read HTML as CommonMark does if it is of the kind that hides what stands in it."""
+    """Read HTML as CommonMark does if it is of the kind that hides its content."""
     position = state.bMarks[start] + state.tShift[start]
     return _HIDING.match(state.src, position, state.eMarks[start]) is not None and html_block(state, start, end, silent)
 

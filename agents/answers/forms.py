@@ -1,4 +1,4 @@
-"""Programs that stand in an answer without a fence, and what else takes the place of one."""
+"""Programs without a fence, and what models send instead of a program."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from utils.labels import canonical
 from utils.markdown import without_stop_tokens
 
 NO_TOOLS = "there are no tools here: send the program in a fenced block"
-NO_FENCE = "the code stands in the text: send the program in a fenced block"
-IN_TAG = "run as Python: the program stands between tags instead of fences"
+NO_FENCE = "the code is in the text, without a fence: send the program in a fenced block"
+IN_TAG = "run as Python: the program is between tags instead of fences"
 BARE = "run as Python: the answer is a program without a fence"
 
 _TAGGED = re.compile(

@@ -188,7 +188,7 @@ def _modules(file: Part, seen_from: Part) -> Iterator[str]:
 
 
 def _imports(code: PythonCode, module: str) -> bool:
-    # `import package` may lead to any module in it; a relative import is told by its last parts.
+    # `import package` may lead to any module in it; a relative import is recognised by its last parts.
     return any(
         name == module or name.startswith(f"{module}.") or module.startswith(f"{name}.") or (name[0] == "." and _ends_alike(module, name))
         for name in code.imports

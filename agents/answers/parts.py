@@ -93,7 +93,7 @@ def _sort(fence: Fence, aliases: Mapping[str, str], found: Sorted) -> None:
             name = by_name = ""  # how to run that file, more likely than the file
         language = language or by_name
         if is_session(text) and language in ("", aliases.get("python")):
-            reason = "a session at a prompt is shown, not run"
+            reason = "a session at a prompt, not a program"
         elif language:
             found.programs.append(make_part(language, text, fence.line, name, aliases))
             return
@@ -138,7 +138,7 @@ def _leave_out_what_is_shown(found: Sorted, python: str) -> None:
         if part.python is not None:
             if (part.python.is_literal or (whole and part.python.is_only_shown)) and not part.name:
                 found.programs.remove(part)
-                found.skip(part, "it does nothing when it runs: it shows something")
+                found.skip(part, "it does nothing when run")
             continue
         inner = read_python(textwrap.dedent(part.text))
         if inner is not None:
@@ -184,7 +184,7 @@ def _leave_out_instructions(found: Sorted, shell: str) -> None:
         found.scripts += code.scripts
         at = found.programs.index(part)
         found.programs[at : at + 1] = [_packages_of(part, code)] if code.packages else []
-        found.skip(part, "a session at a prompt is shown, not run" if code.has_prompts else "it says how to run the program")
+        found.skip(part, "a session at a prompt, not a program" if code.has_prompts else "it says how to run the program")
 
 
 def _is_instruction(part: Part) -> bool:

@@ -173,7 +173,7 @@ def looks_broken(code: str) -> bool:
 
 
 def is_outline(code: str) -> bool:
-    """Whether the code is Python but for bodies that are left out, or stand there as comments only."""
+    """Whether the code is Python but for bodies that are left out, or are comments only."""
     lines = [line for line in code.split("\n") if line.strip()]
     if len(lines) > _LONGEST_OUTLINE:
         return False

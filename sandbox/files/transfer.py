@@ -37,7 +37,7 @@ printf 'd 0 - /\0'
 """
 _MOST_ELSEWHERE = 20
 _SCRATCH = re.compile(r"(?:.*/)?tmp[a-z0-9_]{8}")
-ELSEWHERE = f"it is outside of {WORKSPACE}: only what is written there is handed over"
+ELSEWHERE = f"it is outside {WORKSPACE}; only files in {WORKSPACE} are handed over"
 # For each pair of size and name: the size on a line, then exactly that many bytes; or a dash where the file cannot be read.
 _FETCH = r"""
 PATH=${PATH#*:}
@@ -109,7 +109,7 @@ def choose(changed: Mapping[str, Entry], complete: bool, limits: Limits) -> tupl
     """Choose the regular files within the limits, those at the top and small ones first; say what is left out and why."""
     chosen: dict[str, Entry] = {}
     caches = {name: _cache_of(name) for name in changed if _cache_of(name)}
-    left_out = [LeftOut(name, "tools make it again by themselves") for name in sorted(set(caches.values()))]
+    left_out = [LeftOut(name, "a cache or an environment that tools recreate") for name in sorted(set(caches.values()))]
     total = 0
     wanted = [item for item in changed.items() if item[0] not in caches]
     for name, entry in sorted(wanted, key=lambda item: (item[0].count("/"), item[1].size, item[0])):
