@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from cli.arguments import SWITCHES, parse_arguments
+from cli.first_run import choose_model_first
 from cli.remedies import remedy
 from cli.wiring import Wiring
 from utils.errors import AppError, ExitStatus, UsageError
@@ -60,8 +61,14 @@ def _run(wiring: Wiring, argv: Sequence[str] | None) -> ExitStatus:
     arguments = parse_arguments(argv)
     flags = {setting.field: getattr(arguments, setting.field, None) for setting in SETTINGS}
     switches = {name: getattr(arguments, name) for name in (s.removeprefix("--").replace("-", "_") for s in SWITCHES)}
-    settings = load_settings(flags, os.environ, Path(".env"), user_file(os.environ), **switches)
+
+    def load(changes: Mapping[str, str]) -> Settings:
+        return load_settings(flags, {**os.environ, **changes}, Path(".env"), user_file(os.environ), **switches)
+
+    settings = load({})
     _check_added(arguments.add)
+    if arguments.command == "chat":
+        settings = choose_model_first(settings, wiring, load, user_file(os.environ))
     return _COMMANDS[arguments.command](settings, wiring, arguments)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import difflib
 import inspect
 from collections.abc import Awaitable, Callable
@@ -17,12 +18,11 @@ from cli.input.editor import edit_program
 from cli.output.answer import highlight_program
 from cli.output.changes import newest_changes
 from cli.output.files import file_lines, open_file
-from cli.output.packages import NETWORK_ON
 from cli.output.screen import QUIET_STYLE
 from cli.remembering import HISTORY_COMMANDS
-from cli.state import RETRY, ChatState
+from cli.state import RETRY, STARTING, ChatState
+from cli.switching import SWITCHING_COMMANDS
 from utils.errors import AppError
-from utils.settings import NETWORKS
 from utils.words import APPROVE, STOP
 
 if TYPE_CHECKING:
@@ -30,12 +30,7 @@ if TYPE_CHECKING:
     from utils.code_blocks import CodeBlock
 
 Command = Callable[[ChatState, str], Awaitable[str | None]]
-_NETWORK_FOR_MODEL = {
-    "off": "no network, and no packages can be installed.",
-    "install": "no network while programs run; packages that a ```sh block asks for with `pip install` are installed first.",
-    "on": "programs may use the network.",
-}
-_STARTING = "The container is still starting. Try again in a moment."
+_MOST_COPIED = 100_000  # characters of base64; terminals that take more are rare
 _USAGE_COLUMNS = 18
 _GENERAL = (
     "Type APPROVE to accept the result or STOP to give up: the word on its own, in upper or lower case.",
@@ -153,7 +148,7 @@ async def _add(state: ChatState, argument: str) -> str | None:
         state.notice("Add what? /add PATH")
         return None
     if state.session is None:
-        state.notice(_STARTING)
+        state.notice(STARTING)
         return None
     try:
         agree = partial(agree_to_copy, state) if state.prompt.is_terminal else None
@@ -170,52 +165,17 @@ async def _diff(state: ChatState, argument: str) -> str | None:
     return None
 
 
-async def _model(state: ChatState, argument: str) -> str | None:
-    """[NAME]: show the model, or switch to another one of the same provider"""
-    if not argument:
-        state.notice(f"The model is {state.model}.")
-    elif state.session is None:
-        state.notice(_STARTING)
-    else:
-        try:
-            state.model = await state.session.switch_model(argument)
-            state.notice(f"Now using {state.model}.")
-        except AppError as error:
-            state.show_error(error)
-    return None
-
-
-async def _confirm(state: ChatState, argument: str) -> str | None:
-    """[on|off]: ask before each run"""
-    if argument not in ("", "on", "off"):
-        state.notice("/confirm on, or /confirm off")
+async def _copy(state: ChatState, argument: str) -> str | None:
+    """copy the newest program to the clipboard, if the terminal lets programs do that"""
+    program = _newest(state)
+    if program is None:
         return None
-    if argument:
-        state.set_confirms(argument == "on")
-    asked = "You will be asked before each run." if state.confirms else "Programs run without asking; you approve the result."
-    state.notice(asked if argument else f"{asked} /confirm {'off' if state.confirms else 'on'} changes that.")
-    return None
-
-
-async def _network(state: ChatState, argument: str) -> str | None:
-    """[off|install|on]: whether programs may use the network; install opens it for pip only"""
-    if argument not in NETWORKS:
-        state.notice(f"The network is {state.settings.network}. /network off, /network install, or /network on")
+    data = base64.b64encode(program.code.encode("utf-8", "replace")).decode()
+    if not state.screen.control_codes or len(data) > _MOST_COPIED:
+        state.notice("This terminal cannot be asked to copy. /save PATH writes the program to a file.")
         return None
-    if state.session is None:
-        state.notice(_STARTING)
-        return None
-    try:
-        await state.session.sandbox.set_network(argument)
-    except AppError as error:
-        state.show_error(error)
-        return None
-    state.settings = replace(state.settings, network=argument)
-    if argument == "on":
-        state.screen.say(Text(NETWORK_ON, style="yellow"))
-    else:
-        state.notice("Programs have no network." if argument == "off" else "The network is open only while packages are installed.")
-    state.notes.append(f"The network setting is now: {_NETWORK_FOR_MODEL[argument]}")
+    state.screen.send(f"\x1b]52;c;{data}\x07")  # OSC 52; terminals that do not know it ignore it
+    state.notice("Copied, if your terminal allows it (OSC 52).")
     return None
 
 
@@ -253,12 +213,11 @@ COMMANDS: dict[str, Command] = {
     "edit": _edit,
     "diff": _diff,
     "save": _save,
+    "copy": _copy,
     "add": _add,
     "files": _files,
     "open": _open,
-    "model": _model,
-    "confirm": _confirm,
-    "network": _network,
+    **SWITCHING_COMMANDS,
     "cost": _cost,
     "new": _new,
     **HISTORY_COMMANDS,
@@ -282,7 +241,7 @@ async def run_slash_command(state: ChatState, typed: str) -> str | None:
 
     Only a slash followed by letters is a command: "/tmp/x should be used" is feedback.
     """
-    word, _, argument = typed.strip().partition(" ")
+    word, _, argument = ("/help" if typed.strip() == "?" else typed.strip()).partition(" ")
     if not word.startswith("/") or not word[1:].isalpha() or "\n" in typed.strip():
         return typed
     command = COMMANDS.get(word[1:].lower())

@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # AutoGen takes most of a second to import, and the prompt do
     from teams.session import Session
     from utils.code_blocks import CodeBlock
 
+STARTING = "The container is still starting. Try again in a moment."
 RETRY = "/retry"
 """What the prompt returns for the command that asks the model again."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from utils.settings import Settings
 
@@ -37,7 +37,7 @@ class Wiring:
     """Return the model's name as it is shown, or raise AppError if it cannot be used; quick, and without the network."""
     demo_scenes: Callable[[], Sequence[Sequence[str]]]
     """Return what a user types in the demo, scene by scene, line by line."""
-    ask_model: Callable[[Settings], Awaitable[str]]
+    ask_model: Callable[[Settings], Coroutine[Any, Any, str]]
     """Ask the model for one word and return what it says, or raise AppError."""
     open_sessions: OpenSessions
     resume_session: ResumeSession

@@ -47,7 +47,9 @@ async def chat(
     model = wiring.check_model(settings)
     screen = open_screen(no_color=settings.no_color)
     demo = DemoLines(wiring.demo_scenes()) if settings.demo else None
-    keyboard = open_keyboard(screen, settings.workspace / "prompt-history", command_table(), demo.all() if demo else None)
+    keyboard = open_keyboard(
+        screen, settings.workspace / "prompt-history", command_table(), demo.all() if demo else None, vi=settings.editing_mode == "vi"
+    )
     prompt = Prompt(keyboard, screen, lambda: state.status_line(), demo)
     state = ChatState(settings, screen, prompt, confirms=settings.confirm, model=model)
     state.checks = Checks(settings) if prompt.is_terminal else None

@@ -134,8 +134,12 @@ class TerminalKeyboard:
 
     is_terminal = True
 
-    def __init__(self, history: Path, commands: Sequence[tuple[str, str]] = ()) -> None:
-        """Take the file that keeps what was typed (if it cannot be written, the history lives for this session only) and the commands."""
+    def __init__(self, history: Path, commands: Sequence[tuple[str, str]] = (), *, vi: bool = False) -> None:
+        """Take the file that keeps what was typed, the commands to complete, and whether the keys are those of vi.
+
+        If the file cannot be written, what was typed is kept for this session only.
+        """
+        self._vi = vi
         self._history = history
         self._commands = commands
         self._prompts: PromptSession[str] | None = None
@@ -221,7 +225,7 @@ class TerminalKeyboard:
         from prompt_toolkit.output import ColorDepth
         from prompt_toolkit.styles import Style
 
-        from cli.input.completion import CommandCompleter
+        from cli.input.completion import CommandCompleter, opens_menu
 
         keys = KeyBindings()
         takes_suggestion = Condition(lambda: bool(self._suggestion) and not get_app().current_buffer.text)
@@ -245,7 +249,9 @@ class TerminalKeyboard:
         return PromptSession(
             history=history,
             completer=CommandCompleter(self._commands),
-            complete_while_typing=False,
+            complete_while_typing=Condition(lambda: opens_menu(get_app().current_buffer.document.text_before_cursor)),
+            reserve_space_for_menu=6,
+            vi_mode=self._vi,
             enable_open_in_editor=True,
             tempfile_suffix=".md",
             key_bindings=keys,

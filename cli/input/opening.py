@@ -13,7 +13,12 @@ from cli.output.screen import Screen
 
 
 def open_keyboard(
-    screen: Screen, history: Path, commands: Sequence[tuple[str, str]] = (), demo_lines: Sequence[str] | None = None
+    screen: Screen,
+    history: Path,
+    commands: Sequence[tuple[str, str]] = (),
+    demo_lines: Sequence[str] | None = None,
+    *,
+    vi: bool = False,
 ) -> Keyboard:
     """Choose where lines come from: a prompt in a terminal, else the demo's own script, else standard input line by line.
 
@@ -22,5 +27,5 @@ def open_keyboard(
     if not sys.stdin.isatty():
         return LineKeyboard(sys.stdin) if demo_lines is None else ScriptedKeyboard(demo_lines, screen)
     if screen.control_codes and os.environ.get("TERM", "dumb") != "dumb":
-        return TerminalKeyboard(history, commands)
+        return TerminalKeyboard(history, commands, vi=vi)
     return PlainTerminalKeyboard(sys.stdin, screen)

@@ -60,6 +60,12 @@ class Screen:
         if self.control_codes:
             self._write("")
 
+    def send(self, sequence: str) -> None:
+        """Send the terminal a sequence of ours that shows nothing; nothing is sent without control codes."""
+        if self.control_codes:
+            self._stream.write(sequence)
+            self._stream.flush()
+
     def raw(self, text: str) -> None:
         """Write sanitized text unchanged, on a screen without control codes."""
         self._stream.write(text)

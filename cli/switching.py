@@ -1,0 +1,111 @@
+"""The slash commands that show what is in force and switch it while the session runs."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import fields, replace
+
+from rich.text import Text
+
+from cli.output.packages import NETWORK_ON
+from cli.state import STARTING, ChatState
+from utils.errors import AppError
+from utils.settings import NETWORKS, SETTINGS, Settings
+
+_MOST_MODELS = 30  # named at once
+_NETWORK_FOR_MODEL = {
+    "off": "no network, and no packages can be installed.",
+    "install": "no network while programs run; packages that a ```sh block asks for with `pip install` are installed first.",
+    "on": "programs may use the network.",
+}
+
+
+async def _model(state: ChatState, argument: str) -> str | None:
+    """[NAME]: show the model and what the provider offers, or switch to another one of the same provider"""
+    if state.session is None and argument:
+        state.notice(STARTING)
+        return None
+    names = [] if state.settings.demo else await asyncio.to_thread(_offered, state.settings)
+    if not argument:
+        more = " …" if len(names) > _MOST_MODELS else ""
+        state.notice(f"The model is {state.model}.")
+        if names:
+            state.notice(f"The provider offers: {', '.join(names[:_MOST_MODELS])}{more}")
+        return None
+    if names and argument not in names:
+        near = " or ".join(difflib.get_close_matches(argument, names, n=3))
+        state.notice(f"The provider offers no {argument}. " + (f"Did you mean {near}?" if near else "/model lists what it has."))
+        return None
+    assert state.session is not None
+    try:
+        state.model = await state.session.switch_model(argument)
+        state.notice(f"Now using {state.model}.")
+    except AppError as error:
+        state.show_error(error)
+    return None
+
+
+def _offered(settings: Settings) -> list[str]:
+    from agents.models.listing import list_models
+
+    try:
+        return list_models(settings)
+    except AppError:
+        return []
+
+
+async def _confirm(state: ChatState, argument: str) -> str | None:
+    """[on|off]: ask before each run"""
+    if argument not in ("", "on", "off"):
+        state.notice("/confirm on, or /confirm off")
+        return None
+    if argument:
+        state.set_confirms(argument == "on")
+    asked = "You will be asked before each run." if state.confirms else "Programs run without asking; you approve the result."
+    state.notice(asked if argument else f"{asked} /confirm {'off' if state.confirms else 'on'} changes that.")
+    return None
+
+
+async def _network(state: ChatState, argument: str) -> str | None:
+    """[off|install|on]: whether programs may use the network; install opens it for pip only"""
+    if argument not in NETWORKS:
+        state.notice(f"The network is {state.settings.network}. /network off, /network install, or /network on")
+        return None
+    if state.session is None:
+        state.notice(STARTING)
+        return None
+    try:
+        await state.session.sandbox.set_network(argument)
+    except AppError as error:
+        state.show_error(error)
+        return None
+    state.settings = replace(state.settings, network=argument)
+    if argument == "on":
+        state.screen.say(Text(NETWORK_ON, style="yellow"))
+    else:
+        state.notice("Programs have no network." if argument == "off" else "The network is open only while packages are installed.")
+    state.notes.append(f"The network setting is now: {_NETWORK_FOR_MODEL[argument]}")
+    return None
+
+
+async def _settings(state: ChatState, argument: str) -> str | None:
+    """show the settings that differ from the defaults, and where each comes from"""
+    secret = {field.name for field in fields(state.settings) if not field.repr}
+    shown = [
+        f"{setting.variable}={'(set)' if setting.field in secret else getattr(state.settings, setting.field)}  ({source.words})"
+        for setting in SETTINGS
+        if (source := state.settings.sources.get(setting.variable)) is not None
+    ]
+    for line in shown or ["All settings have their defaults."]:
+        state.notice(line)
+    return None
+
+
+SWITCHING_COMMANDS: Mapping[str, Callable[[ChatState, str], Awaitable[str | None]]] = {
+    "model": _model,
+    "confirm": _confirm,
+    "network": _network,
+    "settings": _settings,
+}
