@@ -58,8 +58,8 @@ outcome: .venv/dev.stamp ## count tasks that come out right with a model, beside
 	@test -n "$(MODEL_URL)" || { echo "usage: make outcome MODEL_URL=http://127.0.0.1:8080/v1 [MODEL=name] [ARGS=...]"; exit 2; }
 	@$(WITH_IMAGE) && exec $(PY) -m tests.outcome.bench --url "$(MODEL_URL)" --model "$(or $(MODEL),local)" $(ARGS)
 
-soak: .venv/dev.stamp ## run many sessions and attacks in a row, and watch what is left behind
-	@$(WITH_IMAGE) && exec $(PY) -m tests.soak $(ARGS)
+soak: .venv/dev.stamp ## run many sessions and attacks in a row, kill 300 more, and watch what is left behind
+	@$(WITH_IMAGE) && $(PY) -m tests.soak $(ARGS) && $(PY) -m tests.killing
 
 clean: ## remove the virtual environment and caches (not the workspace)
 	rm -rf .venv .venv-* .mypy_cache .ruff_cache .pytest_cache

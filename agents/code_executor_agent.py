@@ -80,11 +80,13 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
         self._executor = executor
         self._answers = answers or Answers()
         self._journal = journal or MemoryJournal()
+        self._done: dict[tuple[str, str], ProgramRun] = {}
         self._packages = PackageSteps(NAME, executor, self._answers, any_package)
 
-    def install_first(self, request: PipRequest | None) -> None:
-        """Install these packages before the next program runs."""
-        self._packages.first = request
+    def take_up(self, packages: PipRequest | None, done: Sequence[ProgramRun]) -> None:
+        """Install these packages before the next program runs, and do not run those again that were done in the turn that is due."""
+        self._packages.first = packages
+        self._done = {(run.language, run.code): run for run in done}
 
     async def on_messages_stream(
         self, messages: Sequence[BaseChatMessage], cancellation_token: CancellationToken
@@ -119,6 +121,7 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
                 runs[event.number] = event.run
             notes += _notes(event)
             yield event
+        self._done.clear()
         yield self._report(list(runs.values()), len(blocks), notes)
 
     def _about(self, answer: Answer) -> list[BaseAgentEvent]:
@@ -203,6 +206,12 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
     async def _run_once(
         self, started: ProgramStarted, block: CodeBlock, code: str, token: CancellationToken
     ) -> AsyncGenerator[BaseAgentEvent, None]:
+        done = self._done.pop((block.language, block.code), None)
+        if done is not None:  # in an earlier process, which ended before it could report
+            self.whole_output = done.output
+            yield started
+            yield self._finished(keep_short(done), started.number)
+            return
         await self._journal.started(started)
         yield started
         room, more = MOST_OUTPUT, 0

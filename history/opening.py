@@ -20,12 +20,13 @@ from history.store import Store
 from sandbox.docker_executor import SandboxExecutor
 from sandbox.packages.install import PipRequest
 from sandbox.verdicts import ProducedFile, ProgramRun, Verdict, size
-from teams.restoring import load_message
+from teams.restoring import load_message, outcome_of
 from teams.session import Session
 from utils.code_blocks import StoredFile as Given
 from utils.docker_utils import Limits
 from utils.owner import owner
 from utils.settings import Settings
+from utils.words import APPROVE
 
 DATABASE = "history.db"
 
@@ -92,9 +93,19 @@ async def take_up(session: Session, stored: StoredSession) -> None:
         missing = [left.name for left in (await sandbox.put_files(files)).left_out]
     messages = [load_message(dumped_of(row)) for row in stored.messages[stored.conversation :]]
     was_stopped = stored.info.status == "interrupted"
-    await session.restore(messages, list(_events(stored, sandbox.work_dir)), lock_of(stored), was_stopped=was_stopped)
+    done = [_run_of(attempt) for attempt in stored.attempts if attempt.message == len(stored.messages) and attempt.finished is not None]
+    await session.restore(messages, list(_events(stored, sandbox.work_dir)), lock_of(stored), done, was_stopped=was_stopped)
+    await _end(session, stored, outcome_of(messages))
     if missing:
         sandbox.concerns.append(f"Not there any more: {', '.join(missing)}.")
+
+
+async def _end(session: Session, stored: StoredSession, outcome: str) -> None:
+    """End a task whose last word was kept, but whose process did not live to end it."""
+    newest = stored.attempts[-1].number if stored.attempts else 0
+    handed_over = any(newest in approval.attempts for approval in stored.approvals)
+    if outcome and (stored.info.status == OPEN or (outcome == APPROVE and newest and not handed_over)):
+        await session.journal.happened(TaskEnded("approved" if outcome == APPROVE else "stopped"))
 
 
 def lock_of(stored: StoredSession) -> PipRequest | None:
@@ -127,7 +138,21 @@ def _events_of(attempt: Attempt) -> Iterator[Event]:
     yield started.model_copy(update={"name": attempt.file_name})
     if attempt.finished is None:
         return
-    run = ProgramRun(
-        *(attempt.language, attempt.code, attempt.file_name, Verdict(attempt.verdict), attempt.exit_code, attempt.seconds, attempt.output)
+    yield ProgramFinished(source=EXECUTOR, run=_run_of(attempt), summary="")
+
+
+def _run_of(attempt: Attempt) -> ProgramRun:
+    said = attempt.said
+    return ProgramRun(
+        attempt.language,
+        attempt.code,
+        attempt.file_name,
+        Verdict(attempt.verdict),
+        attempt.exit_code,
+        attempt.seconds,
+        attempt.output,
+        attempt.cut,
+        tuple(said.get("notes", ())),
+        str(said.get("reason", "")),
+        advice=tuple(said.get("advice", ())),
     )
-    yield ProgramFinished(source=EXECUTOR, run=run, summary="")

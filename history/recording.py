@@ -91,13 +91,14 @@ class Recording:
     async def finished(self, program: ProgramFinished, output: str) -> None:
         """Keep the result of a program."""
         run = program.run
-        await self._finish(run.verdict.value, run.exit_code, run.seconds, output, run.dropped, run.file_name)
+        said = {name: value for name, value in (("reason", run.reason), ("notes", run.notes), ("advice", run.advice)) if value}
+        known = {"exit_code": run.exit_code, "seconds": run.seconds, "output": output, "cut": run.dropped, "said": said}
+        await self._finish(run.verdict.value, file_name=run.file_name, **known)
 
-    async def _finish(self, verdict: str, exit_code: int | None, seconds: float, output: str, cut: int, name: str) -> None:
+    async def _finish(self, verdict: str, **known: Any) -> None:
         begun, self._running = self._running, None
         if begun is not None:
-            ended = replace(begun, finished=time.time(), verdict=verdict, exit_code=exit_code, seconds=seconds, output=output, cut=cut)
-            await self.journal.finished(replace(ended, file_name=name or begun.file_name))
+            await self.journal.finished(replace(begun, finished=time.time(), verdict=verdict, **known))
 
     async def happened(self, event: Event) -> None:
         """Keep what an event says that is neither a start nor a result of a program."""
@@ -172,7 +173,7 @@ class Recording:
     @_happened.register
     async def _(self, event: TaskEnded) -> None:
         # A program that was stopped, or lost with its container, has no result; it is not one that a killed session left running.
-        await self._finish("cancelled" if event.status == "interrupted" else "lost", None, 0.0, "", 0, "")
+        await self._finish("cancelled" if event.status == "interrupted" else "lost")
         self._status = event.status
         await self.journal.set(status=event.status)
         approval = await self.approve() if event.status == APPROVED else None

@@ -76,6 +76,7 @@ class Attempt:
     cut: int = 0  # characters of output that are not kept
     file_name: str = ""
     given: tuple[tuple[str, str], ...] = ()  # name and text of the files that were stored beside it
+    said: Mapping[str, Any] = field(default_factory=dict)  # reason, notes and advice that came with the verdict
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,7 @@ _VERSION_2 = (
     "ALTER TABLE session ADD COLUMN name TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE session ADD COLUMN parent TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE attempt ADD COLUMN given TEXT NOT NULL DEFAULT '[]'",
+    "ALTER TABLE attempt ADD COLUMN said TEXT NOT NULL DEFAULT '{}'",
     """CREATE TABLE approval (
         session TEXT NOT NULL REFERENCES session ON DELETE CASCADE, number INTEGER NOT NULL, folder TEXT NOT NULL, attempts TEXT NOT NULL,
         at REAL NOT NULL, checked REAL, result TEXT NOT NULL, PRIMARY KEY (session, number))""",
@@ -123,13 +124,17 @@ def connect(path: Path, busy: float = BUSY_SECONDS, *, read_only: bool = False) 
         # has open already would let go of SQLite's locks.
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-    uri = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rw'}"
+    # A reader, too, must be able to undo what a process left half written when it was killed: it gives up writing only afterwards.
+    writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+    uri = f"{path.absolute().as_uri()}?mode={'rw' if writable or not read_only else 'ro'}"
     connection = sqlite3.connect(uri, timeout=busy, isolation_level=None, uri=True)
     try:
         # The default journal: WAL loses committed rows in versions before 3.51.3, and does not work on network folders.
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA secure_delete = ON")
+        if read_only:
+            connection.execute("PRAGMA query_only = ON")
     except BaseException:
         connection.close()
         raise

@@ -218,7 +218,7 @@ class Store:
 
 
 def _loaded(name: str, value: Any) -> Any:
-    if name in ("facts", "metadata", "result"):
+    if name in ("facts", "metadata", "result", "said"):
         return json.loads(value)
     if name == "given":
         return tuple((str(each), str(text)) for each, text in json.loads(value))

@@ -18,6 +18,7 @@ from agents.models.resilient import ResilientClient
 from sandbox.docker_executor import SandboxExecutor
 from sandbox.files.added import Selection
 from sandbox.packages.install import PipRequest
+from sandbox.verdicts import ProgramRun
 from teams.record import Record
 from teams.restoring import Spoken
 from teams.software_development_team import SoftwareDevelopmentTeam
@@ -142,11 +143,20 @@ class Session:
     # An earlier process
 
     async def restore(
-        self, messages: Sequence[Spoken], events: Sequence[Event], packages: PipRequest | None, *, was_stopped: bool = False
+        self,
+        messages: Sequence[Spoken],
+        events: Sequence[Event],
+        packages: PipRequest | None,
+        done: Sequence[ProgramRun] = (),
+        *,
+        was_stopped: bool = False,
     ) -> None:
-        """Take up a session of an earlier process: its messages, the events that make up its record, and its packages."""
+        """Take up a session of an earlier process: its messages, the events that make up its record, and its packages.
+
+        `done` are the programs of the newest answer that ran, and whose results were not reported any more.
+        """
         await self._team.restore(messages, was_stopped=was_stopped)
-        self._executor.install_first(packages)
+        self._executor.take_up(packages, done if self._team.next_speaker == self._executor.name else ())
         for event in events:
             if isinstance(event, TaskEnded):
                 self.record.start_task()

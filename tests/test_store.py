@@ -16,7 +16,7 @@ from history.records import Attempt, HistoryError, Message, SessionInfo
 from history.schema import MIGRATIONS, open_database
 from history.search import delete_session, find_session, index, list_sessions, search_sessions
 from history.store import MOST_OUTPUT, Store
-from tests.histories import START, fill, info, no_notice, version_1_file, whole_session
+from tests.histories import START, TASK, fill, info, no_notice, version_1_file, whole_session
 
 
 @pytest.fixture
@@ -253,6 +253,32 @@ def test_two_processes_write_at_the_same_time_and_both_are_whole(path: Path) -> 
     store = Store.read_only(path)
     for name in names:
         assert [message.content for message in store.read(name).messages] == [f"{name} {number}" for number in range(40)]
+
+
+_CUT_OFF = """
+import os, signal, sys
+from pathlib import Path
+from history.records import Message
+from history.store import Store
+store = Store.open(Path(sys.argv[1]), print)
+store.connection.execute("PRAGMA cache_spill = 1")
+store.connection.execute("PRAGMA cache_size = 1")
+with store.transaction() as connection:
+    for number in range(2000):
+        connection.execute("UPDATE session SET task = ?", (str(number) * 3000,))
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_reader_reads_what_was_there_before_a_process_was_killed_in_the_middle_of_a_write(path: Path) -> None:
+    fill(opened := Store.open(path, no_notice), whole_session())
+    opened.close()
+    subprocess.run([sys.executable, "-c", _CUT_OFF, str(path)], check=False, timeout=120)
+    assert path.with_name("history.db-journal").exists()
+    store = Store.read_only(path)
+    assert list_sessions(store)[0].task == TASK
+    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        store.connection.execute("DELETE FROM session")
 
 
 # --- Finding --------------------------------------------------------------------------------------------------------------------------
