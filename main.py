@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
 @asynccontextmanager
 async def open_session(settings: Settings, notify: Callable[[str], None], resumed: StoredSession | None = None) -> AsyncIterator[Session]:
     """Wire a session, or one that is resumed: engine, model, history, agents, team. The container lives as long as it is open."""
+    import asyncio
+
     opening = await asyncio.to_thread(import_module, "sandbox.opening")
     importing = asyncio.ensure_future(import_parts(settings))
     async with opening.open_sandbox(settings, notify, resumed.info.id if resumed else "") as sandbox:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 import traceback
@@ -11,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from cli.arguments import SWITCHES, parse_arguments
-from cli.first_run import choose_model_first
 from cli.remedies import remedy
 from cli.wiring import Wiring
 from utils.errors import AppError, ExitStatus, UsageError
@@ -68,14 +66,18 @@ def _run(wiring: Wiring, argv: Sequence[str] | None) -> ExitStatus:
     settings = load({})
     _check_added(arguments.add)
     if arguments.command == "chat":
+        from cli.first_run import choose_model_first
+
         settings = choose_model_first(settings, wiring, load, user_file(os.environ))
     return _COMMANDS[arguments.command](settings, wiring, arguments)
 
 
-# Each command is imported when it is called, so that --help and --version are quick.
+# Each command is imported when it is called, and asyncio with it, so that --help and --version are quick.
 
 
 def _chat(settings: Settings, wiring: Wiring, arguments: Namespace) -> ExitStatus:
+    import asyncio
+
     from cli.commands.chat import chat
 
     return asyncio.run(chat(settings, wiring, arguments.task, [Path(path) for path in arguments.add]))
@@ -99,6 +101,8 @@ def _batch(settings: Settings, wiring: Wiring, arguments: Namespace) -> ExitStat
 
 
 def _doctor(settings: Settings, wiring: Wiring, arguments: Namespace) -> ExitStatus:
+    import asyncio
+
     from cli.commands.doctor import doctor
 
     return asyncio.run(doctor(settings, wiring, ask=arguments.ask))

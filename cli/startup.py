@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import os
 import sys
@@ -30,6 +29,8 @@ def hold_garbage_collection() -> None:
 
 async def import_parts(settings: Settings) -> None:
     """Import what takes most of a second, in a thread, while the user types and the container starts."""
+    import asyncio
+
     await asyncio.to_thread(_import_parts, settings.demo)
     gc.freeze()
     gc.enable()
