@@ -126,7 +126,7 @@ def _step(session: StoredSession, message: Message, position: int, before: float
     end = max(before, message.at)
     step = Step(0, "other", message.source, "Said", before, end, message.content)
     if message.source == TASK:
-        return replace(step, who="you", name="You", title="Task" if position == 1 else "Next", start=before)
+        return replace(step, who="you", name="You", title=_task_title(session, position), start=before)
     if message.source == FRESH:
         return replace(step, who="you", name="You", title="Began a fresh conversation", text="")
     if message.source == USER:
@@ -151,6 +151,11 @@ def _step(session: StoredSession, message: Message, position: int, before: float
     return step
 
 
+def _task_title(session: StoredSession, position: int) -> str:
+    before = session.messages[position - 2] if position > 1 else None
+    return "Task" if before is None or before.source == FRESH or spoken_word(before.content) else "Next"
+
+
 def _by_hand(ran: tuple[Ran, ...], before: float) -> Step:
     first, last = ran[0].attempt, ran[-1].attempt
     unfinished = last.finished is None
@@ -173,7 +178,9 @@ def _ran_before(session: StoredSession, position: int) -> tuple[Ran, ...]:
         if attempt.message != position - 1:
             continue
         earlier = session.attempts[place - 1] if place else None
-        same = earlier is not None and earlier.code == attempt.code
+        between = session.messages[earlier.message : attempt.message] if earlier else ()
+        # A new task's program is no change of the one before.
+        same = earlier is not None and (earlier.code == attempt.code or any(message.source == TASK for message in between))
         files = tuple(file for file in session.files if file.attempt == attempt.number and not file.added)
         packages = tuple(package for package in session.packages if package.attempt == attempt.number)
         found.append(Ran(attempt, None if same else earlier, files, packages))

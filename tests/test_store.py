@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 import stat
 import subprocess
@@ -108,6 +109,11 @@ def test_a_file_of_version_1_is_copied_and_migrated_and_its_session_is_still_lis
     copy = path.with_name("history.db.version-1")
     assert sqlite3.connect(copy).execute("PRAGMA user_version").fetchone() == (1,)
     assert len(copy.read_bytes()) == len(before)
+
+
+def test_migrations_that_were_released_never_change() -> None:
+    digest = hashlib.sha256(repr(MIGRATIONS[:2]).encode()).hexdigest()
+    assert digest == "2b37a83bd2f5d93a58465d6bdfef18cb0fe3f0898abe30b05beeb1198a0785a7", "add a migration to the end instead"
 
 
 def test_a_migration_that_fails_changes_nothing(path: Path) -> None:
