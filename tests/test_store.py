@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -107,7 +108,8 @@ def test_a_file_of_version_1_is_copied_and_migrated_and_its_session_is_still_lis
     assert [found.info.id for found in search_sessions(store, ["primes"])] == ["20260101-080000-0a1b"]
     store.close()
     copy = path.with_name("history.db.version-1")
-    assert sqlite3.connect(copy).execute("PRAGMA user_version").fetchone() == (1,)
+    with closing(sqlite3.connect(copy)) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
     assert len(copy.read_bytes()) == len(before)
 
 
@@ -162,7 +164,8 @@ def test_a_file_of_a_newer_version_is_left_alone_and_another_is_used(path: Path)
     assert said == [
         f"history.db was written by a newer version of this program and is left alone; using history-v{len(MIGRATIONS)}.db instead."
     ]
-    assert len(list_sessions(Store.read_only(path))) == 1
+    with closing(Store.read_only(path)) as store:
+        assert len(list_sessions(store)) == 1
 
 
 @pytest.mark.parametrize("damage", ["no database", "short", "truncated", "half a page", "bad schema"])
@@ -204,14 +207,15 @@ def test_one_damaged_session_does_not_hide_the_others(path: Path) -> None:
     assert at // 4096 + 1 != place
     data[at : at + 4096] = b"\xff" * 4096
     path.write_bytes(data)
-    listed = list_sessions(Store.read_only(path))
+    with closing(Store.read_only(path)) as store:
+        listed = list_sessions(store)
+        with pytest.raises(HistoryError, match="session-150 cannot be read"):
+            store.read("session-150")
+        assert store.read("session-001").messages[0].content == "y" * 300
     assert len(listed) == 300
     bad = [each.id for each in listed if each.status == "cannot be read"]
     assert "session-150" in bad
     assert len(bad) < 20
-    with pytest.raises(HistoryError, match="session-150 cannot be read"):
-        Store.read_only(path).read("session-150")
-    assert Store.read_only(path).read("session-001").messages[0].content == "y" * 300
 
 
 def test_a_full_disk_is_said_and_leaves_what_was_there(store: Store) -> None:
@@ -256,9 +260,9 @@ def test_two_processes_write_at_the_same_time_and_both_are_whole(path: Path) -> 
     names = ("one", "two", "three")
     writers = [subprocess.Popen([sys.executable, "-c", _WRITER, str(path), name]) for name in names]
     assert [writer.wait(timeout=120) for writer in writers] == [0, 0, 0]
-    store = Store.read_only(path)
-    for name in names:
-        assert [message.content for message in store.read(name).messages] == [f"{name} {number}" for number in range(40)]
+    with closing(Store.read_only(path)) as store:
+        for name in names:
+            assert [message.content for message in store.read(name).messages] == [f"{name} {number}" for number in range(40)]
 
 
 _CUT_OFF = """
