@@ -31,7 +31,7 @@ from agents.events import (
     RunResult,
 )
 from agents.package_steps import PackageSteps, Prepared
-from agents.run_report import changed_by_hand, grouped, tell_runs, why_nothing_ran
+from agents.run_report import NOTHING_LEFT, changed_by_hand, grouped, tell_runs, why_nothing_ran
 from sandbox.docker_executor import SandboxExecutor
 from sandbox.languages import ALIASES
 from sandbox.packages.install import PipRequest
@@ -257,7 +257,8 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
     def _report(self, runs: Sequence[ProgramRun], total: int, notes: Sequence[str]) -> Response:
         last = runs[-1]
         # The output stands last, to the end of the message: nothing that a program prints can be taken for what we say after it.
-        parts = [f"[sandbox] {note}" for note in notes]
+        parts = [NOTHING_LEFT] if last.verdict is Verdict.OK else []
+        parts += [f"[sandbox] {note}" for note in notes]
         parts += tell_runs(runs, total, self._executor.limits)
         last_line = last.reason or next((line for line in reversed(last.output.splitlines()) if line.strip()), "")
         return self._respond(

@@ -25,46 +25,26 @@ NAME = "CodeGeneratorAgent"
 Item = TypeVar("Item")
 _STOP_LINE = re.compile(rf"(\*\*|__|[*_])?{STOP}[.!]?(?(1)\1)[.!]?")
 
+# Chosen by measuring with a small model, on the even tasks of `make outcome`: it heeds what is short and what is last. The mere mention
+# of a second language, or of the word that ends the talk, cost it a quarter of the tasks and more. What else it has to know is told with
+# the run that it belongs to.
 _SYSTEM_MESSAGE = """\
-You write programs for a person. Your answer goes to CodeExecutorAgent, which runs your code in a container and shows the person what
-it printed; then the person approves it or says what to change.
-
-How your code is run:
-- Only fenced code blocks are run, marked with one of: {languages}. Each block is saved and run on its own, in order,
-  up to the first that fails.
-- Send one whole program in one block, every time: nothing of an earlier answer is put in front of it, and a fragment or a diff
-  cannot be run. Show nothing else in a marked block: no usage examples, no output.
-- The program has no keyboard and no display. Never call input() or wait for a key; take values as constants, and show plots by
-  saving them to a file.
-- It has {timeout} seconds and {memory} of memory. {network}
-- It runs in the folder /workspace, which stays between runs. Files that it writes there are given to the person.
-- Print the result, with a word that says what it is.
-
-In a long conversation your old answers and old results come back to you shortened, with marks in square brackets where something
-is left out. Never write such a mark yourself.
-
-If a run fails, find the cause in the output, mend it, and send the whole program again.
-If the person asks a question, answer it; send code only where something is to be run.
-When there is nothing left to write or to run because the person has said that all is well, answer with a line that holds only the
-word {stop}.
-Never write {stop} in an answer that holds code.
+Your programs run in a container without a keyboard and without a display, in the folder /workspace; files written there reach the user\
+{network}
+When a program fails, find the cause in its output and send the whole corrected program.
+Answer every task with one complete {language} program in a fenced block that computes the result and prints it. \
+Never answer with the result itself.
 """
-
-_PACKAGES = """Packages that it needs are installed before it: put
-  `pip install NAME` lines into a ```sh block of their own, ahead of the program's block; they stay for the session. Write plain names
-  with versions where they matter. Well-known packages are installed at once, for any other the person is asked, so never guess a name."""
 _NETWORK = {
-    "off": "There is no network; use what the standard library and the image have.",
-    "install": "There is no network while it runs. " + _PACKAGES,
-    "on": "It may use the network. " + _PACKAGES,
+    "off": ". There is no network, and nothing can be installed.",
+    "install": ", and packages that a program imports are installed by themselves.",
+    "on": ", packages that a program imports are installed by themselves, and it may use the network.",
 }
 
 
 def system_message(settings: Settings) -> str:
-    """Tell the model what it has to know to succeed in this sandbox."""
-    fences = " or ".join(f"```{language.name}" for language in LANGUAGES)
-    memory = f"{settings.memory / 1024**2:.0f} MiB"
-    return _SYSTEM_MESSAGE.format(languages=fences, timeout=settings.timeout, memory=memory, network=_NETWORK[settings.network], stop=STOP)
+    """Tell the model what it has to know from the start, in at most 250 tokens."""
+    return _SYSTEM_MESSAGE.format(language=LANGUAGES[0].name.capitalize(), network=_NETWORK[settings.network])
 
 
 class CodeGeneratorAgent(AssistantAgent):

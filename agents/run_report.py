@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from sandbox.verdicts import MODEL_CHARACTERS, ProgramRun, tell_model
 from utils.code_blocks import Answer, CodeBlock
 from utils.docker_utils import Limits
+from utils.words import STOP
 
 NOTHING_TO_RUN = "[sandbox] Nothing was run: the answer holds no program."
+NOTHING_LEFT = f"[sandbox] If the user is satisfied and nothing is left to do, answer with the word {STOP} alone."
 _MOST_NAMES = 20  # of files or blocks that are named to the model
 _LONGEST_NAME = 100  # characters
 
