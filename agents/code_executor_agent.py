@@ -231,7 +231,7 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
             yield finished
 
     def _finished(self, run: ProgramRun, number: int) -> ProgramFinished:
-        return ProgramFinished(source=self.name, run=run, summary=tell_person(run, self._executor.limits), number=number)
+        return ProgramFinished(source=self.name, run=run, summary=tell_person(replace(run, notes=()), self._executor.limits), number=number)
 
     async def _run_live(self, block: CodeBlock, token: CancellationToken) -> AsyncGenerator[str | ProgramRun, None]:
         """Yield the program's output piece by piece, then the finished run."""

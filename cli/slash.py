@@ -15,9 +15,10 @@ from rich.text import Text
 
 from cli.adding import add_files, agree_to_copy
 from cli.input.editor import edit_program
-from cli.output.answer import highlight_program
-from cli.output.changes import newest_changes
+from cli.output.changes import newest_changes, show_changes
+from cli.output.code import highlight_program
 from cli.output.files import file_lines, open_file
+from cli.output.output import show_output
 from cli.output.screen import QUIET_STYLE
 from cli.remembering import HISTORY_COMMANDS
 from cli.state import RETRY, STARTING, ChatState
@@ -127,7 +128,17 @@ async def _save(state: ChatState, argument: str) -> str | None:
 
 async def _files(state: ChatState, argument: str) -> str | None:
     """list the files that programs made"""
-    state.screen.print(*file_lines(_files_made(state).values()) or [Text("No files yet.", style=QUIET_STYLE)])
+    state.screen.say(*file_lines(_files_made(state).values()) or [Text("No files yet.", style=QUIET_STYLE)])
+    return None
+
+
+async def _output(state: ChatState, argument: str) -> str | None:
+    """show all that the newest program printed"""
+    whole = state.session.whole_output if state.session else ""
+    if whole:
+        await show_output(whole, state.screen)
+    else:
+        state.notice("There is no output yet.")
     return None
 
 
@@ -138,7 +149,7 @@ async def _open(state: ChatState, argument: str) -> str | None:
         names = ", ".join(_files_made(state)) or "none yet"
         state.notice(f"Open which file? /open NAME. Files: {names}")
         return None
-    state.notice(open_file(file.path))
+    state.screen.say(await open_file(file.path))
     return None
 
 
@@ -161,7 +172,10 @@ async def _add(state: ChatState, argument: str) -> str | None:
 
 async def _diff(state: ChatState, argument: str) -> str | None:
     """show what changed from the last program to the newest"""
-    state.screen.print(*newest_changes(state.record) or [Text("No changes to show.", style=QUIET_STYLE)])
+    if lines := newest_changes(state.record):
+        show_changes(state.screen, "Changes since the last attempt:", lines)
+    else:
+        state.notice("No changes to show.")
     return None
 
 
@@ -215,6 +229,7 @@ COMMANDS: dict[str, Command] = {
     "save": _save,
     "copy": _copy,
     "add": _add,
+    "output": _output,
     "files": _files,
     "open": _open,
     **SWITCHING_COMMANDS,

@@ -76,7 +76,14 @@ class ChatState:
 
         if self._transcript is None:
             assert self.session is not None
-            self._transcript = Transcript(self.screen, self.session.record, quiet=self.settings.quiet)
+            session = self.session
+            self._transcript = Transcript(
+                self.screen,
+                session.record,
+                quiet=self.settings.quiet,
+                whole_output=lambda: session.whole_output,
+                folder=lambda: session.sandbox.work_dir,
+            )
         return self._transcript
 
     def contract(self) -> str:

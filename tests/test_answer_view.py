@@ -9,7 +9,8 @@ import unicodedata
 
 import pytest
 
-from cli.output.answer import AnswerView, Highlighter, highlight_program
+from cli.output.answer import AnswerView
+from cli.output.code import Highlighter, highlight_program
 from tests.views import HOSTILE, assert_only_ours, assert_plain, folded, pipe, shown, splits, terminal
 
 CODE = '''\
@@ -45,19 +46,19 @@ def view_of(pieces: list[str], columns: int = 60, rows: int = 24) -> tuple[list[
 def test_prose_is_broken_between_words_and_code_is_not() -> None:
     lines, _ = view_of([ANSWER])
     assert lines == [
-        "I greet whoever is named, and because this sentence is",
-        "longer than a narrow window is wide it is broken between",
-        "words:",
-        "",
-        "- first point, which goes on for so long that it needs a",
-        "  second row, indented as its text is",
-        "- second point",
-        "",
-        "```python",
+        "▏ I greet whoever is named, and because this sentence is",
+        "▏ longer than a narrow window is wide it is broken between",
+        "▏ words:",
+        "▏",
+        "▏ • first point, which goes on for so long that it needs a",
+        "▏   second row, indented as its text is",
+        "▏ • second point",
+        "▏",
+        "╭─ python ─────────────────────────────────────────────────",
         *CODE.split("\n"),
-        "```",
-        "",
-        "That is all.",
+        "╰──────────────────────────────────────────────────────────",
+        "▏",
+        "▏ That is all.",
     ]
 
 
@@ -76,7 +77,7 @@ def test_pieces_show_what_the_whole_shows(seed: int, columns: int) -> None:
 def test_an_answer_taller_than_the_window_is_kept_whole() -> None:
     code = [f"print({number:04})  # {'x' * (number % 90)}" for number in range(200)]
     lines, _ = view_of(re.findall(r"\s*\S+", "\n".join(["```python", *code, "```"])), 60, 10)
-    assert lines == ["```python", *(row for line in code for row in folded(line, 60)), "```"]
+    assert lines[1:-1] == [row for line in code for row in folded(line, 60)]
 
 
 @pytest.mark.parametrize(
@@ -92,16 +93,16 @@ def test_wide_characters_at_the_edge_are_neither_lost_nor_doubled(words: str, co
 
 def test_code_without_an_end_and_a_line_without_one_are_shown() -> None:
     lines, _ = view_of(["```python\nprint(1)\nprint(", "2)"])
-    assert lines == ["```python", "print(1)", "print(2)"]
+    assert [lines[0][:9], *lines[1:-1], lines[-1][:3]] == ["╭─ python", "print(1)", "print(2)", "╰──"]
 
 
-def test_the_next_answer_begins_anew() -> None:
+def test_the_next_answer_starts_afresh() -> None:
     screen, stream = terminal(60)
     view = AnswerView(screen)
     for answer in ("<think>\nhm\n```python\nx = 1", "plain " * 20):
         view.feed(answer)
         view.finish()
-    assert shown(stream.getvalue(), 60)[4:] == [("plain " * 10).rstrip(), ("plain " * 10).rstrip()]
+    assert shown(stream.getvalue(), 60)[5:] == ["▏ " + ("plain " * 9).rstrip(), "▏ " + ("plain " * 9).rstrip(), "▏ plain plain"]
 
 
 def test_an_answer_that_never_began_shows_nothing() -> None:
@@ -122,8 +123,9 @@ def test_code_in_any_fence_is_shown_in_colours(fence: str) -> None:
 
 @pytest.mark.parametrize("line", ["```python print(1)```", "use ``` here", "``x``"])
 def test_backticks_in_a_line_begin_no_code(line: str) -> None:
-    _, written = view_of([f'{line}\nvalue = "text"'])
-    assert "\x1b[" not in written.replace("\x1b[2K", "")
+    lines, written = view_of([f'{line}\nvalue = "text"'])
+    assert all(row.startswith("▏ ") for row in lines)
+    assert "\x1b[32m" not in written
 
 
 def test_thoughts_are_dimmed_until_they_end() -> None:
@@ -148,13 +150,25 @@ def test_nothing_in_an_answer_steers_the_terminal(hostile: str, frame: str) -> N
     assert_plain(paper.getvalue())
 
 
-def test_a_pipe_gets_the_answer_as_it_is() -> None:
-    screen, paper = pipe()
-    view = AnswerView(screen)
-    for piece in ANSWER.split(" "):
-        view.feed(piece + " ")
-    view.finish()
-    assert paper.getvalue().replace(" ", "") == ANSWER.replace(" ", "") + "\n"
+def test_a_pipe_gets_the_answer_as_it_is_with_a_mark_before_each_line() -> None:
+    for pieces in (re.findall(r"(?s).{1,7}", ANSWER), [ANSWER], [*ANSWER]):
+        screen, paper = pipe()
+        view = AnswerView(screen)
+        for piece in pieces:
+            view.feed(piece)
+        view.finish()
+        assert paper.getvalue() == "".join(f"▏ {line}".rstrip() + "\n" for line in ANSWER.split("\n"))
+
+
+def test_the_first_character_of_an_answer_is_shown_at_once() -> None:
+    for first in ("I", "#", "|", "`", "*", "日"):
+        screen, stream = terminal()
+        view = AnswerView(screen)
+        began = time.perf_counter()
+        view.feed(first)
+        took = time.perf_counter() - began
+        assert shown(stream.getvalue())[-1].startswith("▏")
+        assert took < 0.2  # a hundredth of it on a machine that does nothing else
 
 
 def test_a_line_is_coloured_by_what_stands_before_it() -> None:
@@ -201,7 +215,7 @@ def test_a_piece_that_came_too_soon_to_be_drawn_is_drawn_by_the_clock() -> None:
     view.feed("one")
     view.feed(" two")
     view.tick()
-    assert shown(stream.getvalue()) == ["one two"]
+    assert shown(stream.getvalue()) == ["▏ one two"]
     view.finish()
     written = stream.getvalue()
     view.tick()

@@ -90,11 +90,11 @@ async def test_the_first_task_may_come_with_the_command(session: Pipe) -> None:
     assert session.asked == [["count"]]
 
 
-async def test_a_pipe_gets_no_greeting_and_no_decoration(session: Pipe, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_pipe_gets_no_greeting_but_what_was_said(session: Pipe, capsys: pytest.CaptureFixture[str]) -> None:
     await session.run("count\nAPPROVE\n", [FIRST], ran("one\n"))
     said = capsys.readouterr()
-    assert said.out.startswith("\nCodeGeneratorAgent\nHere it is:\n")
-    assert "›" not in said.out
+    assert said.out.startswith("\n› count\n\nCodeGeneratorAgent\n▏ Here it is:\n")
+    assert "\n› APPROVE\n\n✔" in said.out
     assert "\x1b" not in said.out + said.err
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Literal
 
 from agents.events import PackagesInstalled, Question, Refusal
-from cli.output.packages import question_lines, result_lines
+from cli.output.packages import question_lines, show_result
 from sandbox.packages.names import Package
 from sandbox.verdicts import Verdict
-from tests.views import PACKAGES
+from tests.views import PACKAGES, pipe
 
 
 def installed(verdict: Verdict, summary: str, output: str = "") -> PackagesInstalled:
@@ -25,7 +25,9 @@ def installed(verdict: Verdict, summary: str, output: str = "") -> PackagesInsta
 
 
 def shown(event: PackagesInstalled) -> list[str]:
-    return [line.plain for line in result_lines(event)]
+    screen, paper = pipe()
+    show_result(screen, event)
+    return paper.getvalue().splitlines()
 
 
 def test_the_result_is_shown_line_by_line_marked_as_good_or_bad() -> None:

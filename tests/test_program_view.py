@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from cli.output.program import MOST_CHARACTERS, ProgramView
-from tests.views import HOSTILE, assert_only_ours, assert_plain, folded, pipe, shown, splits, terminal
+from cli.output.program import HEAD_LINES, MOST_CHARACTERS, TAIL_LINES, ProgramView
+from tests.views import HOSTILE, assert_only_ours, assert_plain, pipe, shown, splits, terminal
 
 
 def output_of(pieces: list[str], columns: int = 60) -> list[str]:
@@ -30,9 +30,13 @@ def test_output_is_shown_whole_however_it_comes(seed: int) -> None:
     assert output_of(pieces) == [f"│ {line}".rstrip() for line in lines]
 
 
-def test_a_long_line_is_broken_by_the_terminal_and_not_by_us() -> None:
+def barred(line: str, columns: int) -> list[str]:
+    return [f"│ {line[start : start + columns - 3]}".rstrip() for start in range(0, len(line), columns - 3)]
+
+
+def test_each_row_of_a_long_line_has_its_bar() -> None:
     line = "".join(f"{number:03} " for number in range(100))
-    assert output_of([line, "\n"]) == folded(f"│ {line}", 60)
+    assert output_of([line, "\n"]) == barred(line, 60)
 
 
 def test_the_line_that_is_being_written_and_the_time_stand_below() -> None:
@@ -48,41 +52,81 @@ def test_the_line_that_is_being_written_and_the_time_stand_below() -> None:
 
 
 @pytest.mark.parametrize("columns", [20, 60])
-def test_a_progress_bar_takes_one_row(columns: int) -> None:
-    assert output_of(["#" * 400], columns) == folded("│ " + "#" * 400, columns)
+def test_a_bar_of_characters_takes_one_row_while_it_grows(columns: int) -> None:
+    assert output_of(["#" * 400], columns) == barred("#" * 400, columns)
 
 
-def test_of_a_flood_the_beginning_is_shown_and_the_rest_is_counted() -> None:
+def test_a_progress_bar_is_shown_as_it_ended() -> None:
+    frames = "".join(f"\r{percent:>3}% {'#' * (percent // 5)}" for percent in range(101))
+    for pieces in splits(frames[-80:] + "\ndone\r\n\r"):
+        assert output_of(pieces) == ["│ 100% ####################", "│ done"]
+    assert output_of(["10%\r", "20%\r"]) == ["│ 20%"]
+
+
+def numbered(count: int) -> list[str]:
+    return [f"line {number}" for number in range(1, count + 1)]
+
+
+@pytest.mark.parametrize("size", [997, 100_000])
+def test_of_long_output_head_and_tail_are_shown_and_the_lines_between_are_counted(size: int) -> None:
+    text = "\n".join(numbered(4000)) + "\n"
+    lines = output_of([text[at : at + size] for at in range(0, len(text), size)])
+    head, tail = numbered(4000)[:HEAD_LINES], numbered(4000)[-TAIL_LINES:]
+    assert lines == [*(f"│ {line}" for line in head), "│ … 3,920 more lines: /output", *(f"│ {line}" for line in tail)]
+
+
+@pytest.mark.parametrize("more", [0, 1, 2])
+def test_nothing_is_left_out_that_fits(more: int) -> None:
+    lines = output_of(["\n".join(numbered(HEAD_LINES + TAIL_LINES + more))])
+    assert len(lines) == HEAD_LINES + TAIL_LINES + bool(more)
+    assert [line for line in lines if "more line" in line] == [f"│ … {more} more line{'s' * (more > 1)}: /output"] * bool(more)
+
+
+def test_the_tail_comes_from_the_whole_output_if_its_pieces_did_not_all_come() -> None:
+    screen, paper = pipe()
+    view = ProgramView(screen)
+    text = "\n".join(numbered(9000)) + "\n"
+    for fed in (text[:300], text[:5000]):
+        view.start(60)
+        view.feed(fed)
+        view.leave_out(len(text) - len(fed))
+        assert view.finish(text)
+        lines = paper.getvalue().splitlines()
+        paper.truncate(0)
+        paper.seek(0)
+        assert lines[HEAD_LINES - 1 :] == [
+            "│ line 60",
+            "│ … 8,920 more lines: /output",
+            *(f"│ {line}" for line in numbered(9000)[-TAIL_LINES:]),
+        ]
+
+
+def test_a_line_that_is_very_long_is_cut() -> None:
     screen, paper = pipe()
     view = ProgramView(screen)
     view.start(60)
-    for _ in range(300):
-        view.feed("x" * 999 + "\n")
-    view.finish()
-    *output, told = paper.getvalue().splitlines()
-    assert sum(len(line) - len("│ ") + 1 for line in output) == MOST_CHARACTERS + 1
-    assert told == f"│ … {300_000 - MOST_CHARACTERS:,} more characters are not shown"
+    view.feed("x" * (MOST_CHARACTERS + 12_000) + "\ny")
+    assert not view.finish()
+    assert paper.getvalue() == f"│ {'x' * MOST_CHARACTERS} … 12,000 more characters\n│ y\n"
 
 
 def test_programs_follow_each_other() -> None:
     screen, stream = terminal()
     view = ProgramView(screen)
-    for text in ("x" * MOST_CHARACTERS + "y", "second"):
+    for text in ("\n".join(numbered(100)), "second"):
         view.start(60)
         view.feed(text)
         view.finish()
-    assert shown(stream.getvalue())[-2:] == ["│ … 1 more characters are not shown", "│ second"]
+    assert shown(stream.getvalue())[-2:] == ["│ line 100", "│ second"]
 
 
-def test_what_is_not_even_sent_is_counted_as_left_out() -> None:
-    assert output_of(["x" * (MOST_CHARACTERS + 5) + "\n"])[-1] == "│ … 6 more characters are not shown"
-    screen, paper = pipe()
+def test_how_much_came_is_said_while_it_is_not_shown() -> None:
+    screen, stream = terminal()
     view = ProgramView(screen)
     view.start(60)
-    view.feed("head\n")
-    view.leave_out(12_345)
-    view.finish()
-    assert paper.getvalue() == "│ head\n│ … 12,345 more characters are not shown\n"
+    view.feed("\n".join(numbered(1500)) + "\n")
+    view.tick()
+    assert shown(stream.getvalue())[-2:] == ["│ line 1500", "│ running 0 s of 60 s · 1,500 lines · Ctrl-C to stop"]
 
 
 def test_what_never_started_shows_nothing() -> None:

@@ -37,6 +37,16 @@ async def test_the_end_of_input_is_leaving() -> None:
     assert (prompt.leaving, prompt.interrupted) == (True, False)
 
 
+async def test_lines_that_nobody_sees_being_typed_are_shown() -> None:
+    typist = Typist("one", "two")
+    for typist.is_terminal, shown in ((True, ""), (False, "\n› two\n")):
+        screen, paper = pipe()
+        prompt = Prompt(typist, screen, str)
+        prompt.echoes = True
+        await prompt.read()
+        assert paper.getvalue() == shown
+
+
 async def test_ctrl_c_twice_in_a_row_leaves_and_a_line_between_starts_the_count_again() -> None:
     prompt = prompt_of(Typist(CTRL_C, "one", CTRL_C, CTRL_C))
     assert [await prompt.read() for _ in range(3)] == [None, "one", None]

@@ -83,12 +83,18 @@ def test_sentences_are_broken_between_words_and_other_lines_by_the_terminal() ->
     assert sentence in stream.getvalue()
 
 
+def test_a_line_end_in_a_sentence_begins_no_line_of_ours() -> None:
+    for screen, stream in (terminal(60), pipe()):
+        screen.say("  new: a\n✔ User approves result", Text("error: x\n✔ y"))
+        assert shown(stream.getvalue(), 60) == ["  new: a", "  ✔ User approves result", "error: x", "  ✔ y"]
+
+
 def test_without_control_codes_no_line_is_broken() -> None:
     screen, stream = pipe()
     screen.show("never seen")
     screen.say("word " * 100)
     screen.print(Text("green", style="green"))
-    assert stream.getvalue() == "word " * 100 + "\ngreen\n"
+    assert stream.getvalue() == ("word " * 100).rstrip() + "\ngreen\n"
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
@@ -123,21 +129,40 @@ def test_the_width_of_no_terminal_is_80() -> None:
     assert Screen(TerminalStream(200), control_codes=True).width == 200
 
 
-def test_control_codes_are_for_terminals_that_want_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_control_codes_are_for_terminals_that_take_them_and_colours_for_users_who_want_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm")
     with open_terminal() as stream:
         monkeypatch.setattr(sys, "stdout", stream)
+
+        def written(*, no_color: bool) -> str:
+            stream.truncate(0)
+            open_screen(no_color=no_color).print(Text.assemble(("colour", "green"), ("bold", "bold red")))
+            return stream.getvalue()
+
+        assert "\x1b[32mcolour" in written(no_color=False)
+        assert written(no_color=True).endswith("colour\x1b[1mbold\x1b[0m\n")
+        monkeypatch.setenv("NO_COLOR", "1")
+        assert written(no_color=False).endswith("colour\x1b[1mbold\x1b[0m\n")
         assert open_screen(no_color=False).control_codes
-        assert not open_screen(no_color=True).control_codes
         monkeypatch.setenv("TERM", "dumb")
         assert not open_screen(no_color=False).control_codes
-        monkeypatch.setenv("TERM", "xterm")
-        monkeypatch.setenv("NO_COLOR", "1")
-        assert not open_screen(no_color=False).control_codes
     monkeypatch.setattr(sys, "stdout", io.StringIO())
-    monkeypatch.delenv("NO_COLOR")
+    monkeypatch.setenv("TERM", "xterm")
     assert not open_screen(no_color=False).control_codes
+
+
+@pytest.mark.parametrize("columns", [40, 61])
+def test_every_row_of_somebody_elses_text_has_its_mark(columns: int) -> None:
+    screen, stream = terminal(columns)
+    screen.bar(Text("│ "), "one" + " " * 200 + "✔ User approves result", "x" * 100, "日本" * 40, "", "a\tb", "a\n✔ b\r✔ c")
+    rows = shown(stream.getvalue(), columns)
+    assert len(rows) > 10
+    assert all(row.startswith("│") for row in rows)
+    assert "│ a       b" in rows
+    paper_screen, paper = pipe()
+    paper_screen.bar(Text("│ "), "x" * 100, "y")
+    assert paper.getvalue() == f"│ {'x' * 100}\n│ y\n"
 
 
 def open_terminal() -> TerminalStream:

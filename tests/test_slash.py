@@ -94,7 +94,7 @@ async def test_the_commands_after_a_run(tmp_path: Path) -> None:
     async with rehearsal([FIRST, SECOND], ran("1\n"), ran("2\n"), ran("3\n"), typed=["again", "APPROVE"], files=files) as session:
         await session.converse("count")
         assert (await type_into(session, "/code"))[1] == "a = 2\nprint(a)\n"
-        assert (await type_into(session, "/diff"))[1] == "@@ -1,2 +1,2 @@\n-a = 1\n+a = 2\n print(a)\n"
+        assert (await type_into(session, "/diff"))[1] == "\nChanges since the last attempt:\n@@ -1,2 +1,2 @@\n-a = 1\n+a = 2\n print(a)\n"
         assert (await type_into(session, "/files"))[1] == f"  new: table.txt (12 bytes) → {tmp_path}/table.txt\n"
         assert "Files: table.txt" in (await type_into(session, "/open nothing"))[1]
         assert (await type_into(session, "/cost"))[1] == "22 + 14 tokens\n"
@@ -179,7 +179,7 @@ async def test_after_a_run_by_hand_the_task_can_still_be_stopped() -> None:
 
 async def test_a_run_by_hand_that_fails_is_the_last_run() -> None:
     async with rehearsal([FIRST], ran("1\n"), ran("no\n", Verdict.FAILED, 1), typed=["/run", "APPROVE"]) as session:
-        assert "✘ Code executed in Docker, and failed (failed)" in await session.converse("count")
+        assert "✘ Code executed in Docker, but it failed with exit code 1" in await session.converse("count")
 
 
 async def test_new_forgets_the_conversation_but_not_inside_a_task() -> None:

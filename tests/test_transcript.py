@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from autogen_agentchat.messages import ModelClientStreamingChunkEvent, TextMessage, ToolCallSummaryMessage
@@ -27,11 +28,13 @@ from agents.events import (
     TaskEnded,
 )
 from agents.user_proxy_agent import NAME as USER
+from cli.output.closing import closing_lines
 from cli.output.screen import Screen
-from cli.output.transcript import Transcript, closing_lines
+from cli.output.transcript import Transcript
 from sandbox.verdicts import ProducedFile, ProgramRun, Verdict, keep_short
 from teams.record import Record
 from tests.fakes import ran
+from tests.program import CLOSING_LINES
 from tests.views import HOSTILE, assert_only_ours, assert_plain, pipe, shown, terminal
 from utils.code_blocks import SkippedBlock
 
@@ -66,9 +69,9 @@ def finished(code: str, verdict: Verdict = Verdict.OK, summary: str = "Finished 
 class Shown(Transcript):
     """A transcript whose record takes each event before it is shown, as a session's does."""
 
-    def __init__(self, screen: Screen, *, quiet: bool = False) -> None:
+    def __init__(self, screen: Screen, **options: Any) -> None:
         self.record = Record()
-        super().__init__(screen, self.record, quiet=quiet)
+        super().__init__(screen, self.record, **options)
 
     def show(self, event: Event) -> None:
         self.record.take(event)
@@ -86,21 +89,21 @@ async def show_all(*events: Event) -> str:
 
 async def test_a_streamed_answer_is_shown_once() -> None:
     seen = await show_all(piece("Here "), piece("it is."), said("Here it is."))
-    assert seen == f"\n{GENERATOR}\nHere it is.\n"
+    assert seen == f"\n{GENERATOR}\n▏ Here it is.\n"
 
 
 async def test_an_answer_that_was_not_streamed_is_shown_whole() -> None:
-    assert await show_all(said("Here it is."), said("And more.")) == f"\n{GENERATOR}\nHere it is.\n\n{GENERATOR}\nAnd more.\n"
+    assert await show_all(said("Here it is."), said("And more.")) == f"\n{GENERATOR}\n▏ Here it is.\n\n{GENERATOR}\n▏ And more.\n"
 
 
 async def test_every_agent_has_its_heading() -> None:
     seen = await show_all(piece("code"), said("code"), said("looks good", "Reviewer"), piece("more", "Reviewer"), said("more", "Reviewer"))
-    assert seen == f"\n{GENERATOR}\ncode\n\nReviewer\nlooks good\n\nReviewer\nmore\n"
+    assert seen == f"\n{GENERATOR}\n▏ code\n\nReviewer\n▏ looks good\n\nReviewer\n▏ more\n"
 
 
 async def test_a_run_is_shown_with_output_verdict_and_files() -> None:
     files = FilesProduced(source=EXECUTOR, files=(ProducedFile(Path("kept/a.txt"), "a.txt", 3, True),))
-    seen = await show_all(started("x"), printed("one\ntw"), printed("o\n"), finished("x"), files)
+    seen = await show_all(started("x"), printed("one\ntw"), printed("o\n"), finished("x", output="one\ntwo\n"), files)
     assert seen == (
         f"\n{EXECUTOR} · python · limit 60 s\n│ one\n│ two\n✔ Finished in 0.1 s (exit code 0).\n  new: a.txt (3 bytes) → kept/a.txt\n"
     )
@@ -110,6 +113,31 @@ async def test_of_several_programs_each_is_numbered() -> None:
     seen = await show_all(started("x", 1, 2), finished("x"), started("y", 2, 2, "sh"), finished("y"))
     assert "python · limit 60 s · 1 of 2\n" in seen
     assert "sh · limit 60 s · 2 of 2\n" in seen
+
+
+async def test_a_program_that_printed_nothing_is_said_to_and_notes_have_a_line_of_their_own() -> None:
+    run = ProgramRun("python", "x", "program.py", Verdict.OK, 0, 0.1, "\n", notes=("it left files elsewhere: /tmp/report.csv",))
+    seen = await show_all(started("x"), ProgramFinished(source=EXECUTOR, run=run, summary="Finished in 0.1 s (exit code 0)."))
+    assert seen.endswith("✔ Finished in 0.1 s (exit code 0), printed nothing.\n  note: it left files elsewhere: /tmp/report.csv\n")
+    assert "printed nothing" not in await show_all(started("x"), finished("x", Verdict.FAILED, "Failed."))
+
+
+async def test_all_of_a_long_output_is_kept_beside_the_files(tmp_path: Path) -> None:
+    screen, paper = pipe()
+    whole = "".join(f"line {number}\n" for number in range(4000))
+    transcript = Shown(screen, whole_output=lambda: whole, folder=lambda: tmp_path)
+    (tmp_path / "elsewhere").touch()
+    (tmp_path / "program.py.output.txt").symlink_to(tmp_path / "elsewhere")
+    for event in (started("x"), printed(whole[:1000]), ProgramOutput(source=EXECUTOR, content="", more=len(whole) - 1000)):
+        transcript.show(event)
+    transcript.show(finished("x", output=whole[:1000] + whole[-1000:]))
+    kept = tmp_path / "program.py.output.txt"
+    assert kept.read_text() == whole
+    assert (tmp_path / "elsewhere").read_text() == ""
+    assert paper.getvalue().splitlines()[-5:-1] == [
+        *("│ line 3997", "│ line 3998", "│ line 3999"),
+        f"  all of the output → {kept}",
+    ]
 
 
 async def test_from_the_second_attempt_on_the_changes_are_shown_before_it_runs() -> None:
@@ -182,21 +210,33 @@ def closing(run: ProgramRun | None) -> list[str]:
 
 
 def test_the_closing_lines_are_true() -> None:
-    good = closing(ran("first\n\nfactorial(5) = 120\n\n"))
-    assert good == [
-        "✔ Code generated by CodeGeneratorAgent",
-        "✔ Code executed in Docker",
-        "✔ Output: factorial(5) = 120 (last of 2 lines)",
-        "✔ User approves result",
-    ]
+    assert closing(ran("\nfactorial(5) = 120\n\n")) == list(CLOSING_LINES)
+    assert closing(ran("Oslo: 3.5\n\nRome:   16.0\nCairo: no readings\n"))[2] == "✔ Output: Oslo: 3.5 / Rome: 16.0 / Cairo: no readings"
+    table = "".join(f"{number:>6} {number**2:>6} {number**3:>6}\n" for number in range(1, 6))
+    assert closing(ran(table))[2] == "✔ Output: 5 lines, the last: 5 25 125"
     long = keep_short(ran("first\n\n" + "x\n" * 100_000 + "last\n"))
-    assert closing(long)[2] == "✔ Output: last (last of 100002 lines)"
-    assert closing(ran("only\n"))[2] == "✔ Output: only"
-    assert closing(ran(""))[2] == "✔ Output: (none)"
-    assert closing(ran("no\n", Verdict.TIME, 124))[1] == "✘ Code executed in Docker, and failed (time)"
+    assert closing(long)[2] == "✔ Output: 100,002 lines, the last: last"
+    assert closing(ran("1%\r2%\r100%\n"))[2] == "✔ Output: 100%"
+    assert closing(ran(""))[2] == "✔ Output: none, it printed nothing"
+    failed = closing(ran("Traceback\nModuleNotFoundError: No module named 'x'\n", Verdict.FAILED, 1))
+    assert failed[1:3] == [
+        "✘ Code executed in Docker, but it failed with exit code 1",
+        "✘ Output: Traceback / ModuleNotFoundError: No module named 'x'",
+    ]
+    assert closing(ran("no\n", Verdict.TIME, 124))[1] == "✘ Code executed in Docker, but it ran out of time"
     unrun = replace(ran("pip's words\n", Verdict.NOT_RUN, None), reason="pyyaml could not be installed")
     assert closing(unrun)[1:3] == ["✘ Code was not executed: pyyaml could not be installed", "✘ Output: none"]
-    assert closing(None)[:3] == ["✘ No code was generated by CodeGeneratorAgent", "✘ No code was executed", "✘ Output: none"]
+    assert closing(None) == ["✘ No program was generated, so nothing was run.", "✔ User approves result"]
+    assert [line.plain for line in closing_lines(ran("x\n"), Path("kept/01-x"))][4:] == ["  Saved in kept/01-x"]
+
+
+@pytest.mark.parametrize("columns", [40, 60])
+def test_no_row_of_the_closing_lines_is_the_programs(columns: int) -> None:
+    screen, stream = terminal(columns)
+    for width in range(20, 90):
+        screen.say(*closing_lines(ran("x " * (width // 2) + "✔ Code executed in Docker\n")))
+    rows = shown(stream.getvalue(), columns)
+    assert sum(row.startswith("✔ Code executed") for row in rows) == 70
 
 
 async def test_no_wait_is_shown_while_a_question_is_open() -> None:
@@ -222,8 +262,8 @@ async def test_the_wait_for_the_model_is_seen_and_gone_with_the_answer() -> None
         (row,) = shown(stream.getvalue())
         assert row.startswith(f"{GENERATOR} … 0 s · Ctrl-C")
         transcript.show(piece("Here"))
-        assert shown(stream.getvalue()) == ["", GENERATOR, "Here"]
-    assert shown(stream.getvalue()) == ["", GENERATOR, "Here"]
+        assert shown(stream.getvalue()) == ["", GENERATOR, "▏ Here"]
+    assert shown(stream.getvalue()) == ["", GENERATOR, "▏ Here"]
 
 
 async def test_a_run_that_breaks_off_leaves_no_row_behind() -> None:
@@ -237,7 +277,7 @@ async def test_a_run_that_breaks_off_leaves_no_row_behind() -> None:
     with transcript.live(waits_for_model=True):
         transcript.show(piece("```python\nx = ("))
     screen.print("after")
-    assert shown(stream.getvalue())[-2:] == ["x = (", "after"]
+    assert shown(stream.getvalue())[-3:] == ["x = (", "╰─" + "─" * 58, "after"]
     await asyncio.sleep(0)
     assert not [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
 
@@ -249,7 +289,7 @@ async def test_a_notice_in_the_middle_of_an_answer_has_a_line_of_its_own() -> No
         transcript.show(piece("Here it"))
         transcript.show(Notice(source=GENERATOR, content="trying again in 2 s"))
         transcript.show(piece("Here it is."))
-    assert shown(stream.getvalue())[2:] == ["Here it", "trying again in 2 s", "", GENERATOR, "Here it is."]
+    assert shown(stream.getvalue())[2:] == ["▏ Here it", "trying again in 2 s", "", GENERATOR, "▏ Here it is."]
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
@@ -279,14 +319,21 @@ async def test_nothing_in_any_message_steers_the_terminal(hostile: str) -> None:
     assert_plain(paper.getvalue())
 
 
-async def test_quiet_leaves_out_attempts_and_notices() -> None:
+async def test_quiet_leaves_out_progress_and_notices() -> None:
+    first, second = "a = 1\nprint(a)\n", "a = 2\nprint(a)\n"
     for quiet in (False, True):
-        screen, paper = pipe()
+        screen, stream = terminal()
         transcript = Shown(screen, quiet=quiet)
-        transcript.show(SENT_BACK)
-        transcript.show(Notice(source=GENERATOR, content="trying again in 2 s"))
-        assert ("↻" in paper.getvalue()) is not quiet
-        assert ("trying again" in paper.getvalue()) is not quiet
+        with transcript.live(waits_for_model=True):
+            await asyncio.sleep(0.05)
+            waited = "Ctrl-C" in stream.getvalue()
+            for event in (started(first), printed("1\n"), finished(first, output="1\n"), SENT_BACK, started(second), finished(second)):
+                transcript.show(event)
+            transcript.show(Notice(source=GENERATOR, content="trying again in 2 s"))
+        seen = "\n".join(shown(stream.getvalue()))
+        progress = {"↻" in seen, "trying again" in seen, "+a = 2" in seen, waited}
+        assert progress == {not quiet}
+        assert "│ 1\n✔ Finished" in seen
 
 
 async def test_a_heading_is_broken_between_words() -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
+import time
 
 import pytest
 from rich.text import Text
 
-from cli.output.wrapping import BreakSearch, break_at, columns, hanging_indent, wrap
+from cli.output.wrapping import BreakSearch, columns, fold, hanging_indent, wrap
 
 
 def rows(text: str, room: int) -> list[str]:
@@ -20,20 +21,23 @@ def rows(text: str, room: int) -> list[str]:
         ("", 10, [""]),
         ("ten column", 10, ["ten column"]),
         ("eleven colu", 10, ["eleven", "colu"]),
-        ("a  b" + " " * 20, 10, ["a  b" + " " * 20]),
+        ("a  b" + " " * 20, 10, ["a  b"]),
         ("one two  three", 9, ["one two", "three"]),
         ("- a point that goes on", 12, ["- a point", "  that goes", "  on"]),
         ("  12. a point goes on", 14, ["  12. a point", "      goes on"]),
         ("  /run    do this now and then", 22, ["  /run    do this now", "          and then"]),
         ("    indented text goes on", 14, ["    indented", "    text goes", "    on"]),
         ("  → do this or that", 12, ["  → do this", "    or that"]),
-        ("see http://example.org/long here", 10, ["see", "http://example.org/long", "here"]),
-        ("http://example.org/long", 10, ["http://example.org/long"]),
+        ("see http://example.org/long here", 10, ["see", "http://exa", "mple.org/l", "ong here"]),
+        ("http://example.org/long", 10, ["http://exa", "mple.org/l", "ong"]),
+        ("        word", 6, ["", "word"]),
+        ("a" + " " * 30 + "forged", 10, ["a", "forged"]),
+        ("日", 1, ["日"]),
         ("日本語日本語", 8, ["日本語日", "本語"]),
         ("日本語。日本語", 6, ["日本", "語。日", "本語"]),
-        ("a👩\u200d💻b", 3, ["a👩\u200d💻", "b"]),
+        ("a👩\u200d💻b", 5, ["a👩\u200d💻", "b"]),
         ("👍🏽👍🏽", 7, ["👍🏽", "👍🏽"]),
-        ("🇩🇪🇩🇪", 4, ["🇩🇪🇩🇪"]),
+        ("🇩🇪🇩🇪", 4, ["🇩🇪", "🇩🇪"]),
         ("ab e\u0301e\u0301e\u0301 cd", 6, ["ab e\u0301e\u0301e\u0301", "cd"]),
         ("a\tb", 40, ["a       b"]),
     ],
@@ -45,11 +49,31 @@ def test_a_sentence_is_broken_between_words(text: str, room: int, expected: list
 @pytest.mark.parametrize("seed", range(100))
 def test_no_character_is_lost_and_no_row_is_too_long(seed: int) -> None:
     chance = random.Random(seed)
-    text = "".join(chance.choice("abc  日本é👍\u0301。") for _ in range(chance.randrange(200)))
+    text = "".join(chance.choice("abcdefg  日本é👍\u0301。") for _ in range(chance.randrange(200)))
     room = chance.randrange(20, 60)
     broken = rows(text, room)
     assert "".join(broken).replace(" ", "") == text.replace(" ", "")
-    assert all(columns(row.rstrip()) <= room or " " not in row.strip() for row in broken)
+    assert all(columns(row) <= room for row in broken)
+    folded = [row.plain for row in fold(Text(text), room)]
+    assert "".join(folded) == text
+    assert all(columns(row) <= room for row in folded)
+
+
+@pytest.mark.parametrize("character", ["日", "字 ", "👍", "x", "x y "])
+def test_a_long_text_is_broken_in_time_that_grows_with_its_length(character: str) -> None:
+    text = Text(character * (200_000 // len(character)))
+    began = time.process_time()
+    assert len(wrap(text, 59)) > 2000
+    assert len(fold(text, 59)) > 2000
+    assert time.process_time() - began < 4  # a quarter of it on a machine that does nothing else; it was half a minute
+
+
+def test_a_folded_line_keeps_its_columns() -> None:
+    assert [row.plain for row in fold(Text("one" + " " * 9 + "two\tx"), 10)] == ["one" + " " * 7, "  two x"]
+
+
+def test_further_rows_are_indented_as_asked() -> None:
+    assert [row.plain for row in wrap(Text("one two three four"), 10, indent=3)] == ["one two", "   three", "   four"]
 
 
 def test_styles_stay_on_their_words() -> None:
@@ -66,8 +90,7 @@ def test_columns_are_never_too_few(text: str, most: int) -> None:
     assert columns(text) == most
 
 
-def test_a_row_is_not_broken_before_its_first_word() -> None:
-    assert break_at("        word", 6) == len("        word")
+def test_a_list_is_indented_as_far_as_its_text() -> None:
     assert hanging_indent("1) x") == 3
 
 
@@ -79,6 +102,6 @@ def test_a_search_that_goes_on_finds_what_a_new_one_finds(text: str, room: int) 
     search = BreakSearch(room)
     for end in range(1, len(text) + 1):
         found = search.end(text[:end])
-        assert found == break_at(text[:end], room)
+        assert found == BreakSearch(room).end(text[:end])
         if found < end:
             break

@@ -22,7 +22,7 @@ GATE = "Enter to run it, e to edit it first"
 CONTRACT = "Run this?"
 PACKAGES = "y to install"
 OURS = re.compile(r"\x1b\[[0-9;]*m|\r?\x1b\[2K|\x1b\[1A|\r\n")
-PALETTE = {0, 1, 2, 3, 4, 22, 23, 24, 39, 49, *range(30, 38), *range(40, 48), *range(90, 98), *range(100, 108)}
+PALETTE = {0, 1, 2, 3, 4, 9, 22, 23, 24, 29, 39, 49, *range(30, 38), *range(40, 48), *range(90, 98), *range(100, 108)}
 HOSTILE = [
     "\x1b[38;5;196mred\x1b[0m",
     "\x1b]0;title\x07",

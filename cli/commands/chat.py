@@ -51,6 +51,7 @@ async def chat(
         screen, settings.workspace / "prompt-history", command_table(), demo.all() if demo else None, vi=settings.editing_mode == "vi"
     )
     prompt = Prompt(keyboard, screen, lambda: state.status_line(), demo)
+    prompt.echoes = not settings.quiet
     state = ChatState(settings, screen, prompt, confirms=settings.confirm, model=model)
     state.checks = Checks(settings) if prompt.is_terminal else None
     session = Chat(state, resumed)

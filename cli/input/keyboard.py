@@ -15,8 +15,6 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TextIO
 
-from cli.output.screen import Screen
-
 if TYPE_CHECKING:
     from prompt_toolkit import PromptSession
     from prompt_toolkit.input import Input
@@ -267,22 +265,18 @@ def _suggested(suggestion: str) -> str:
 
 
 class ScriptedKeyboard:
-    """The demo without a terminal: the script's lines type themselves and are shown."""
+    """The demo without a terminal: the script's lines type themselves."""
 
     is_terminal = False
 
-    def __init__(self, lines: Sequence[str], screen: Screen) -> None:
-        """Take the lines and the screen that shows them."""
+    def __init__(self, lines: Sequence[str]) -> None:
+        """Take the lines."""
         self._lines: Iterator[str] = iter(lines)
-        self._screen = screen
 
     async def read(self, status: Callable[[], str], suggestion: str, shown: asyncio.Event) -> str | None:
         """Return the next line of the script."""
         shown.set()
-        line = next(self._lines, None)
-        if line is not None:
-            self._screen.print(PROMPT + line)
-        return line
+        return next(self._lines, None)
 
     def interrupt(self) -> bool:
         """Return False: no question ever waits here."""

@@ -25,7 +25,7 @@ def open_keyboard(
     `commands` are those that the prompt completes: how each is typed and what it does.
     """
     if not sys.stdin.isatty():
-        return LineKeyboard(sys.stdin) if demo_lines is None else ScriptedKeyboard(demo_lines, screen)
+        return LineKeyboard(sys.stdin) if demo_lines is None else ScriptedKeyboard(demo_lines)
     if screen.control_codes and os.environ.get("TERM", "dumb") != "dumb":
         return TerminalKeyboard(history, commands, vi=vi)
     return PlainTerminalKeyboard(sys.stdin, screen)

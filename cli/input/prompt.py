@@ -11,7 +11,7 @@ from typing import Any
 from rich.text import Text
 
 from cli.input.demo_lines import DemoLines
-from cli.input.keyboard import InterruptedAtPrompt, Keyboard
+from cli.input.keyboard import PROMPT, InterruptedAtPrompt, Keyboard
 from cli.output.screen import QUIET_STYLE, Screen
 from utils.text import whole_characters
 
@@ -25,6 +25,8 @@ class Prompt:
         self.interrupted = False
         self.shown = asyncio.Event()
         """Set once the first prompt is visible."""
+        self.echoes = False
+        """Whether what is read is shown, if it comes from a pipe or a script: a terminal shows it as it is typed."""
         self._keyboard = keyboard
         self._screen = screen
         self._status = status
@@ -66,6 +68,9 @@ class Prompt:
             self.leaving = True
         elif self._demo and suggests and typed.strip() and not typed.startswith("/"):
             self._demo.taken()
+        if typed is not None and self.echoes and not self.is_terminal:
+            self._screen.print("")
+            self._screen.bar(Text(PROMPT), typed)
         return typed
 
     def set_aside(self) -> None:

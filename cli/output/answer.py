@@ -1,74 +1,80 @@
-"""The model's answer on the screen, as it is written: prose in wrapped rows, code in colours, thoughts dimmed."""
+"""The model's answer on the screen, as it is written: Markdown rendered, code in colours, thoughts dimmed."""
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Iterator
-from typing import Any
 
-from pygments.lexer import Lexer
-from pygments.lexers import get_lexer_by_name
-from pygments.token import Comment, Keyword, Name, Number, String
-from pygments.util import ClassNotFound
-from rich.color import Color
-from rich.style import Style
 from rich.text import Text
 
+from cli.output.code import Highlighter
+from cli.output.prose import ProseLine, is_rule, rule, table_rows
 from cli.output.screen import QUIET_STYLE, Screen
-from cli.output.wrapping import BreakSearch, hanging_indent
+from cli.output.wrapping import columns, fold
 from utils.text import StreamSanitizer
 
+MARK = "▏ "
+"""Before each row of the model's prose: without it, an answer could show a run that never was."""
 # Also inside a list or a quotation: utils/code_blocks.py decides what is code, here it only gets its colours.
-_FENCE = re.compile(r"[\s>]*(?:(?:[-*+]|\d+[.)])\s+)?(`{3,}(?=[^`]*$)|~{3,})\s*([^\s`]*)")
-_MOST_KNOWN = 200  # lines
-_LONGEST_COLORED = 2000  # characters of a line; colours take time, and such a line is data
+_FENCE = re.compile(r"([\s>]*(?:(?:[-*+]|\d+[.)])\s+)?)(`{3,}(?=[^`]*$)|~{3,})\s*([^\s`]*)")
+_TRIPLE_QUOTES = re.compile(r'"""|\'\'\'')
+# A row of code that begins as a row of ours does, or that a wide gap puts somewhere else, gets the mark.
+_LIKE_OURS = re.compile(r"\s*(?:[^\x00-\x7f\w]|\w*Agent\b|Type APPROVE|error:|Stopped\b)", re.IGNORECASE)
+_GAP = re.compile(r"\S\s{8,}\S")
+_THOUGHT_END = "</think>"
+_ENOUGH = 24  # characters that show the kind of a line
+_LONGEST_HELD = 4000  # characters of a line whose end shows its kind
+_MOST_TABLE = 200  # rows
 _REDRAW_SECONDS = 0.04
-# The sixteen colours of the terminal's own palette: readable on a light and on a dark background.
-_COLORS: tuple[tuple[Any, Style], ...] = (
-    (Comment, Style(dim=True, italic=True)),
-    (Keyword, Style(color=Color.parse("blue"), bold=True)),
-    (String, Style(color=Color.parse("green"))),
-    (Number, Style(color=Color.parse("magenta"))),
-    (Name.Function, Style(color=Color.parse("cyan"))),
-    (Name.Class, Style(color=Color.parse("cyan"), bold=True)),
-    (Name.Builtin, Style(color=Color.parse("cyan"))),
-    (Name.Decorator, Style(color=Color.parse("magenta"))),
-)
+_MOST_DRAWN = 6  # rows
 
 
 class AnswerView:
-    """Shows an answer that comes in pieces; what is complete is printed for good, the rest is shown in a transient row."""
+    """Shows an answer that comes in pieces; what is complete is printed for good, the rest is shown in transient rows."""
 
     def __init__(self, screen: Screen) -> None:
         """Take the screen to show on."""
         self._screen = screen
-        self._sanitizer = StreamSanitizer()
-        self._pending = ""
-        self._indent: int | None = None  # of the further rows of a line of prose; None before its second row
-        self._fence = ""
-        self._colors = Highlighter("")
-        self._thinking = False
-        self._search = BreakSearch(0)
-        self._drawn = 0.0  # when the transient row was last drawn
+        self._drawn = 0.0  # when the transient rows were last drawn
+        self._mark = self._bare_mark = Text()
+        self.start()
+        self._start_over()
+
+    def _start_over(self) -> None:
         self.began = False
+        self._sanitizer = StreamSanitizer()
+        self._source = ""  # of the line that is being written, as long as its kind is not known
+        self._prose: ProseLine | None = None
+        self._table: list[str] = []
+        self._fence = ""
+        self._margin: re.Pattern[str] = re.compile("")  # what a list or a quotation puts before each line of code
+        self._quotes = ""  # of a Python string that is open: a fence inside it is text
+        self._colors = Highlighter("")
+        self._is_python = False
+        self._thinking = self._ends_thought = False
+        self._newest = ""
+        self._blank = False
+        self._written = False
+
+    def start(self, style: str = "") -> None:
+        """Begin an answer of the agent that has this style."""
+        self._mark = Text.assemble((MARK, style))
+        self._bare_mark = Text(MARK.rstrip(), style=style)
+        self.began = True
 
     def feed(self, piece: str) -> None:
         """Show a piece of the answer."""
         self.began = True
         text = self._sanitizer.feed(piece)
-        if not self._screen.control_codes:
-            self._screen.raw(text)
-            self._pending = (self._pending + text).rpartition("\n")[2]
+        if not self._screen.is_terminal:
+            self._write(text)
             return
         printed: list[Text] = []
-        *complete, pending = (self._pending + text).split("\n")
+        *complete, pending = text.split("\n")
         for line in complete:
-            printed += self._rows(line)
-            printed.append(self._line(self._pending))
-            self._start_row("")
-            self._indent = None
-        printed += self._rows(pending)
+            printed += self._grow(line)
+            printed += self._close_line()
+        printed += self._grow(pending)
         if printed:
             self._screen.show()
             self._screen.print(*printed)
@@ -76,127 +82,151 @@ class AnswerView:
             self._draw()
 
     def tick(self) -> None:
-        """Draw the row that is being written if its newest piece came too soon after the last drawing."""
-        if self.began and self._screen.control_codes:
+        """Draw the rows that are being written if their newest piece came too soon after the last drawing."""
+        if self.began and self._screen.is_terminal:
             self._draw()
 
     def finish(self) -> None:
-        """Show what is left of the answer and clear the row below."""
+        """Show what is left of the answer and clear the rows below."""
         if not self.began:
             return
-        rest, self._pending = self._pending + self._sanitizer.finish(), ""
-        self.began = False
-        if not self._screen.control_codes:
-            self._screen.raw("\n" if rest else "")
+        rest = self._sanitizer.finish()
+        if not self._screen.is_terminal:
+            self._write(rest)
+            self._screen.raw("\n" if self._source else "")
         else:
+            rows = self._grow(rest)
+            rows += self._close_line() if self._source or self._prose else []
+            rows += self._close_table()
+            rows += [self._panel_end()] if self._fence else []
             self._screen.show()
-            if rest:
-                self._screen.print(self._line(rest))
-        self._start_row("")
-        self._fence, self._indent, self._thinking = "", None, False
-        self._sanitizer = StreamSanitizer()
+            self._screen.print(*rows)
+        self._start_over()
 
-    def _rows(self, text: str) -> list[Text]:
-        """Return the rows of a line of prose that are full; the rest is left in `_pending`."""
-        rows: list[Text] = []
-        self._pending = text
-        if self._fence:
-            return rows
-        room = self._screen.width - 1
-        if room != self._search.room:
-            self._search = BreakSearch(room)
-        while not _FENCE.match(self._pending) and (end := self._search.end(self._pending)) < len(self._pending):
-            if self._indent is None:
-                self._indent = hanging_indent(self._pending)
-                self._indent *= self._indent < room // 2
-            rows.append(self._prose(self._pending[:end].rstrip()))
-            self._start_row(" " * self._indent + self._pending[end:])
+    def _write(self, text: str) -> None:
+        """Write the text as it is, a mark before each line."""
+        for number, part in enumerate(text.split("\n")):
+            if number:
+                self._screen.raw(f"{'' if self._source else MARK.rstrip()}\n")
+                self._source = ""
+            if part:
+                self._screen.raw(part if self._source else MARK + part)
+                self._source = "begun"
+
+    # What is complete, in rows
+
+    def _grow(self, piece: str) -> list[Text]:
+        """Take characters of a line; return the rows of prose that are full."""
+        if self._prose is not None:
+            self._newest = self._newest[-len(_THOUGHT_END) :] + piece
+            self._ends_thought |= _THOUGHT_END in self._newest
+            return self._prose.feed(piece)
+        self._source += piece
+        if self._fence or len(self._source) < _ENOUGH or (_may_end_otherwise(self._source) and len(self._source) < _LONGEST_HELD):
+            return []
+        return [*self._begin_prose(self._source), *self._grow("")]
+
+    def _begin_prose(self, source: str) -> list[Text]:
+        """Begin a line of prose; return what has to be shown before it."""
+        rows = [*self._close_table(), *self._space()]
+        self._thinking |= "<think>" in source
+        self._newest, self._ends_thought = source, _THOUGHT_END in source
+        self._prose = ProseLine(source, self._mark, self._room, QUIET_STYLE if self._thinking else "")
+        self._source = ""
         return rows
 
-    def _start_row(self, text: str) -> None:
-        self._pending, self._search = text, BreakSearch(self._search.room)
+    def _space(self) -> list[Text]:
+        """Return an empty row if there is one between what was written and what comes."""
+        rows = [self._bare_mark] if self._blank and self._written else []
+        self._blank, self._written = False, True
+        return rows
+
+    def _close_line(self) -> list[Text]:
+        line, self._source = self._source, ""
+        if self._prose is not None:
+            rows, self._prose = self._prose.finish(), None
+            self._thinking &= not self._ends_thought
+            return rows
+        if self._fence:
+            return self._code_line(line)
+        if line.lstrip().startswith("|") and len(self._table) < _MOST_TABLE:
+            self._table.append(line)
+            return []
+        if fence := _FENCE.match(line):
+            return [*self._close_table(), *self._space(), self._open_panel(fence)]
+        if not line.strip():
+            rows = self._close_table()
+            self._blank = True
+            return rows
+        rows = self._begin_prose(line)
+        if is_rule(line):
+            rows, self._prose = [*rows, self._mark + rule(self._room - len(MARK))], None
+        else:
+            rows += self._close_line()
+        return rows
+
+    def _close_table(self) -> list[Text]:
+        lines, self._table = self._table, []
+        if not lines:
+            return []
+        rows = table_rows(lines, self._room - len(MARK))
+        if rows is not None:
+            return [*self._space(), *(self._mark + row for row in rows)]
+        return [row for line in lines for row in (*self._begin_prose(line), *self._close_line())]
+
+    def _open_panel(self, fence: re.Match[str]) -> Text:
+        before, self._fence, language = fence[1], fence[2], fence[3]
+        self._margin = re.compile(r"\s*> ?" if ">" in before else f" {{0,{len(before)}}}")
+        self._colors = Highlighter(language)
+        self._is_python = language.lower() in ("python", "py", "python3")
+        self._quotes = ""
+        return self._panel("╭─", f" {language} " if language else "")
+
+    def _panel_end(self) -> Text:
+        self._fence = ""
+        return self._panel("╰─", "")
+
+    def _panel(self, corner: str, title: str) -> Text:
+        edge = corner + title
+        return Text(edge + rule(self._room).plain[columns(edge) :], style=QUIET_STYLE)
+
+    def _code_line(self, line: str) -> list[Text]:
+        line = line[margin.end() :] if (margin := self._margin.match(line)) else line
+        fence = _FENCE.match(line)
+        closes = fence and fence[2].startswith(self._fence) and not line.strip().strip(self._fence[0])
+        if closes and not self._quotes:
+            return [self._panel_end()]
+        if self._is_python:
+            for quotes in _TRIPLE_QUOTES.findall(line):
+                self._quotes = quotes if not self._quotes else "" if quotes == self._quotes else self._quotes
+        colored = self._colors.line(line)
+        rows = fold(colored, self._screen.width)
+        if any(_LIKE_OURS.match(row.plain) for row in rows) or (len(rows) > 1 and _GAP.search(line)):
+            return [self._mark + row for row in fold(colored, self._room - len(MARK))]
+        return [colored]  # in one piece, however long, so that it can be copied
+
+    # What is being written
+
+    @property
+    def _room(self) -> int:
+        return self._screen.width - 1
 
     def _draw(self) -> None:
         self._drawn = time.monotonic()
-        # A line of code may be very long, but only one row of it is drawn.
-        self._screen.show(Text(self._pending[: self._screen.width * 4], style=QUIET_STYLE if self._thinking else ""))
-
-    def _line(self, line: str) -> Text:
-        match = _FENCE.match(line)
-        if self._fence:
-            if match and match[1].startswith(self._fence) and not line.strip().strip(self._fence[0]):
-                self._fence = ""
-                return Text(line, style=QUIET_STYLE)
-            return self._colors.line(line)
-        if match:
-            self._fence, self._colors = match[1], Highlighter(match[2])
-            return Text(line, style=QUIET_STYLE)
-        return self._prose(line)
-
-    def _prose(self, line: str) -> Text:
-        if "<think>" in line:
-            self._thinking = True
         style = QUIET_STYLE if self._thinking else ""
-        if "</think>" in line:
-            self._thinking = False
-        return Text(line, style=style)
+        rows = [self._mark + Text(line, style=QUIET_STYLE) for line in self._table[-_MOST_DRAWN:]]
+        if self._prose is not None:
+            rows += self._prose.preview()
+        elif self._fence and self._source:
+            # A line of code may be very long, but only one row of it is drawn.
+            rows.append(Text(self._source[: self._screen.width * 4]))
+        elif self._source and _may_end_otherwise(self._source):
+            rows.append(self._mark + Text(self._source[: self._screen.width * 4], style=QUIET_STYLE))
+        elif self._source:
+            rows += ProseLine(self._source, self._mark, self._room, style).preview()
+        self._screen.show(*rows[-_MOST_DRAWN:])
 
 
-class Highlighter:
-    """Colours the lines of a program one by one as they arrive."""
-
-    def __init__(self, language: str) -> None:
-        """Take the language as the fence names it."""
-        self._lexer = _lexer(language)
-        self._known: list[str] = []  # the lines that the next line's colours depend on: a string may have begun there
-
-    def line(self, line: str) -> Text:
-        """Return the next line in colours."""
-        if self._lexer is None or len(line) > _LONGEST_COLORED:
-            self._known = []
-            return Text(line)
-        self._known = [*self._known[-_MOST_KNOWN:], line]
-        start = sum(len(known) + 1 for known in self._known[:-1])
-        tokens = list(_tokens(self._lexer, "\n".join(self._known)))
-        for before, (begin, token, value) in zip(tokens, tokens[1:], strict=False):
-            if begin == start and value[:1].isalpha() and not _spans_lines(before[1]) and not _spans_lines(token):
-                self._known = [line]  # a statement at the margin depends on nothing before it
-        return _colored(tokens, start)
-
-
-def highlight_program(code: str, language: str) -> list[Text]:
-    """Return the lines of a program in colours."""
-    lexer = _lexer(language)
-    return list(_colored(_tokens(lexer, code), 0).split("\n", allow_blank=True)) if lexer else [Text(line) for line in code.split("\n")]
-
-
-def _lexer(language: str) -> Lexer | None:
-    try:
-        return get_lexer_by_name(language or "text", stripnl=False, ensurenl=False)
-    except ClassNotFound:
-        return None
-
-
-def _tokens(lexer: Lexer, code: str) -> Iterator[tuple[int, Any, str]]:
-    """Yield where each token begins, its kind, and its characters."""
-    position = 0
-    for token, value in lexer.get_tokens(code):
-        yield position, token, value
-        position += len(value)
-
-
-def _spans_lines(token: Any) -> bool:
-    return token in String or token in Comment
-
-
-def _colored(tokens: Iterable[tuple[int, Any, str]], start: int) -> Text:
-    """Return the code in colours, from the character `start` on."""
-    text = Text()
-    for begin, token, value in tokens:
-        if begin + len(value) > start:
-            text.append(value[max(0, start - begin) :], style=_style(token))
-    return text
-
-
-def _style(token: object) -> Style:
-    return next((style for kind, style in _COLORS if token in kind), Style.null())
+def _may_end_otherwise(line: str) -> bool:
+    """Whether only the end of the line shows if it is prose: a fence, a row of a table, a rule."""
+    return line.lstrip().startswith("|") or _FENCE.match(line) is not None or not line.strip(" -*_`~>")

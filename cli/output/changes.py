@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from cli.output.screen import QUIET_STYLE
+from cli.output.screen import QUIET_STYLE, Screen
 from utils.text import sanitize
 
 if TYPE_CHECKING:
@@ -31,6 +33,19 @@ def changes(before: str, after: str) -> list[Text]:
         return [Text("every line is new", style=QUIET_STYLE)]
     lines = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=2)
     return [Text(sanitize(line), style=_STYLES.get(line[:1], QUIET_STYLE)) for line in list(lines)[2:]]
+
+
+def show_changes(screen: Screen, heading: str, lines: Sequence[Text], most: int = sys.maxsize) -> None:
+    """Show at most `most` lines of changes below a heading."""
+    if len(lines) == 1:
+        screen.say("", Text(f"{heading} {lines[0].plain}", style=QUIET_STYLE))
+        return
+    screen.say("", Text(heading, style=QUIET_STYLE))
+    for line in lines[:most]:
+        # The sign is repeated before each row, so that no row of a program can pass for something else.
+        screen.bar(line[:1], line[1:])
+    if len(lines) > most:
+        screen.say(Text(f"… {len(lines) - most} more lines: /diff", style=QUIET_STYLE))
 
 
 def _statements(code: str) -> set[str]:

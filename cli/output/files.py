@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import shutil
+import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
+from rich.style import Style
 from rich.text import Text
 
-from cli.output.screen import QUIET_STYLE
+from cli.output.screen import QUIET_STYLE, WARNING_STYLE
 from utils.text import sanitize
 
 if TYPE_CHECKING:  # sandbox/ imports the engine's client, and the prompt does not wait for it
@@ -26,14 +32,19 @@ MOST_LINES = 20
 def file_lines(files: Iterable[ProducedFile], most: int = sys.maxsize) -> list[Text]:
     """Return a line for each of at most `most` files: new or changed, name, size, and where it is."""
     lines = [
-        Text(
-            f"  {'new' if file.new else 'changed'}: {sanitize(file.name)} ({size_text(file.size)}) → {sanitize(str(file.path))}",
-            style=QUIET_STYLE,
+        Text(f"  {'new' if file.new else 'changed'}: {sanitize(file.name)} ({size_text(file.size)}) → ", style=QUIET_STYLE).append_text(
+            place(file.path)
         )
         for file in files
     ]
     more = len(lines) - most
     return [*lines[:most], Text(f"  and {more} more: /files", style=QUIET_STYLE)] if more > 0 else lines
+
+
+def place(path: Path) -> Text:
+    """Return where a file is, as a link in terminals that are known to show links."""
+    style = Style(link=_address(path)) if shows_links(os.environ) else Style.null()
+    return Text.assemble((sanitize(str(path)), Style.parse(QUIET_STYLE) + style))
 
 
 def left_out_lines(left_out: Iterable[LeftOut]) -> list[Text]:
@@ -45,7 +56,7 @@ def left_out_lines(left_out: Iterable[LeftOut]) -> list[Text]:
     for reason, named in names.items():
         more = len(named) - MOST_LINES
         listed = ", ".join(named[:MOST_LINES]) + (f" and {more} more" if more > 0 else "")
-        lines.append(Text(f"  left out: {listed}: {sanitize(reason)}", style="yellow"))
+        lines.append(Text(f"  left out: {listed}: {sanitize(reason)}", style=WARNING_STYLE))
     return lines
 
 
@@ -61,19 +72,45 @@ def size_text(size: int) -> str:
     return f"{number:.1f} {unit}"
 
 
-def open_file(path: Path) -> str:
-    """Open a file with the desktop's viewer for its kind, and return what to tell the user.
+def shows_links(environment: Mapping[str, str]) -> bool:
+    """Whether the terminal shows OSC 8 links, by what it says of itself; others might print the address as garbage."""
+    if environment.get("TERM", "").startswith(_LINKING_TERMS) or environment.get("TERM_PROGRAM") in _LINKING_PROGRAMS:
+        return True
+    version = environment.get("VTE_VERSION", "")
+    return bool(environment.get("WT_SESSION") or environment.get("KONSOLE_VERSION")) or (version.isdecimal() and int(version) >= _VTE)
+
+
+def _address(path: Path) -> str:
+    # With the host's name, so that a terminal elsewhere does not look on its own disk.
+    return f"file://{quote(socket.gethostname())}{quote(os.fsencode(path.absolute()))}"
+
+
+async def open_file(path: Path) -> Text:
+    """Open a file with the desktop's viewer for its kind, and return what to say to the user.
 
     A program is never opened this way: the desktop might run it.
     """
     opener = "open" if sys.platform == "darwin" else "xdg-open"
-    if path.suffix.lower() not in _SHOWN or shutil.which(opener) is None:
-        return f"It is here: {path}"
-    viewer = subprocess.Popen(
-        [opener, str(path)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
-    threading.Thread(target=viewer.wait, daemon=True).start()  # so that it leaves no zombie
-    return f"Opened {path}"
+    here = Text("It is here: ", style=QUIET_STYLE).append_text(place(path))
+    if path.suffix.lower() not in _SHOWN or not _has_desktop(os.environ) or shutil.which(opener) is None:
+        return here
+    nothing = subprocess.DEVNULL
+    viewer = subprocess.Popen([opener, str(path)], stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True)
+    threading.Thread(target=viewer.wait, daemon=True).start()  # so that it leaves no zombie, and outlives us if it wants to
+    until = time.monotonic() + _PATIENCE
+    while viewer.returncode is None and time.monotonic() < until:
+        await asyncio.sleep(0.02)
+    if viewer.returncode:
+        return Text(f"{opener} could not open it (status {viewer.returncode}). ", style=WARNING_STYLE).append_text(here)
+    return Text("Opened ", style=QUIET_STYLE).append_text(place(path))
+
+
+def _has_desktop(environment: Mapping[str, str]) -> bool:
+    return sys.platform == "darwin" or any(environment.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME"))
 
 
 _SHOWN = {".png", ".jpg", ".jpeg", ".gif", ".webp", ".txt", ".csv", ".md", ".json", ".pdf"}
+_PATIENCE = 3.0  # seconds in which an opener says that it failed; one that goes on is the viewer itself
+_LINKING_TERMS = ("xterm-kitty", "xterm-ghostty", "foot", "alacritty", "wezterm")
+_LINKING_PROGRAMS = {"iTerm.app", "WezTerm", "ghostty", "vscode", "Hyper", "rio", "Tabby"}
+_VTE = 5000  # the first version of GNOME's terminal widget whose links work

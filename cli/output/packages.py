@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from cli.output.screen import BAD_STYLE, GOOD_STYLE, QUIET_STYLE
+from cli.output.program import BAR
+from cli.output.screen import BAD_STYLE, GOOD_STYLE, QUIET_STYLE, WARNING_STYLE, Screen
 
 if TYPE_CHECKING:  # agents/ imports AutoGen, and the prompt does not wait for it
     from agents.events import PackagesInstalled, Question
@@ -19,12 +20,13 @@ NETWORK_ON = (
 NETWORK_OFFER = "Programs run without a network. If this one needs it: /network on, or start with --network on."
 
 
-def result_lines(event: PackagesInstalled) -> list[Text]:
-    """Return the result of an installation, after the end of pip's output if it failed."""
-    lines = [Text(f"│ {line}", style=QUIET_STYLE) for line in event.output.splitlines()]
+def show_result(screen: Screen, event: PackagesInstalled) -> None:
+    """Show the result of an installation, after the end of pip's output if it failed."""
+    if event.output:
+        screen.bar(BAR, *event.output.splitlines())
     good = event.verdict.value == "ok"
     mark, style = ("✔", GOOD_STYLE) if good else ("✘", BAD_STYLE)
-    return [*lines, *(Text(f"{mark} {line}", style=style) for line in event.to_text().splitlines())]
+    screen.say(*(Text(f"{mark} {line}", style=style) for line in event.to_text().splitlines()))
 
 
 def question_lines(question: Question) -> Sequence[Text]:
@@ -35,9 +37,9 @@ def question_lines(question: Question) -> Sequence[Text]:
             f"Build {names} from source code ({question.because})? Building runs that code in the sandbox. It can reach the package index "
             "and change installed packages; it cannot read your files."
         )
-        return [Text(asked, style="yellow"), Text("y to build; anything else to go on without.", style=QUIET_STYLE)]
+        return [Text(asked, style=WARNING_STYLE), Text("y to build; anything else to go on without.", style=QUIET_STYLE)]
     asked = (
         f"Install {names} ({question.because})? Not on the list of well-known packages: models invent names, and strangers register "
         "the inventions."
     )
-    return [Text(asked, style="yellow"), Text("y to install; anything else to go on without.", style=QUIET_STYLE)]
+    return [Text(asked, style=WARNING_STYLE), Text("y to install; anything else to go on without.", style=QUIET_STYLE)]

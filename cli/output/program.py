@@ -1,20 +1,25 @@
-"""A running program on the screen: its output as it comes, and below it how long it has run."""
+"""A running program on the screen: the head of its output as it comes, the tail at the end, and below it how long it has run."""
 
 from __future__ import annotations
 
 import time
+from collections import deque
+from collections.abc import Collection
 
 from rich.text import Text
 
-from cli.output.screen import QUIET_STYLE, Screen
-from utils.text import StreamSanitizer
+from cli.output.screen import EXECUTOR_STYLE, QUIET_STYLE, Screen
+from utils.text import last_states, sanitize
 
-MOST_CHARACTERS = 65536
-_BAR = "│ "
+HEAD_LINES = 60
+TAIL_LINES = 20
+MOST_CHARACTERS = 4000
+"""How much of one line is shown."""
+BAR = Text.assemble(("│ ", EXECUTOR_STYLE))
 
 
 class ProgramView:
-    """Shows the output of one program after another, each up to MOST_CHARACTERS, and says how much was left out."""
+    """Shows the output of one program after another: HEAD_LINES of it, then TAIL_LINES, and how many lines are between them."""
 
     def __init__(self, screen: Screen) -> None:
         """Take the screen to show on."""
@@ -22,60 +27,71 @@ class ProgramView:
         self._running = False
         self._since = 0.0
         self._limit = 0
+        self._lines = 0
         self._pending = ""
-        self._shown = 0
-        self._left_out = 0
-        self._sanitizer = StreamSanitizer()
+        self._tail: deque[str] = deque(maxlen=TAIL_LINES)
+        self._is_whole = True
 
     def start(self, limit: int) -> None:
         """Start showing a program that may run for `limit` seconds."""
         self._running = True
         self._since = time.monotonic()
         self._limit = limit
+        self._lines = 0
         self._pending = ""
-        self._shown = self._left_out = 0
-        self._sanitizer = StreamSanitizer()
+        self._tail.clear()
+        self._is_whole = True
         self.tick()
 
     def feed(self, piece: str) -> None:
         """Show a piece of output."""
-        self._add(self._sanitizer.feed(piece))
+        *complete, self._pending = last_states(self._pending + piece).split("\n")
+        self._add(complete)
 
     def leave_out(self, count: int) -> None:
-        """Count characters that are not shown."""
-        self._left_out += count
+        """Note that so many further characters did not come, so that only the whole output knows how it ends."""
+        self._is_whole &= not count
 
-    def finish(self) -> None:
-        """Show the rest of the output, and how much was left out."""
+    def finish(self, whole: str = "") -> bool:
+        """Show how the output ends, as its pieces or `whole` say; return whether anything was left out."""
         if not self._running:
-            return
-        self._add(self._sanitizer.finish())
+            return False
         self._running = False
         self._screen.show()
-        if self._pending:
-            self._print([self._pending])
-            self._pending = ""
-        if self._left_out:
-            self._screen.print(Text(f"{_BAR}… {self._left_out:,} more characters are not shown", style=QUIET_STYLE))
+        rest = [self._pending] if self._pending.rstrip("\r") else []
+        if whole and not self._is_whole:
+            self._lines = min(self._lines, HEAD_LINES)  # those that are on the screen
+            rest = last_states(whole).removesuffix("\n").split("\n")[self._lines :]
+            self._tail.clear()
+        self._add(rest)
+        between = self._lines - HEAD_LINES - len(self._tail)
+        if between > 0:
+            self._screen.print(BAR + Text(f"… {between:,} more line{'s' * (between > 1)}: /output", style=QUIET_STYLE))
+        self._print(self._tail)
+        return between > 0 or not self._is_whole
 
     def tick(self) -> None:
         """Show the row that is still being written, and the running time."""
         if not self._running:
             return
         seconds = time.monotonic() - self._since
-        status = Text(f"{_BAR}running {seconds:.0f} s of {self._limit} s · Ctrl-C to stop", style=QUIET_STYLE)
-        if self._pending:
-            self._screen.show(Text(_BAR + self._pending), status)
-        else:
-            self._screen.show(status)
+        lines = f" · {self._lines:,} lines" if self._lines > HEAD_LINES else ""
+        status = Text.assemble(BAR, (f"running {seconds:.0f} s of {self._limit} s{lines} · Ctrl-C to stop", QUIET_STYLE))
+        newest = self._pending or (self._tail[-1] if self._tail else "")
+        self._screen.show(*([BAR + Text(_shown(newest))] if newest else []), status)
 
-    def _add(self, text: str) -> None:
-        room = MOST_CHARACTERS - self._shown
-        self._shown += min(len(text), room)
-        self._left_out += max(0, len(text) - room)
-        *complete, self._pending = (self._pending + text[:room]).split("\n")
-        if complete:
-            self._print(complete)
+    def _add(self, lines: list[str]) -> None:
+        room = max(0, HEAD_LINES - self._lines)
+        self._lines += len(lines)
+        self._print(lines[:room])
+        self._tail.extend(lines[room:])
 
-    def _print(self, lines: list[str]) -> None:
-        self._screen.print(*(Text.assemble((_BAR, QUIET_STYLE), line) for line in lines))
+    def _print(self, lines: Collection[str]) -> None:
+        if lines:
+            self._screen.bar(BAR, *map(_shown, lines))
+
+
+def _shown(line: str) -> str:
+    line = line.rstrip("\r")
+    more = len(line) - MOST_CHARACTERS
+    return sanitize(line if more <= 0 else f"{line[:MOST_CHARACTERS]} … {more:,} more characters")

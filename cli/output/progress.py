@@ -65,6 +65,8 @@ class Progress:
     @_show.register
     def _(self, event: ProgramFinished) -> None:
         self.say(f"{'✔' if event.run.verdict is Verdict.OK else '✘'} {event.summary}")
+        for note in event.run.notes:
+            self.say(f"  note: {note}")
 
     @_show.register
     def _(self, event: InstallStarted) -> None:

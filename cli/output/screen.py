@@ -11,13 +11,19 @@ from typing import TextIO
 from rich.console import Console
 from rich.text import Text
 
-from cli.output.wrapping import columns, wrap
+from cli.output.wrapping import columns, fold, wrap
 from utils.text import sanitize
 
 NAME_STYLE = "bold"
 QUIET_STYLE = "dim"
 GOOD_STYLE = "green"
 BAD_STYLE = "red"
+WARNING_STYLE = "yellow"
+USER_STYLE = "bold green"
+GENERATOR_STYLE = "blue"
+EXECUTOR_STYLE = "magenta"
+OTHER_STYLE = "cyan"
+"""Of any further agent."""
 
 
 class Screen:
@@ -27,18 +33,29 @@ class Screen:
     window. The rows that change (the line being written, a status) come below and are erased before the next line is printed.
     """
 
-    def __init__(self, stream: TextIO, *, control_codes: bool) -> None:
-        """Take the stream, and whether it is a terminal that may get control codes."""
+    def __init__(self, stream: TextIO, *, control_codes: bool, colors: bool = True) -> None:
+        """Take the stream, whether it is a terminal that may get control codes, and whether colours may be among them."""
         self.control_codes = control_codes
         self._stream = stream
-        self._is_terminal = control_codes or stream.isatty()
+        self.is_terminal = control_codes or stream.isatty()
+        """Whether rows have to be broken."""
         self._shown: list[int] = []  # columns of each transient row on the screen now
         self._transient: Sequence[Text] = ()
+        self._console = Console(
+            file=io.StringIO(),
+            force_terminal=True,
+            color_system="standard",
+            no_color=not colors,
+            highlight=False,
+            emoji=False,
+            markup=False,
+            legacy_windows=False,
+        )
 
     @property
     def width(self) -> int:
         """Columns of the terminal, at least 20; 80 if the width is unknown."""
-        if not self._is_terminal:
+        if not self.is_terminal:
             return 80
         try:
             return max(20, os.get_terminal_size(self._stream.fileno()).columns)
@@ -46,13 +63,22 @@ class Screen:
             return 80
 
     def print(self, *lines: Text | str) -> None:
-        """Print lines for good and unbroken, however long: programs, their output, addresses."""
+        """Print lines for good and unbroken, however long: what is meant to be copied."""
         self._write("".join(self._rendered(_safe(line)) for line in lines))
 
     def say(self, *lines: Text | str) -> None:
         """Print sentences for good, broken between words on a terminal."""
-        room = self.width - 1 if self._is_terminal else sys.maxsize
+        room = self._room()
         self.print(*(row for line in lines for row in wrap(_safe(line), room)))
+
+    def bar(self, mark: Text, *lines: Text | str) -> None:
+        """Print lines of somebody else's for good, with a mark before each row, so that nothing in them can pass for a line of ours."""
+        room = self._room() - columns(mark.plain)
+        parts = [part for line in lines for part in _safe(line).split("\n", allow_blank=True)]
+        rows = [mark + row for part in parts for row in (fold(part, room) if self.is_terminal else [part])]
+        for row in rows if self.is_terminal else ():
+            row.rstrip()
+        self.print(*rows)
 
     def show(self, *rows: Text | str) -> None:
         """Replace the transient rows below everything printed; without control codes, show nothing."""
@@ -70,6 +96,9 @@ class Screen:
         """Write sanitized text unchanged, on a screen without control codes."""
         self._stream.write(text)
         self._stream.flush()
+
+    def _room(self) -> int:
+        return self.width - 1 if self.is_terminal else sys.maxsize
 
     def _write(self, text: str) -> None:
         if not self.control_codes:
@@ -93,19 +122,9 @@ class Screen:
     def _rendered(self, text: Text) -> str:
         if not self.control_codes:
             return text.plain + "\n"
-        buffer = io.StringIO()
-        console = Console(
-            file=buffer,
-            force_terminal=True,
-            width=self.width,
-            color_system="standard",
-            highlight=False,
-            emoji=False,
-            markup=False,
-            legacy_windows=False,
-        )
-        console.print(text, soft_wrap=True, crop=False)
-        return buffer.getvalue()
+        with self._console.capture() as rendered:
+            self._console.print(text, soft_wrap=True, crop=False)
+        return rendered.get()
 
 
 def _safe(line: Text | str) -> Text:
@@ -130,10 +149,10 @@ def _one_row(row: Text, room: int) -> Text:
 
 
 def open_screen(*, no_color: bool) -> Screen:
-    """Make the screen on standard output; control codes only if the terminal takes them and the user wants them."""
+    """Make the screen on standard output; control codes only if it is a terminal that takes them, colours only if the user wants them."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A locale that cannot say ✔ must not end the session.
             stream.reconfigure(errors="replace")
-    refused = no_color or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM", "dumb") == "dumb"
-    return Screen(sys.stdout, control_codes=sys.stdout.isatty() and not refused)
+    plain = os.environ.get("TERM", "dumb") == "dumb" or not sys.stdout.isatty()
+    return Screen(sys.stdout, control_codes=not plain, colors=not (no_color or os.environ.get("NO_COLOR")))

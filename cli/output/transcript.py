@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from autogen_agentchat.messages import ModelClientStreamingChunkEvent, TextMessage
@@ -28,25 +29,51 @@ from agents.events import (
     SentBack,
 )
 from cli.output.answer import AnswerView
-from cli.output.changes import newest_changes
-from cli.output.files import MOST_LINES, file_lines, left_out_lines
-from cli.output.packages import NETWORK_OFFER, result_lines
+from cli.output.changes import newest_changes, show_changes
+from cli.output.closing import closing_lines
+from cli.output.files import MOST_LINES, file_lines, left_out_lines, place
+from cli.output.output import keep_output
+from cli.output.packages import NETWORK_OFFER, show_result
 from cli.output.program import ProgramView
-from cli.output.screen import BAD_STYLE, GOOD_STYLE, NAME_STYLE, QUIET_STYLE, Screen
-from sandbox.verdicts import TRIED_NETWORK, ProgramRun, Verdict
+from cli.output.screen import (
+    BAD_STYLE,
+    EXECUTOR_STYLE,
+    GENERATOR_STYLE,
+    GOOD_STYLE,
+    NAME_STYLE,
+    OTHER_STYLE,
+    QUIET_STYLE,
+    WARNING_STYLE,
+    Screen,
+)
+from sandbox.verdicts import TRIED_NETWORK, Verdict
 from teams.record import Record
-from utils.text import sanitize
 
 _MOST_CHANGES = 40
+_HUES = {code_generator_agent.NAME: GENERATOR_STYLE, code_executor_agent.NAME: EXECUTOR_STYLE}
 
 
 class Transcript:
     """Shows the events of a session in order; the record must have taken each event before it is shown."""
 
-    def __init__(self, screen: Screen, record: Record, *, quiet: bool = False) -> None:
-        """Take the screen, the session's record, and whether to leave out progress and notices."""
+    def __init__(
+        self,
+        screen: Screen,
+        record: Record,
+        *,
+        quiet: bool = False,
+        whole_output: Callable[[], str] = str,
+        folder: Callable[[], Path] | None = None,
+    ) -> None:
+        """Take the screen, the session's record, and whether to leave out progress and notices.
+
+        `whole_output` returns all that the newest program printed, of which the events hold only the beginning; `folder` returns where it
+        is kept if the screen does not show all of it.
+        """
         self._screen = screen
         self._quiet = quiet
+        self._whole_output = whole_output
+        self._folder = folder
         self._record = record
         self._answer = AnswerView(screen)
         self._program = ProgramView(screen)
@@ -94,11 +121,9 @@ class Transcript:
         self._waiting_since = time.monotonic() if waits_for_model else 0.0
 
     def show_ending(self) -> None:
-        """Show how the task ended."""
+        """Show how the task ended, and where its program is kept."""
         if self._record.approved:
-            self._screen.print("", *closing_lines(self._record.last_run))
-            if self._record.kept is not None:
-                self._screen.print(Text(f"  saved in {sanitize(str(self._record.kept))}", style=QUIET_STYLE))
+            self._screen.say("", *closing_lines(self._record.last_run, self._record.kept))
             return
         by = self._record.ended.by if self._record.ended else ""
         ending = "Stopped." if by == user_proxy_agent.NAME else f"{by} ended the task: there is nothing left to run."
@@ -125,7 +150,7 @@ class Transcript:
 
     def _show_sent_back(self, event: SentBack) -> None:
         if not self._quiet:
-            self._screen.say(Text(f"↻ {event.failure} – attempt {event.attempt} of {event.attempts}", style="yellow"))
+            self._screen.say(Text(f"↻ {event.failure} – attempt {event.attempt} of {event.attempts}", style=WARNING_STYLE))
         self._waiting_since = time.monotonic()
 
     def _show_start(self, event: ProgramStarted) -> None:
@@ -136,13 +161,15 @@ class Transcript:
 
     def _show_install(self, event: InstallStarted) -> None:
         self._waiting_since = 0.0
-        self._heading(code_executor_agent.NAME, f"{event.why} · network open for pip only")
-        self._screen.print(*(Text(f"  {command}", style=QUIET_STYLE) for command in event.commands))
+        if not self._quiet:
+            self._heading(code_executor_agent.NAME, f"{event.why} · network open for pip only")
+            self._screen.say(*(Text(f"  {command}", style=QUIET_STYLE) for command in event.commands))
         self._program.start(event.timeout)
 
     def _show_installed(self, event: PackagesInstalled) -> None:
         self._program.finish()
-        self._screen.say(*result_lines(event))
+        if not self._quiet or event.verdict is not Verdict.OK or event.refused:
+            show_result(self._screen, event)
 
     def _show_output(self, event: ProgramOutput) -> None:
         self._program.feed(event.content)
@@ -157,23 +184,15 @@ class Transcript:
         if changes == self._changes_shown:
             return
         self._changes_shown = changes
-        if not changes or last_run.code == newest.code:
-            return
-        heading = "Changes since the last attempt:"
-        if len(changes) == 1:
-            self._screen.print("", Text(f"{heading} {changes[0].plain}", style=QUIET_STYLE))
-            return
-        self._screen.print("", Text(heading, style=QUIET_STYLE), *changes[:_MOST_CHANGES])
-        if len(changes) > _MOST_CHANGES:
-            self._screen.print(Text(f"… {len(changes) - _MOST_CHANGES} more lines: /diff", style=QUIET_STYLE))
+        if changes and last_run.code != newest.code and not self._quiet:
+            show_changes(self._screen, "Changes since the last attempt:", changes, _MOST_CHANGES)
 
     def _show_skipped(self, event: BlocksSkipped) -> None:
-        self._screen.say(*(Text(f"  not run: the block at line {b.line}: {b.reason}", style="yellow") for b in event.blocks))
+        self._screen.say(*(Text(f"  not run: the block at line {b.line}: {b.reason}", style=WARNING_STYLE) for b in event.blocks))
 
     def _show_piece(self, event: ModelClientStreamingChunkEvent) -> None:
         if not self._answer.began:
-            self._waiting_since = 0.0
-            self._heading(event.source)
+            self._start_answer(event.source)
         self._streamed = True
         self._answer.feed(event.content)
 
@@ -181,29 +200,39 @@ class Transcript:
         if message.source in (user_proxy_agent.NAME, TASK_SOURCE, RECOVERY_SOURCE):
             return
         if not self._streamed:
-            self._heading(message.source)
+            self._start_answer(message.source)
             self._answer.feed(message.content)
         self._answer.finish()
         self._streamed = False
 
+    def _start_answer(self, name: str) -> None:
+        self._waiting_since = 0.0
+        self._heading(name)
+        self._answer.start(_HUES.get(name, OTHER_STYLE))
+
     def _finish_program(self, event: ProgramFinished) -> None:
-        self._program.finish()
-        good = event.run.verdict is Verdict.OK
-        self._screen.say(Text(f"{'✔' if good else '✘'} {event.summary}", style=GOOD_STYLE if good else BAD_STYLE))
-        if TRIED_NETWORK in event.run.notes and not self._network_offered:
+        run = event.run
+        whole = "" if run.verdict is Verdict.NOT_RUN else self._whole_output() or run.output
+        kept = self._program.finish(whole) and self._folder and keep_output(self._folder(), run, whole)
+        if kept:
+            self._screen.say(Text.assemble(("  all of the output → ", QUIET_STYLE), place(kept)))
+        self._screen.say(verdict_line(event), *(Text(f"  note: {note}", style=WARNING_STYLE) for note in run.notes))
+        if TRIED_NETWORK in run.notes and not self._network_offered and not self._quiet:
             self._network_offered = True
-            self._screen.say(Text(NETWORK_OFFER, style="yellow"))
+            self._screen.say(Text(NETWORK_OFFER, style=WARNING_STYLE))
 
     def _list_files(self, event: FilesProduced) -> None:
-        self._screen.print(*file_lines(event.files, MOST_LINES), *left_out_lines(event.left_out))
+        self._screen.say(*file_lines(event.files, MOST_LINES), *left_out_lines(event.left_out))
 
     def _heading(self, name: str, detail: str = "") -> None:
         self._screen.show()
-        self._screen.say("", Text.assemble((name, NAME_STYLE), (f" · {detail}" if detail else "", QUIET_STYLE)))
+        self._screen.say(
+            "", Text.assemble((name, f"{NAME_STYLE} {_HUES.get(name, OTHER_STYLE)}"), (f" · {detail}" if detail else "", QUIET_STYLE))
+        )
 
     async def _tick(self) -> None:
         while True:
-            if self._waiting_since:
+            if self._waiting_since and not self._quiet:
                 seconds = time.monotonic() - self._waiting_since
                 self._screen.show(Text(f"{code_generator_agent.NAME} … {seconds:.0f} s · Ctrl-C to stop", style=QUIET_STYLE))
             self._program.tick()
@@ -211,36 +240,13 @@ class Transcript:
             await asyncio.sleep(0.25)
 
 
-def closing_lines(run: ProgramRun | None) -> list[Text]:
-    """Return the four lines that end an approved task; one that is not true is marked as such and says so."""
-    if run is None:
-        return [
-            Text(f"✘ No code was generated by {code_generator_agent.NAME}", style=BAD_STYLE),
-            Text("✘ No code was executed", style=BAD_STYLE),
-            Text("✘ Output: none", style=BAD_STYLE),
-            Text("✔ User approves result", style=GOOD_STYLE),
-        ]
-    executed = "✔ Code executed in Docker"
-    style = GOOD_STYLE
-    if run.verdict is Verdict.NOT_RUN:
-        executed, style = f"✘ Code was not executed: {sanitize(run.reason)}", BAD_STYLE
-    elif run.verdict is not Verdict.OK:
-        executed, style = f"✘ Code executed in Docker, and failed ({run.verdict.value})", BAD_STYLE
-    return [
-        Text(f"✔ Code generated by {code_generator_agent.NAME}", style=GOOD_STYLE),
-        Text(executed, style=style),
-        _last_output(run),
-        Text("✔ User approves result", style=GOOD_STYLE),
-    ]
-
-
-def _last_output(run: ProgramRun) -> Text:
-    if run.verdict is Verdict.NOT_RUN:
-        return Text("✘ Output: none", style=BAD_STYLE)
-    lines = [line.strip() for line in run.output.splitlines() if line.strip()]
-    count = len(lines) if run.lines is None else run.lines
-    output = lines[-1] if lines else "(none)"
-    return Text(f"✔ Output: {sanitize(output)}" + (f" (last of {count} lines)" if count > 1 else ""), style=GOOD_STYLE)
+def verdict_line(event: ProgramFinished) -> Text:
+    """Return how a program ended, in one line."""
+    if event.run.verdict is not Verdict.OK:
+        return Text(f"✘ {event.summary}", style=BAD_STYLE)
+    if event.run.output.strip():
+        return Text(f"✔ {event.summary}", style=GOOD_STYLE)
+    return Text(f"✔ {event.summary.removesuffix('.')}, printed nothing.", style=WARNING_STYLE)
 
 
 def _count(event: ProgramStarted) -> str:

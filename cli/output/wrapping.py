@@ -1,4 +1,4 @@
-"""Wrapping: where a sentence breaks into rows, and how many columns a text takes at most."""
+"""Wrapping: where a text breaks into rows, and how many columns it takes at most."""
 
 from __future__ import annotations
 
@@ -35,53 +35,81 @@ def hanging_indent(line: str) -> int:
 
 
 class BreakSearch:
-    """Finds the end of the first row in a growing text without looking at any character twice."""
+    """Finds the end of a row in a growing text without looking at any character twice.
 
-    def __init__(self, room: int) -> None:
-        """Take the number of columns in a row."""
+    A row ends before the last word that begins within the room; a word that is longer than the room is broken, so that the terminal never
+    breaks a row by itself. Wide characters need no space between them.
+    """
+
+    def __init__(self, room: int, begin: int = 0) -> None:
+        """Take the number of columns in the row, and where in the text it begins."""
         self.room = room
-        self._seen = 0  # characters
+        self._begin = self._seen = begin  # characters
         self._used = self._solid = self._best = 0
 
     def end(self, text: str) -> int:
-        """Return where the first row of the text ends; the text must begin with the one given before."""
+        """Return where the row ends, or len(text) if it is not full; the text must begin with the one given before."""
         for number in range(self._seen, len(text)):
             character = text[number]
-            if self._solid and _may_break(text[number - 1], character) and (self._solid <= self.room or not self._best):
+            if self._solid and _may_break(text[number - 1], character):
                 self._best = number
             self._used += _columns(character)
-            if character != " ":
-                self._solid = self._used
             self._seen = number + 1
-            if self._solid > self.room and self._best:
-                return self._best
+            if character == " ":
+                continue
+            if self._used > self.room and number > self._begin:
+                return self._best or number
+            self._solid = self._used
         return len(text)
-
-
-def break_at(text: str, room: int) -> int:
-    """Return where the first row ends: before the last word that begins within the room, or len(text) if nothing has to break.
-
-    A word that is longer than the room (an address, say) is never broken; wide characters need no space between them.
-    """
-    return BreakSearch(room).end(text)
 
 
 def _may_break(before: str, after: str) -> bool:
     if before == " ":
         return after != " "
+    if before.isascii():
+        return False
     joins = after == " " or _columns(after) == 0 or after == _EMOJI_STYLE or ord(after) in _SKIN_TONES
     return not joins and ord(before) not in _FLAG_LETTERS and _columns(before) == 2 and after not in "、。，．）」』！？：；"
 
 
-def wrap(line: Text, room: int) -> list[Text]:
-    """Return the rows of a sentence."""
-    line = line.copy()
-    line.expand_tabs(8)
-    indent = hanging_indent(line.plain)
-    indent = indent if indent < room // 2 else 0
-    rows = []
-    while (end := break_at(line.plain, room)) < len(line):
-        row, line = line[:end], Text(" " * indent, style=line.style).append_text(line[end:])
+def wrap(line: Text, room: int, indent: int | None = None) -> list[Text]:
+    """Return the rows of a sentence; those after the first are indented by `indent` columns, or as far as the text after a list's mark."""
+    if "\n" in line.plain:  # somebody else's, in a name or a message: it begins no line of ours
+        first, *others = line.split("\n", allow_blank=True)
+        return [*wrap(first, room, indent), *(row for part in others for row in wrap(Text("  ") + part, room, indent))]
+    line = _without_tabs(line)
+    plain = line.plain
+    indent = hanging_indent(plain) if indent is None else indent
+    indent *= indent < room // 2
+    ends: list[int] = []
+    while (end := BreakSearch(room - indent * bool(ends), ends[-1] if ends else 0).end(plain)) < len(plain):
+        ends.append(end)
+    first, *others = line.divide(ends)
+    rows = [first, *(Text(" " * indent, style=line.style).append_text(row) for row in others)]
+    for row in rows:
         row.rstrip()
-        rows.append(row)
-    return [*rows, line]
+    return rows
+
+
+def fold(line: Text, room: int) -> list[Text]:
+    """Return the rows of a line that is broken wherever it reaches the edge: blanks count, so that no column moves."""
+    line = _without_tabs(line)
+    plain = line.plain
+    if len(plain) <= room // 2:
+        return [line]
+    if plain.isascii():
+        return list(line.divide(range(room, len(plain), room)))
+    ends, used = [], 0
+    for number, character in enumerate(plain):
+        used += _columns(character)
+        if used > room:
+            ends.append(number)
+            used = _columns(character)
+    return list(line.divide(ends))
+
+
+def _without_tabs(line: Text) -> Text:
+    if "\t" in line.plain:
+        line = line.copy()
+        line.expand_tabs(8)
+    return line
