@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
@@ -33,12 +34,15 @@ async def open_session(settings: Settings, notify: Callable[[str], None], resume
         await importing  # it went on while the engine started the container
         from agents.models.client import describe_model, open_model
         from history.opening import open_recording, take_up
+        from teams.tracing import tracing
 
-        async with open_model(settings) as model, open_recording(settings, sandbox, describe_model(settings), resumed) as journal:
-            session = open_team(settings, sandbox, model, journal)
-            if resumed is not None:
-                await take_up(session, resumed)
-            yield session
+        recording = open_recording(settings, sandbox, describe_model(settings), resumed)
+        with tracing(os.environ, notify):
+            async with open_model(settings) as model, recording as journal:
+                session = open_team(settings, sandbox, model, journal)
+                if resumed is not None:
+                    await take_up(session, resumed)
+                yield session
 
 
 @asynccontextmanager

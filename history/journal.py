@@ -91,6 +91,11 @@ class HistoryJournal:
         if self._begun:
             await self._write(lambda store: store.set(self.session, **values))
 
+    async def prove(self, limits: Sequence[str]) -> None:
+        """Keep which limits were seen in force."""
+        self._info = replace(self._info, facts={**self._info.facts, "proven": list(limits)})
+        await self._write(lambda store: store.set(self.session, facts=self._info.facts))
+
     async def close(self) -> None:
         """Write what is left, bring the search index up to date, and let go of the database."""
         if self._begun:

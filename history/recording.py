@@ -6,7 +6,8 @@ import asyncio
 import hashlib
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import singledispatchmethod
@@ -30,7 +31,9 @@ from history.records import (
     StoredSession,
 )
 from history.store import Store
+from sandbox.engine.limit_check import Fact, State
 from teams.restoring import Spoken, dump_message
+from utils.errors import AppError
 
 _NAME = "History"
 
@@ -47,10 +50,11 @@ class Recording:
         price: Callable[[int, int], float | None] = lambda sent, received: None,
         model: Callable[[], str] = str,
         status: str = OPEN,
+        look: Callable[[], Awaitable[Sequence[Fact]]] | None = None,
     ) -> None:
         """Take where rows go, the session's folder, what the store has to say, and what opens the store to read.
 
-        Also what tokens cost, what the model is called, and the session's status.
+        Also what tokens cost, what the model is called, the session's status, and what looks which limits are in force.
         """
         self.journal = journal
         self.folder = folder
@@ -65,6 +69,7 @@ class Recording:
         self._status = status
         self._asked = time.time()
         self._forgot = False
+        self._look = look
 
     # The journal, as agents/ and teams/ know it
 
@@ -135,7 +140,17 @@ class Recording:
             return None
         if approval is not None:
             await self.journal.add([approval])
+            await self._prove()
         return approval
+
+    async def _prove(self) -> None:
+        """Keep once which limits were seen in force from inside the container."""
+        look, self._look = self._look, None
+        if look is None:
+            return
+        with suppress(AppError, ValueError):  # the container is gone, and can tell nothing
+            facts = await look()
+            await self.journal.prove([f"{fact.limit} {fact.wanted}".strip() for fact in facts if fact.state is State.IN_FORCE])
 
     async def checked(self, approval: Approval) -> None:
         """Keep what a check has found."""

@@ -142,8 +142,8 @@ class Store:
             )
             self._update(session)
 
-    def set(self, session: str, **values: str) -> None:
-        """Set columns of a session's row: `status`, `name` or `owner`."""
+    def set(self, session: str, **values: object) -> None:
+        """Set columns of a session's row: `status`, `name`, `owner` or `facts`."""
         with self.transaction():
             self._update(session, **values)
 

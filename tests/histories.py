@@ -182,7 +182,10 @@ def varied_session(folder: Path) -> StoredSession:
         model="gpt-test",
         image="python:3.12-slim",
         image_digest="sha256:" + "9c41" * 16,
-        facts={"limits": {"time": "60 s", "memory": "2 GiB", "processes": "256", "network": "off"}, "proven": ["memory", "network"]},
+        facts={
+            "limits": {"time": "60 s", "memory": "2 GiB", "processes": "256", "network": "off"},
+            "proven": ["memory 2 GiB", "network off"],
+        },
         turns=10,
         attempts=3,
         prompt_tokens=3307,

@@ -21,6 +21,7 @@ OWNERS = {
     "prompt_toolkit": {"cli"},
     "sqlite3": {"history"},
     "jinja2": {"history"},
+    "opentelemetry": {"teams/tracing.py"},
     "dotenv": {"utils/settings.py"},
     "markdown_it": {"utils/code_blocks.py", "utils/markdown.py"},
     "pathspec": {"sandbox"},

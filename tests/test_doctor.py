@@ -14,7 +14,7 @@ from tests.fakes import unused
 from utils.errors import ExitStatus, ModelError
 from utils.settings import load_settings
 
-PARTS = ["settings", "key", "model", "engine", "machine", "image", "limits", "workspace"]
+PARTS = ["settings", "key", "model", "engine", "machine", "image", "limits", "workspace", "history"]
 
 
 async def answer(settings: object) -> str:
@@ -108,7 +108,7 @@ async def test_without_an_engine_the_rest_is_checked(
         monkeypatch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{free.getsockname()[1]}")
         status, lines = await run(capsys, tmp_path, {})
     assert status is ExitStatus.ENGINE
-    assert list(lines) == ["settings", "key", "model", "engine", "looked", "workspace"]
+    assert list(lines) == ["settings", "key", "model", "engine", "looked", "workspace", "history"]
     assert "DOCKER_HOST" in lines["engine"].partition(" → ")[2]
 
 

@@ -99,7 +99,7 @@ def test_the_page_holds_everything(tmp_path: Path) -> None:
     for part in (
         *("approved", "Sum the sales per month", "gpt-test", "python:3.12-slim", "sha256:9c41", "matplotlib 3.10.7", "3,307 sent"),
         *("$0.0112", "25 s of work", "55 s waiting for you", "reproduced", "Changes since program 1", "failed, exit 1", "worked, exit 0"),
-        *("90 more lines", "chart.png", "January", "docker run it", "uv run it", "seen in force", "sales report", "2 GiB"),
+        *("90 more lines", "chart.png", "January", "docker run it", "uv run it", "Seen in force", "sales report", "2 GiB"),
     ):
         assert part in text, part
     assert html.count("data:image/png;base64,") == 1

@@ -64,6 +64,7 @@ async def _findings(settings: Settings, wiring: Wiring, ask: bool) -> AsyncItera
     while (finding := await asyncio.to_thread(next, looking, None)) is not None:
         yield finding
     yield await asyncio.to_thread(_workspace, settings)
+    yield await asyncio.to_thread(_history, settings)
 
 
 def _settings(settings: Settings) -> str:
@@ -89,6 +90,24 @@ def _keys(settings: Settings) -> str:
             shown = f"{name}={without_password(value)}" if name in ADDRESSES else f"{name} is set"
             found.append(f"{shown} ({settings.source(name).words})")
     return ", ".join(found)
+
+
+def _history(settings: Settings) -> Finding:
+    from history.records import HistoryError
+    from history.search import list_sessions
+    from history.store import Store
+    from sandbox.engine.inspection import Finding
+
+    path = settings.workspace / "history.db"
+    if not path.exists():
+        return Finding("history", "no session is kept yet")
+    try:
+        store = Store.read_only(path)
+        count = len(list_sessions(store))
+        store.close()
+    except HistoryError as error:
+        return Finding("history", error.message, AppError(error.message, error.hint, kind="history"))
+    return Finding("history", f"{count} session{'' if count == 1 else 's'} kept, {size_text(path.stat().st_size)}")
 
 
 def _workspace(settings: Settings) -> Finding:
