@@ -135,7 +135,10 @@ async def test_what_is_typed(keys: str, typed: str | None, tmp_path: Path) -> No
 async def test_tab_completes_a_command(tmp_path: Path) -> None:
     async with prompt(tmp_path / "history") as (keyboard, pressed):
         question = asyncio.ensure_future(read(keyboard))
-        pressed.send_text("/he\t")
+        pressed.send_text("/he")
+        while keyboard._prompts is None or keyboard._prompts.default_buffer.complete_state is None:  # the menu opens as one types
+            await asyncio.sleep(0.01)
+        pressed.send_text("\t")
         while keyboard._prompts is None or keyboard._prompts.default_buffer.text != "/help":
             await asyncio.sleep(0.01)
         pressed.send_text("\r")

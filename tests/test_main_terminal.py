@@ -16,7 +16,7 @@ from cli.input.keyboard import PROMPT
 from tests.endpoint import Answer, ModelEndpoint, Script
 from tests.fakes import program
 from tests.program import CLOSING_LINES, FACTORIAL, TASK, containers_of, model_environment, running_in, wait_until
-from tests.terminal import CTRL_C, CTRL_D, Terminal
+from tests.terminal import CTRL_C, CTRL_D, ENTER, Terminal
 from tests.views import GATE, PACKAGES, QUESTION
 
 pytestmark = pytest.mark.engine
@@ -62,6 +62,7 @@ def test_the_main_job_in_a_terminal(tmp_path: Path, engine: docker.APIClient) ->
         shown = terminal.text()
     assert shown.count("def factorial(n):") == 1
     assert shown.index("def factorial") < shown.index("│ factorial(5) = 120") < shown.index(QUESTION) < shown.index(CLOSING_LINES[0])
+    assert (terminal.bytes.count(b"\x1b[22;2t"), terminal.bytes.count(b"\x1b[23;2t")) == (1, 1)
     assert b"\x1b[" in terminal.bytes  # the positive control of the tests without control codes
     assert containers_of(engine, terminal.process.pid) == []
 
@@ -204,6 +205,30 @@ def test_keys_sent_in_one_go_pass_no_gate(tmp_path: Path) -> None:
         assert "│ factorial" not in terminal.text()
         terminal.line("")
         terminal.wait_for("│ factorial(5) = 120")
+
+
+def test_what_is_typed_before_ctrl_c_stops_the_step_is_in_the_next_prompt(tmp_path: Path) -> None:
+    with ModelEndpoint([Answer(FACTORIAL, stall_after=3)]) as endpoint, session(endpoint, tmp_path) as terminal:
+        terminal.wait_for_prompt()
+        terminal.line(TASK)
+        wait_until(lambda: bool(endpoint.requests), 30)
+        terminal.type("use the math module" + CTRL_C)
+        terminal.wait_for("The conversation is kept.", 60)
+        terminal.wait_for(f"{PROMPT}use the math module", 60)
+        terminal.type(CTRL_C)
+        terminal.wait_for_prompt()
+        assert len(endpoint.requests) == 1
+
+
+def test_what_is_typed_before_the_first_prompt_answers_no_question(tmp_path: Path) -> None:
+    with ModelEndpoint([Answer(FACTORIAL, delay=0.05)]) as endpoint, session(endpoint, tmp_path, "chat", TASK) as terminal:
+        wait_until(lambda: bool(endpoint.requests), 60)
+        terminal.line("APPROVE")
+        terminal.wait_for(QUESTION, 60)
+        terminal.wait_for(f"{PROMPT}APPROVE", 60)
+        assert CLOSING_LINES[0] not in terminal.text()
+        terminal.type(ENTER)
+        terminal.wait_for(CLOSING_LINES[0], 60)
 
 
 @pytest.mark.parametrize("environment", [{}, {"NO_COLOR": "1"}])

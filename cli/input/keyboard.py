@@ -145,22 +145,21 @@ class TerminalKeyboard:
         self._is_hushed = False
         self._ahead = ""
         self._typed = False  # anything since the prompt appeared
+        self._shown = asyncio.Event()
 
     async def read(self, status: Callable[[], str], suggestion: str, shown: asyncio.Event) -> str | None:
         """Return what is typed; Enter alone takes the suggestion."""
-        if self._prompts is None:
-            self._prompts = self._make_prompts()
-            self._prompts.app.after_render += lambda _: shown.set()
-            self._prompts.default_buffer.on_text_changed += lambda _: setattr(self, "_typed", True)
         from prompt_toolkit.formatted_text import FormattedText
 
+        prompts = self._made()
+        self._shown = shown
         self._suggestion = suggestion
         ahead, self._ahead = self._ahead, ""
         if ahead == _END:
             return None
         self._typed = False
         try:
-            text = await self._prompts.prompt_async(
+            text = await prompts.prompt_async(
                 PROMPT,
                 default=ahead,
                 placeholder=lambda: FormattedText([("class:placeholder", _suggested(suggestion))]),
@@ -171,7 +170,7 @@ class TerminalKeyboard:
         except EOFError:
             return None
         except KeyboardInterrupt:
-            cleared = bool(self._prompts.default_buffer.text)
+            cleared = bool(prompts.default_buffer.text)
             raise InterruptedAtPrompt(typed=self._typed or cleared, cleared=cleared) from None
         return text.rstrip()
 
@@ -188,7 +187,8 @@ class TerminalKeyboard:
         descriptor = sys.stdin.fileno()
         before = termios.tcgetattr(descriptor)
         quiet = termios.tcgetattr(descriptor)
-        quiet[3] &= ~(termios.ECHO | termios.ICANON)  # Ctrl-C stays a signal
+        quiet[3] &= ~(termios.ECHO | termios.ICANON)  # Ctrl-C stays a signal,
+        quiet[3] |= termios.NOFLSH  # with which the kernel would drop what was typed before it
         termios.tcsetattr(descriptor, termios.TCSANOW, quiet)
         self._is_hushed = True
         try:
@@ -199,9 +199,17 @@ class TerminalKeyboard:
 
     def set_aside(self) -> None:
         """Keep what was typed so far for the next prompt, without the keys that would send it."""
-        if self._is_hushed and self._prompts is not None:
-            typed = self._typed_ahead(self._prompts.app.input)
-            self._ahead = typed if typed == _END else self._ahead + typed
+        if self._is_hushed:
+            typed = self._typed_ahead(self._made().app.input)
+            before = "" if self._ahead == _END else self._ahead
+            self._ahead = before + typed if before == "" or typed != _END else before
+
+    def _made(self) -> PromptSession[str]:
+        if self._prompts is None:
+            self._prompts = self._make_prompts()
+            self._prompts.app.after_render += lambda _: self._shown.set()
+            self._prompts.default_buffer.on_text_changed += lambda _: setattr(self, "_typed", True)
+        return self._prompts
 
     def _typed_ahead(self, keys: Input) -> str:
         """Return what was typed since the last question; _END if it is only Ctrl-D."""
