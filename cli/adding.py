@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,12 +12,14 @@ from rich.text import Text
 
 from cli.output.files import size_text
 from cli.state import ChatState
+from utils.errors import AppError
 from utils.text import sanitize
 
 if TYPE_CHECKING:
     from teams.session import Session
 
 _MOST_NAMES = 20  # shown one by one
+_MENTION = re.compile(r"(?:^|\s)@(\S+)")
 
 Agree = Callable[[str], Awaitable[bool]]
 """Ask the user whether files with these names are to be copied although they may hold secrets."""
@@ -41,6 +45,32 @@ async def add_files(session: Session, paths: Sequence[Path], notes: list[str], a
     if selection.doubtful:
         lines.append(f"Skipped (may hold secrets; /add in a session asks you): {_some([sanitize(name) for name in selection.doubtful])}.")
     return lines or ["There is nothing to add."]
+
+
+async def add_mentioned(state: ChatState, text: str) -> None:
+    """Copy in the files and folders that the user's words name as @path; an @word that is no path is left alone.
+
+    Only in a terminal: the text of a pipe may be somebody else's.
+    """
+    paths = [path for word in _MENTION.findall(text) if (path := _path_of(word)) is not None]
+    if not paths or state.session is None or not state.prompt.is_terminal:
+        return
+    try:
+        for line in await add_files(state.session, list(dict.fromkeys(paths)), state.notes, partial(agree_to_copy, state)):
+            state.notice(line)
+    except AppError as error:
+        state.show_error(error)
+
+
+def _path_of(word: str) -> Path | None:
+    for text in (word, word.rstrip(".,;:!?)\"'")):
+        try:
+            path = Path(text).expanduser()
+            if path.name and path.exists():
+                return path
+        except (OSError, RuntimeError, ValueError):  # too long, an unknown user in ~user, a NUL
+            continue
+    return None
 
 
 async def agree_to_copy(state: ChatState, names: str) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from rich.text import Text
 
+from cli.adding import add_mentioned
 from cli.input.editor import edit_program
 from cli.output.changes import changes
 from cli.output.packages import NETWORK_OFFER, question_lines
@@ -40,6 +41,7 @@ async def answer(state: ChatState, question: Question) -> Reply:
 
     # Nothing that was typed before the question was on the screen answers it.
     state.prompt.set_aside()
+    state.your_turn()
     if question.kind == "approve":
         return Reply(text=await _approve(state, question))
     if question.kind in ("packages", "build"):
@@ -64,7 +66,10 @@ async def _approve(state: ChatState, question: Question) -> str:
         if meant == RETRY:
             state.notice("The model has answered; there is nothing to retry. Say what to change.")
             continue
-        return meant if spoken_word(meant) else state.with_notes(meant)
+        if spoken_word(meant):
+            return meant
+        await add_mentioned(state, meant)
+        return state.with_notes(meant)
     return STOP
 
 
@@ -135,6 +140,8 @@ async def _said_at_gate(state: ChatState, typed: str) -> str | None:
     if word == APPROVE or meant == RETRY:
         state.notice(_NOT_APPROVED)
         return None
+    if word is None:
+        await add_mentioned(state, meant)
     return word or state.with_notes(meant.strip())
 
 

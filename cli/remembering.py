@@ -22,6 +22,7 @@ async def _rename(state: ChatState, argument: str) -> str | None:
     if recording is not None:
         if argument:
             await recording.journal.set(name=argument)
+            state.call_session(argument)
             state.notice(f"This session is called {argument}.")
         else:
             state.notice("Call it what? /rename NAME")

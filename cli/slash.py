@@ -36,6 +36,7 @@ _USAGE_COLUMNS = 18
 _GENERAL = (
     "Type APPROVE to accept the result or STOP to give up: the word on its own, in upper or lower case.",
     "Anything else is a new task, or says what to change.",
+    "@PATH in a task, or in what you say about a result, copies that file into the sandbox, like /add.",
     "Enter sends, Alt+Enter starts a new line, Ctrl-R searches what you typed before.",
     "Ctrl-C stops the current step; press it twice at the prompt to quit.",
 )

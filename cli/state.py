@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -12,8 +13,10 @@ from cli.checking import Checks
 from cli.input.prompt import Prompt
 from cli.output.screen import BAD_STYLE, QUIET_STYLE, Screen
 from cli.remedies import remedy
+from cli.turn import LONG_STEP, call_user, show_title
 from utils.errors import AppError
 from utils.settings import Settings
+from utils.text import sanitize
 
 if TYPE_CHECKING:  # AutoGen takes most of a second to import, and the prompt does not wait for it
     from agents.events import Event
@@ -44,6 +47,8 @@ class ChatState:
     waiting: Sequence[CodeBlock] = ()
     """The programs that wait for the user's answer."""
     waiting_for: Literal["", "run", "packages"] = ""
+    name: str = ""
+    """What the user calls this session."""
     progress: str = "starting …"
     notes: list[str] = field(default_factory=list)
     """What the generator has to know with the user's next message: programs changed by hand, files added."""
@@ -58,6 +63,22 @@ class ChatState:
         session.confirms = self.confirms
         self.session = session
         self.progress = ""
+        self.call_session(self.name)
+
+    def call_session(self, name: str) -> None:
+        """Take the session's name, "" if it has none, and show it, or the session's ID, in the window's title."""
+        self.name = name
+        show_title(self.screen, self.title)
+
+    @property
+    def title(self) -> str:
+        """The session's name, or else its ID; "" while it is being opened."""
+        return self.name or (self.session.sandbox.session if self.session else "")
+
+    def your_turn(self) -> None:
+        """Call the user, by the setting NOTIFY, if they have waited so long that they may have looked away."""
+        if self.prompt.is_terminal and asyncio.get_running_loop().time() - self.prompt.answered > LONG_STEP:
+            call_user(self.screen, self.settings.notify)
 
     def set_confirms(self, wanted: bool) -> None:
         """Ask before each run from now on, or no longer."""
@@ -97,12 +118,13 @@ class ChatState:
         return f"{memory} · {settings.timeout} s · {_NETWORKS[settings.network]}"
 
     def status_line(self) -> str:
-        """Return the row below the prompt: what is being waited for, or else model, tokens, cost and limits."""
+        """Return the row below the prompt: what is being waited for, or else session, model, tokens, cost and limits, if there is room."""
         if self.progress:
             return self.progress
         if self.checks is not None and self.checks.status:
             return f"{self.checks.status} · {self.model}"
-        rows = [[self.model, *self.spent(), self.contract()], [self.model, *self.spent(), self.limits()], [*self.spent(), self.limits()]]
+        parts = [*filter(None, [sanitize(self.title)]), self.model, *self.spent(), *self._context_left()]
+        rows = [[*parts, self.contract()], *([*parts[dropped:], self.limits()] for dropped in range(len(parts) + 1))]
         texts = [" · ".join(row) for row in rows]
         return next((text for text in texts if len(text) < self.screen.width), texts[-1])
 
@@ -114,6 +136,14 @@ class ChatState:
         parts = [f"{tokens.prompt_tokens:,} + {tokens.completion_tokens:,} tokens"]
         cost = self.settings.cost(tokens.prompt_tokens, tokens.completion_tokens)
         return parts if cost is None else [*parts, f"${cost:.4f}"]
+
+    def _context_left(self) -> list[str]:
+        used = self.record.in_context if self.record else 0
+        if not used or self.settings.provider != "local":  # no service says how long its context is
+            return []
+        from agents.models.local import CONTEXT
+
+        return [f"{max(0, 100 - 100 * used // CONTEXT)}% of context left"]
 
     def notice(self, text: str) -> None:
         """Say something that is not part of the conversation."""

@@ -51,6 +51,8 @@ class Record:
     packages: list[Package] = field(default_factory=list)
     """The packages that were installed in this session."""
     tokens: TokensUsed | None = None
+    in_context: int = 0
+    """Tokens of the newest answer and of what was sent for it, as the service counted them; 0 if it did not."""
     kept: Path | None = None
     """The folder of the program that was approved last."""
     question: Question | None = None
@@ -88,6 +90,8 @@ class Record:
     def _(self, event: TextMessage) -> None:
         if event.source == TASK_SOURCE:  # the last of them: after a step that was stopped, a note about it comes first
             self.task = event.content
+        if event.models_usage is not None:
+            self.in_context = event.models_usage.prompt_tokens + event.models_usage.completion_tokens
 
     @_take.register
     def _(self, event: Question) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ from agents.code_generator_agent import create_code_generator
 from agents.events import Answers, Question, Reply
 from agents.user_proxy_agent import create_user_proxy
 from sandbox.docker_executor import OnOutput, SandboxExecutor
-from sandbox.files.added import Texts
+from sandbox.files.added import Selection, Texts, select
 from sandbox.files.transfer import LeftOut
 from sandbox.verdicts import ProducedFile, ProgramRun, Verdict
 from teams.recovery import Recovery
@@ -92,6 +93,9 @@ class ListedRuns(SandboxExecutor):
 
     async def store(self, files: Texts) -> None:
         self.stored |= dict(files)
+
+    async def add_files(self, paths: Sequence[Path]) -> Selection:
+        return select(paths)
 
     async def collect_files(self) -> list[ProducedFile]:
         self.collected += 1

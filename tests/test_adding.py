@@ -15,6 +15,8 @@ from cli.arguments import parse_arguments
 from sandbox.files.added import Selection
 from sandbox.files.transfer import LeftOut
 from teams.session import Session
+from tests.asking import PROGRAM
+from tests.talks import rehearsal
 from tests.terminal import ROOT, program_environment
 
 
@@ -99,6 +101,36 @@ async def test_only_yes_copies_what_may_hold_secrets(typed: str | None, agreed: 
     state: Any = Terminal(typed)
     assert await agree_to_copy(state, "tokens.json") is agreed
     assert "tokens.json" in state.shown
+
+
+async def test_a_path_after_an_at_sign_is_added_and_any_other_word_is_left_alone(tmp_path: Path) -> None:
+    for name in ("a.csv", "b.csv", "c.csv"):
+        (tmp_path / name).write_text("1,2")
+    task = f"Sum @{tmp_path}/a.csv, ask @nobody, me@example.com, @ and @/. But not {tmp_path}/c.csv"
+    feedback = f"Take @{tmp_path}/b.csv."
+    async with rehearsal([PROGRAM, PROGRAM], typed=[feedback, "APPROVE"]) as talk:
+        shown = await talk.converse(task)
+        told = [request[-1] for request in talk.asked]
+    assert shown.count("Added to the sandbox") == 2
+    assert "Added to the sandbox: a.csv (3 bytes)." in shown
+    assert "Added to the sandbox: b.csv (3 bytes)." in shown
+    assert "Skipped" not in shown
+    assert ("a.csv (3 bytes)" in told[0], told[0].endswith(task)) == (True, True)
+    assert ("b.csv (3 bytes)" in told[1], feedback in told[1]) == (True, True)
+
+
+async def test_the_text_of_a_pipe_adds_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("1,2")
+    async with rehearsal([PROGRAM], typed=["APPROVE"], is_terminal=False) as talk:
+        assert "Added" not in await talk.converse(f"Sum @{tmp_path}/a.csv")
+
+
+async def test_a_mentioned_file_that_may_hold_secrets_is_asked_about_as_with_add(tmp_path: Path) -> None:
+    (tmp_path / "tokens.json").write_text("{}")
+    async with rehearsal([PROGRAM], typed=["n", "APPROVE"]) as talk:
+        shown = await talk.converse(f"Read @{tmp_path}/tokens.json")
+    assert "Copy them? y/N" in shown
+    assert "Added" not in shown
 
 
 async def test_many_names_are_counted() -> None:

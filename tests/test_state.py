@@ -5,6 +5,8 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
+from autogen_agentchat.messages import TextMessage
+from autogen_core.models import RequestUsage
 
 from agents.events import TokensUsed
 from cli.output.screen import Screen
@@ -20,7 +22,7 @@ def state_of(columns: int = 80, usage: tuple[int, int] = (0, 0), **environment: 
     settings = load_settings({}, {"SANDBOX_IMAGE": "img:1", **environment})
     state = ChatState(settings, screen, SimpleNamespace(), confirms=False, model="test-model", progress="")  # type: ignore[arg-type]
     record = Record(tokens=TokensUsed(source="a", prompt_tokens=usage[0], completion_tokens=usage[1], calls=1))
-    state.session = SimpleNamespace(record=record)  # type: ignore[assignment]
+    state.session = SimpleNamespace(record=record, sandbox=SimpleNamespace(session=""))  # type: ignore[assignment]
     return state
 
 
@@ -50,6 +52,31 @@ def test_tokens_are_shown_and_their_cost_only_if_prices_are_set() -> None:
 )
 def test_the_row_below_the_prompt_fits_the_window(columns: int, row: str) -> None:
     assert state_of(columns, usage=(12345, 678)).status_line() == row
+
+
+@pytest.mark.parametrize(
+    ("columns", "row"),
+    [
+        (200, "waves · test-model · 1,000 + 9 tokens · $0.0020 · 93% of context left · img:1 · 2 GiB · 60 s · offline, pip only"),
+        (100, "test-model · 1,000 + 9 tokens · $0.0020 · 93% of context left · 2 GiB · 60 s · offline, pip only"),
+        (60, "93% of context left · 2 GiB · 60 s · offline, pip only"),
+    ],
+)
+def test_the_sessions_name_and_what_is_left_of_a_known_context_are_shown_if_there_is_room(columns: int, row: str) -> None:
+    prices = {"MODEL_PRICE_IN": "2", "MODEL_PRICE_OUT": "0"}
+    state = state_of(columns, usage=(1000, 9), MODEL_PROVIDER="local", **prices)
+    state.name = "waves"
+    assert state.record is not None
+    usage = RequestUsage(prompt_tokens=1000, completion_tokens=200)
+    state.record.take(TextMessage(source="code_generator", content="x", models_usage=usage))
+    assert state.status_line() == row
+
+
+def test_the_context_of_a_service_is_not_known() -> None:
+    state = state_of(200)
+    assert state.record is not None
+    state.record.take(TextMessage(source="a", content="x", models_usage=RequestUsage(prompt_tokens=10, completion_tokens=1)))
+    assert "context" not in state.status_line()
 
 
 def test_what_is_being_waited_for_comes_first() -> None:

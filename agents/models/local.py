@@ -26,7 +26,7 @@ HOW_TO_HAVE_ONE = (
 _PACKAGE = "xllamacpp"
 _CHILD = Path(__file__).with_name("local_child.py")
 _MAGIC = b"GGUF"
-_CONTEXT = 16_384  # tokens; more costs memory for every model, and a conversation here is kept below it
+CONTEXT = 16_384  # tokens; more costs memory for every model, and a conversation here is kept below it
 _BESIDE_THE_WEIGHTS = 300 * 1024**2  # bytes: what llama.cpp took beside a small model
 _LOG_LINES = 40
 _REASON = re.compile(r"error loading model: (.+)")
@@ -151,7 +151,7 @@ class LocalServer:
     async def _port_of(self, child: asyncio.subprocess.Process, notify: Callable[[str], None]) -> dict[str, Any]:
         assert child.stdin is not None
         assert child.stdout is not None
-        order = {"file": str(self.file), "key": self.key, "threads": _threads(), "context": _CONTEXT}
+        order = {"file": str(self.file), "key": self.key, "threads": _threads(), "context": CONTEXT}
         with contextlib.suppress(ConnectionError):
             child.stdin.write(json.dumps(order).encode() + b"\n")
             await child.stdin.drain()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from cli.adding import add_files
+from cli.adding import add_files, add_mentioned
 from cli.arguments import VERSION
 from cli.checking import Checks
 from cli.input.demo_lines import DemoLines
@@ -23,6 +23,7 @@ from cli.output.screen import NAME_STYLE, QUIET_STYLE, open_screen
 from cli.questions import StepStopped, answer
 from cli.slash import command_table, run_slash_command
 from cli.state import RETRY, ChatState
+from cli.turn import own_title
 from cli.wiring import Wiring
 from utils.errors import AppError, ExitStatus
 from utils.settings import Settings
@@ -53,12 +54,13 @@ async def chat(
     prompt = Prompt(keyboard, screen, lambda: state.status_line(), demo)
     prompt.echoes = not settings.quiet
     state = ChatState(settings, screen, prompt, confirms=settings.confirm, model=model)
+    state.name = resumed.info.name if resumed is not None else ""
     state.checks = Checks(settings) if prompt.is_terminal else None
     session = Chat(state, resumed)
     _greet(state)
     if resumed is not None:
         session.tell_story(resumed)
-    with prompt.signals(), keyboard.hushed():
+    with own_title(screen), prompt.signals(), keyboard.hushed():
         async with AsyncExitStack() as stack:
             opening = asyncio.ensure_future(_open(stack, wiring, session, added))
             if first_task is not None or resumed is not None:
@@ -241,6 +243,7 @@ class Chat:
             state.notice(concern)
         transcript = state.transcript()
         self._unfinished = True
+        await add_mentioned(state, task)
         message = None if task == RETRY else state.with_notes(task)
         with state.prompt.step(session.stop), transcript.live(waits_for_model=True):
             await self._follow(session.run(message))
@@ -263,6 +266,7 @@ class Chat:
     def _show_end(self, session: Session) -> None:
         ended = session.record.ended
         assert ended is not None
+        self.state.your_turn()
         if ended.error is not None:
             self._report(ended.error)
         elif ended.status == "interrupted":

@@ -27,6 +27,8 @@ class Prompt:
         """Set once the first prompt is visible."""
         self.echoes = False
         """Whether what is read is shown, if it comes from a pipe or a script: a terminal shows it as it is typed."""
+        self.answered = asyncio.get_running_loop().time()
+        """When the user last typed something, by the loop's clock."""
         self._keyboard = keyboard
         self._screen = screen
         self._status = status
@@ -62,6 +64,7 @@ class Prompt:
             return None
         finally:
             reading.cancel()
+            self.answered = self._loop.time()
         self._pressed = False
         typed = None if typed is None else whole_characters(typed)
         if typed is None:
