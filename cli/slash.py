@@ -97,14 +97,33 @@ async def _edit(state: ChatState, argument: str) -> str | None:
     if code == program.code:
         state.notice("The program is unchanged.")
         return None
-    changed = replace(program, code=code)
-    run = await run_by_hand(state, changed)
-    result = f"It ran: {run.verdict.value}, exit code {run.exit_code}." if run else "Its run did not finish."
-    result = f"It did not run: {run.reason}." if run and run.reason else result
-    fence = f"```{changed.language}\n{code.rstrip()}\n```"
-    state.notes.append(f"I changed the program by hand; this is now the newest one. {result}\n{fence}")
+    await _run_and_tell(state, replace(program, code=code), "I changed the program by hand")
     state.notice("The model will see your change with your next message.")
     return None
+
+
+async def _undo(state: ChatState, argument: str) -> str | None:
+    """go back to the program before the newest one and run it again; files that programs made stay"""
+    if _newest_to_run(state) is None:
+        return None
+    attempts = state.record.attempts if state.record else []
+    codes = [attempt.program.code for attempt in attempts]
+    place = codes.index(codes[-1]) if codes else 0  # the newest may have been gone back to already
+    if place == 0:
+        state.notice("There is no earlier program in this task.")
+        return None
+    await _run_and_tell(state, attempts[place - 1].program, "I went back to an earlier program")
+    state.notice("This is the newest program again. Files that the later one made are still there. The model will see this.")
+    return None
+
+
+async def _run_and_tell(state: ChatState, program: CodeBlock, what: str) -> None:
+    """Run a program that becomes the newest by the user's hand, and let the model know with the next message."""
+    run = await run_by_hand(state, program)
+    result = f"It ran: {run.verdict.value}, exit code {run.exit_code}." if run else "Its run did not finish."
+    result = f"It did not run: {run.reason}." if run and run.reason else result
+    fence = f"```{program.language}\n{program.code.rstrip()}\n```"
+    state.notes.append(f"{what}; this is now the newest one. {result}\n{fence}")
 
 
 async def _save(state: ChatState, argument: str) -> str | None:
@@ -226,6 +245,7 @@ COMMANDS: dict[str, Command] = {
     "run": _run,
     "code": _code,
     "edit": _edit,
+    "undo": _undo,
     "diff": _diff,
     "save": _save,
     "copy": _copy,

@@ -9,7 +9,7 @@ import pytest
 
 from utils.errors import ExitStatus, UsageError
 from utils.setting_sources import Source
-from utils.settings import NETWORKS, PROVIDERS, SETTINGS, Settings, load_settings
+from utils.settings import NETWORKS, PROVIDERS, SETTINGS, STRICT_OFF, Settings, load_settings
 
 MIB = 1024**2
 
@@ -276,3 +276,11 @@ def test_strict_has_no_network_and_fewer_processes_whatever_else_is_set() -> Non
     assert (settings.strict, settings.network, settings.pids) == (True, "off", 128)
     assert load({"SANDBOX_PIDS": "20"}, strict="true").pids == 20
     assert load().strict is False
+
+
+def test_a_network_that_strict_overrules_is_named() -> None:
+    asked = load(network="on", strict="true")
+    assert (asked.network, asked.warnings) == ("off", (STRICT_OFF.format("on"),))
+    assert load({"SANDBOX_NETWORK": "install", "SANDBOX_STRICT": "1"}).warnings == (STRICT_OFF.format("install"),)
+    for settings in (load(strict="true"), load(network="off", strict="true"), load(network="on")):
+        assert settings.warnings == ()

@@ -136,6 +136,26 @@ async def test_edit_runs_the_changed_program_and_the_model_sees_it(monkeypatch: 
         assert "```python\na = 7\nprint(a)\n```" in note
 
 
+async def test_undo_goes_back_one_program_after_the_other_and_the_model_learns_it() -> None:
+    third = program("a = 3\nprint(a)")
+    typed = ["more", "more", "/undo", "/undo", "/undo", "go on", "STOP"]
+    async with rehearsal([FIRST, SECOND, third, FIRST], typed=typed) as session:
+        seen = await session.converse("count")
+        two = "a = 2\nprint(a)\n"
+        assert session.ran[:5] == [ONE, two, "a = 3\nprint(a)\n", two, ONE]
+        assert seen.count("This is the newest program again.") == 2
+        assert seen.count("There is no earlier program in this task.") == 1
+        note = session.asked[3][-1]
+        assert "I went back to an earlier program; this is now the newest one. It ran: ok, exit code 0.\n```python\na = 1" in note
+        assert note.endswith("\n\ngo on")
+
+
+async def test_undo_without_an_earlier_program_runs_nothing() -> None:
+    async with rehearsal([FIRST], typed=["/undo", "STOP"]) as session:
+        assert "There is no earlier program in this task." in await session.converse("count")
+        assert session.ran == [ONE]
+
+
 async def test_the_model_learns_that_an_edited_program_did_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("VISUAL", raising=False)
     monkeypatch.setenv("EDITOR", "sed -i s/1/7/")

@@ -27,6 +27,7 @@ from utils.setting_values import (
 
 PROVIDERS = ("openai", "azure", "anthropic", "ollama", "openai-compatible", "local")
 STRICT_PIDS = 128
+STRICT_OFF = "The network stays off, not {}: the strict profile (--strict, SANDBOX_STRICT) has none."
 NETWORKS = ("off", "install", "on")
 PACKAGES = ("known", "any")
 
@@ -207,8 +208,11 @@ def load_settings(
         name = setting.flag if flag is not None and setting.flag else setting.variable
         values[setting.field] = _read(name, text, setting.kind)
     values["images"] = {name: _read(name, text, IMAGE) for name, text in merged.items() if name.startswith(IMAGES)}
+    asked = values["network"] if "SANDBOX_NETWORK" in sources else "off"
     _check_together(values)
-    warnings = tuple(filter(None, (open_to_others(user_file), *_dotenv_changes(values, merged, sources, layers[Source.USER_FILE]))))
+    overruled = STRICT_OFF.format(asked) if values["strict"] and asked != "off" else ""
+    moved = _dotenv_changes(values, merged, sources, layers[Source.USER_FILE])
+    warnings = tuple(filter(None, (overruled, open_to_others(user_file), *moved)))
     values["images"] = {name.removeprefix(IMAGES).lower(): image for name, image in values["images"].items()}
     return Settings(**values, environment=merged, sources=sources, warnings=warnings)
 

@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from cli.adding import add_files, add_mentioned
-from cli.arguments import VERSION
 from cli.checking import Checks
+from cli.greeting import greet
 from cli.input.demo_lines import DemoLines
 from cli.input.opening import open_keyboard
 from cli.input.prompt import Prompt
-from cli.output.packages import NETWORK_ON
-from cli.output.screen import NAME_STYLE, QUIET_STYLE, open_screen
+from cli.output.screen import QUIET_STYLE, open_screen
 from cli.questions import StepStopped, answer
 from cli.slash import command_table, run_slash_command
 from cli.state import RETRY, ChatState
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
 
 _LEAVING = ("q", "quit", "exit")
 """What somebody types to leave, and never a task."""
-_DEMO = "This is a demo: the model is scripted. The agents, the container and the programs that run in it are real."
 _DEMO_OVER = "That was the demo. With a key in .env (see README.md), `python main.py` takes your own tasks."
 
 
@@ -57,7 +55,7 @@ async def chat(
     state.name = resumed.info.name if resumed is not None else ""
     state.checks = Checks(settings) if prompt.is_terminal else None
     session = Chat(state, resumed)
-    _greet(state)
+    greet(state)
     if resumed is not None:
         session.tell_story(resumed)
     with own_title(screen), prompt.signals(), keyboard.hushed():
@@ -117,27 +115,6 @@ async def _settle(opening: asyncio.Future[Session]) -> None:
     # Its error was raised already, or nobody waits for it any more.
     with suppress(asyncio.CancelledError, AppError):
         await opening
-
-
-def _greet(state: ChatState) -> None:
-    settings, screen = state.settings, state.screen
-    if settings.quiet:
-        return
-    if not state.prompt.is_terminal:
-        for warning in (*settings.warnings, *([NETWORK_ON] if settings.network == "on" else [])):
-            sys.stderr.write(f"{sanitize(warning)}\n")
-        if settings.demo:
-            screen.print(_DEMO)
-        return
-    screen.print(Text.assemble(("Multi-Agent Code Generation and Execution", NAME_STYLE), (f" {VERSION}", QUIET_STYLE)))
-    if settings.demo:
-        screen.say(Text(_DEMO, style="yellow"))
-        screen.say(Text("Press Enter to take the suggested line, or type your own. Ctrl-D to quit.", style=QUIET_STYLE))
-    else:
-        screen.say(Text(f"{state.model} · {state.contract()}", style=QUIET_STYLE))
-        screen.say(Text("What should I build? /help for commands, Ctrl-D to quit.", style=QUIET_STYLE))
-    for warning in (*settings.warnings, *([NETWORK_ON] if settings.network == "on" else [])):
-        screen.say(Text(sanitize(warning), style="yellow"))
 
 
 class Chat:

@@ -1,0 +1,37 @@
+"""What an interactive session says first."""
+
+from __future__ import annotations
+
+import sys
+
+from rich.text import Text
+
+from cli.arguments import VERSION
+from cli.output.packages import NETWORK_ON
+from cli.output.screen import NAME_STYLE, QUIET_STYLE
+from cli.state import ChatState
+from utils.text import sanitize
+
+_DEMO = "This is a demo: the model is scripted. The agents, the container and the programs that run in it are real."
+
+
+def greet(state: ChatState) -> None:
+    """Say what this is, what programs may do, and what has to be known before the first task; over a pipe only the last."""
+    settings, screen = state.settings, state.screen
+    if settings.quiet:
+        return
+    if not state.prompt.is_terminal:
+        for warning in (*settings.warnings, *([NETWORK_ON] if settings.network == "on" else [])):
+            sys.stderr.write(f"{sanitize(warning)}\n")
+        if settings.demo:
+            screen.print(_DEMO)
+        return
+    screen.print(Text.assemble(("Multi-Agent Code Generation and Execution", NAME_STYLE), (f" {VERSION}", QUIET_STYLE)))
+    if settings.demo:
+        screen.say(Text(_DEMO, style="yellow"))
+        screen.say(Text("Press Enter to take the suggested line, or type your own. Ctrl-D to quit.", style=QUIET_STYLE))
+    else:
+        screen.say(Text(f"{state.model} · {state.contract()}", style=QUIET_STYLE))
+        screen.say(Text("What should I build? /help for commands, Ctrl-D to quit.", style=QUIET_STYLE))
+    for warning in (*settings.warnings, *([NETWORK_ON] if settings.network == "on" else [])):
+        screen.say(Text(sanitize(warning), style="yellow"))
