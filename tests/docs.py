@@ -89,7 +89,7 @@ PROFILES = {
     "PidsLimit": ("processes and threads", "{pids}", "{strict_pids}"),
     "Runtime": ("container runtime", "the engine's, or `SANDBOX_RUNTIME`", "`runsc` (gVisor) if the engine has it, or `SANDBOX_RUNTIME`"),
 }
-"""What differs between the profiles, by its field of the engine's configuration; a test compares it with the profiles themselves."""
+"""What differs between the profiles, by field of the engine's configuration; a test compares it with the profiles themselves."""
 
 
 def _profiles() -> str:
@@ -97,7 +97,7 @@ def _profiles() -> str:
     shown = ", ".join(f"`{place}` {length.replace('m', ' MiB')}" for place, length in folders.items())
     facts = {"disk": size(Limits.disk), "folders": shown, "pids": Limits.pids, "strict_pids": STRICT_PIDS}
     rows = [tuple(cell.format(**facts) for cell in row) for row in PROFILES.values()]
-    rows.append(("a limit that the engine does not enforce", "you are told", "the program refuses to start"))
+    rows.append(("a limit that the engine does not enforce", "you see a warning", "the program refuses to start"))
     return _table(["", "by default", "`--strict`"], rows)
 
 
