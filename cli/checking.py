@@ -11,6 +11,7 @@ from utils.errors import AppError
 
 if TYPE_CHECKING:
     from history.recording import Recording
+    from teams.session import Session
     from utils.settings import Settings
 
 
@@ -25,12 +26,15 @@ class Checks:
         self._settings = settings
         self._running: asyncio.Task[None] | None = None
 
-    def start(self, recording: Recording) -> None:
-        """Check the newest approved program of the session."""
-        if self._settings.no_verify or recording.approval is None:
+    def start(self, session: Session) -> None:
+        """Check the program that was approved just now, if one was and if it is kept."""
+        from history.recording import Recording
+
+        journal = session.journal
+        if self._settings.no_verify or not session.record.approved or not isinstance(journal, Recording) or journal.approval is None:
             return
         self.cancel()
-        self._running = asyncio.create_task(self._check(recording))
+        self._running = asyncio.create_task(self._check(journal))
 
     def cancel(self) -> None:
         """Stop a check that runs; its container ends with it."""

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from history.records import SessionInfo, StoredSession
-from history.report import data_of, duration
-from history.steps import WORKED, Ran, Step, steps_of
+from history.report import data_of
+from history.steps import WORKED, Ran, Step, duration, steps_of
 from utils.text import sanitize, shorten
 
 FORMATS = {"html": ".html", "md": ".md", "ipynb": ".ipynb", "json": ".json"}

@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from history.markup import changes, coloured, visible
 from history.records import StoredFile, StoredSession
-from history.steps import Ran, Step, steps_of
+from history.steps import Ran, Step, duration, steps_of
 
 SHOWN_LINES = 40
 """Lines of output that are shown; the others are folded."""
@@ -166,17 +166,6 @@ def _diff(ran: Ran) -> Markup:
 def _title(session: StoredSession) -> str:
     first = next((line for line in session.info.task.splitlines() if line.strip()), "") or session.info.id
     return first if len(first) <= 120 else f"{first[:119]}…"
-
-
-def duration(seconds: float) -> str:
-    """Write a time as it is said: 0.4 s, 12 s, 3 min 5 s, 2 h 10 min."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def _size(count: int) -> str:

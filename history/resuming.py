@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from history.records import StoredSession
-from history.report import duration
-from history.steps import steps_of
+from history.steps import duration, steps_of
 
 _STEPS = 4  # of the end of a session that are shown
 _LINES = 6  # of the newest output

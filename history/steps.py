@@ -104,6 +104,17 @@ def steps_of(session: StoredSession) -> list[Step]:
     return [replace(step, number=number) for number, step in enumerate(found, 1)]
 
 
+def duration(seconds: float) -> str:
+    """Write a time as it is said: 0.4 s, 12 s, 3 min 5 s, 2 h 10 min."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
 def prose_of(content: str) -> str:
     """Return what an answer says around its programs."""
     return "\n\n".join(_prose(content)).strip()

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 _CONTENTS = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
-_MISSING = "Traces are not sent: pip install opentelemetry-sdk opentelemetry-exporter-otlp-proto-http"
+_MISSING = 'Traces are not sent: pip install "opentelemetry-sdk<1.40" "opentelemetry-exporter-otlp-proto-http<1.40"'
 _HELD = ("message", "content", "arguments", "result", "description")  # parts of names of attributes that hold what was said
 
 

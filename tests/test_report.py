@@ -15,8 +15,8 @@ from agents import code_executor_agent, code_generator_agent, user_proxy_agent
 from history import steps
 from history.markup import changes, coloured, visible
 from history.records import Attempt, Message, StoredSession
-from history.report import duration, lanes_of, output_of, render_report
-from history.steps import steps_of
+from history.report import lanes_of, output_of, render_report
+from history.steps import duration, steps_of
 from sandbox.verdicts import Verdict
 from tests.histories import HOSTILE, START, info, varied_session, whole_session
 

@@ -61,7 +61,7 @@ async def chat(
     with own_title(screen), prompt.signals(), keyboard.hushed():
         async with AsyncExitStack() as stack:
             opening = asyncio.ensure_future(_open(stack, wiring, session, added))
-            if first_task is not None or resumed is not None:
+            if first_task is not None or (resumed is not None and resumed.info.status == "open"):
                 prompt.shown.set()
             try:
                 if resumed is not None:
@@ -144,8 +144,11 @@ class Chat:
 
     async def go_on(self, opening: asyncio.Future[Session], resumed: StoredSession) -> str | None:
         """Go on where a session ended in the middle of a task; return what the user says instead, if anything."""
+        from history.records import OPEN
         from history.resuming import question_about
 
+        if resumed.info.status != OPEN:
+            return None  # the user is due
         session = await self.wait_for(opening)
         if session is None or not session.goes_on:
             return None
@@ -251,13 +254,8 @@ class Chat:
         else:
             self.state.transcript().show_ending()
             self._unfinished = not session.record.approved
-            self._check(session)
-
-    def _check(self, session: Session) -> None:
-        from history.recording import Recording
-
-        if session.record.approved and self.state.checks is not None and isinstance(session.journal, Recording):
-            self.state.checks.start(session.journal)
+            if self.state.checks is not None:
+                self.state.checks.start(session)
 
     def _after_stop(self) -> None:
         prompt = self.state.prompt
