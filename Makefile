@@ -15,7 +15,7 @@ WITH_IMAGE = image=$$(SANDBOX_IMAGE="$$($(NAMED_IMAGE))" bash tests/engine.sh) &
 LOCK = $(PY) -m uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-annotate --custom-compile-command "make lock"
 MATRIX := 3.10 3.13
 
-.PHONY: help run demo test check matrix lint lock docs bench outcome soak clean chosen-python
+.PHONY: help run demo test check matrix lint lock docs bench outcome languages soak clean chosen-python
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -57,6 +57,9 @@ bench: .venv/dev.stamp ## measure against the plain AutoGen program, side by sid
 outcome: .venv/dev.stamp ## count tasks that come out right with a model, beside plain AutoGen (MODEL_URL=..., MODEL=...)
 	@test -n "$(MODEL_URL)" || { echo "usage: make outcome MODEL_URL=http://127.0.0.1:8080/v1 [MODEL=name] [ARGS=...]"; exit 2; }
 	@$(WITH_IMAGE) && exec $(PY) -m tests.outcome.bench --url "$(MODEL_URL)" --model "$(or $(MODEL),local)" $(ARGS)
+
+languages: .venv/dev.stamp ## run programs in every language, in an image with real toolchains (built once, up to ten minutes)
+	@$(WITH_IMAGE) && POLYGLOT_IMAGE=$$(bash tests/polyglot.sh) && export POLYGLOT_IMAGE && exec $(PY) -m pytest -q tests/test_languages_run.py $(ARGS)
 
 soak: .venv/dev.stamp ## run many sessions and attacks in a row, kill 300 more, and watch what is left behind
 	@$(WITH_IMAGE) && $(PY) -m tests.soak $(ARGS) && $(PY) -m tests.killing

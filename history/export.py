@@ -12,6 +12,7 @@ from typing import Any
 from history.records import SessionInfo, StoredSession
 from history.report import data_of
 from history.steps import WORKED, Ran, Step, duration, steps_of
+from sandbox.languages import find_language
 from utils.text import sanitize, shorten
 
 FORMATS = {"html": ".html", "md": ".md", "ipynb": ".ipynb", "json": ".json"}
@@ -108,9 +109,10 @@ def _words(text: str) -> dict[str, Any]:
 
 def _program(ran: Ran, folder: Path) -> dict[str, Any]:
     attempt = ran.attempt
-    source = {"python": attempt.code, "sh": f"%%bash\n{attempt.code}"}.get(attempt.language)
-    if source is None:
+    language = find_language(attempt.language)
+    if language is None or language.build is not None:
         return _words(fenced(attempt.code, attempt.language))
+    source = attempt.code if language.name == "python" else f"%%script {language.run.tools[0]}\n{attempt.code}"
     outputs: list[dict[str, Any]] = []
     if attempt.output:
         outputs.append({"output_type": "stream", "name": "stdout", "text": sanitize(shorten(attempt.output, _MOST_OUTPUT))})

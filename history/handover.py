@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import time
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from pathlib import Path
 from history.records import Approval, Attempt, StoredFile, StoredPackage, StoredSession
 from history.steps import TASK
 from sandbox.files.names import header_name
-from sandbox.languages import BY_NAME
+from sandbox.languages import BUILT, BY_NAME
 from sandbox.packages.pip_lines import find_pip_lines
 from teams.naming import fitting_name
 
@@ -219,18 +220,23 @@ def _docker_line(session: StoredSession, planned: Handover, image: str) -> str:
     bounds = "".join(
         f" --{option} {limits[name]}" for option, name in (("memory", "memory_bytes"), ("pids-limit", "pids")) if limits.get(name)
     )
-    commands = [_command(program) for program in planned.programs]
-    start = commands[0] if len(commands) == 1 else "sh -c '" + " && ".join(commands) + "'"
+    commands = " && ".join(_command(program, planned.modules) for program in planned.programs)
+    start = f"sh -c {shlex.quote(commands)}" if "&&" in commands else commands
     return (
         f"docker run --rm --network none --cap-drop ALL --security-opt no-new-privileges{bounds}"
         f' --user "$(id -u):$(id -g)" -e HOME=/tmp -e MPLBACKEND=Agg -v "$PWD":/work -w /work {image} {start}'
     )
 
 
-def _command(program: Program) -> str:
+def _command(program: Program, beside: Sequence[tuple[str, str]]) -> str:
+    """Return what builds and runs the program, with what is built in /tmp."""
     language = BY_NAME.get(program.language)
-    words = [language.interpreters[0], *language.arguments] if language else [program.language, "{file}"]
-    return " ".join(word.replace("{file}", program.name) for word in words)
+    if language is None:
+        return f"{program.language} {program.name}"
+    steps = filter(None, (language.build, language.run))
+    return " && ".join(
+        shlex.join([step.tools[0], *language.arguments(step, program.name, program.code, beside)]).replace(BUILT, "/tmp") for step in steps
+    ).replace("env /tmp/", "/tmp/")
 
 
 def _dockerfile(session: StoredSession, planned: Handover) -> str:

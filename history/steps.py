@@ -20,6 +20,7 @@ WORKED, LOST = "ok", "lost"
 VERDICTS = {
     "ok": "worked",
     "failed": "failed",
+    "does not compile": "does not compile",
     "time": "stopped at the time limit",
     "memory": "stopped at the memory limit",
     "processes": "stopped at the limit of processes",

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from sandbox.languages import BY_NAME
 from sandbox.packages.shell_scan import simple_commands
 from sandbox.verdicts import ProgramRun, Verdict
 
@@ -153,6 +154,9 @@ def advise(run: ProgramRun, stored: Sequence[str] = ()) -> ProgramRun:
     calls = frozenset(filter(None, (_dotted(node.func, imports) for node in ast.walk(tree) if isinstance(node, ast.Call))))
     seen = Seen(run, calls, frozenset(name.partition(".")[0] for name in imports.values()))
     found = [(each.fact, each.remedy) for each in ADVICE if each.matters(seen)]
+    language = BY_NAME.get(run.language)
+    if language is not None and language.lacks and _printed(language.lacks)(seen):
+        found.append((f"no packages are installed for {language.name} programs", language.cannot))
     found += [(HIDES.format(name), "Give the file another name.") for name in (run.file_name, *stored) if _hides_a_module(name)]
     facts, remedies = tuple(fact for fact, _ in found), tuple(remedy for _, remedy in found)
     return replace(run, notes=run.notes + facts, advice=run.advice + tuple(dict.fromkeys(remedies)))

@@ -149,7 +149,6 @@ class SandboxExecutor(DockerCommandLineCodeExecutor):
             raise ValueError("No code blocks to execute.")
         outputs: list[str] = []
         code_file: str | None = None
-        code = 0
         for block in code_blocks:
             run = await self.run_block(block, cancellation_token)
             outputs.append(autogen_text(run, self.limits))
@@ -304,7 +303,8 @@ class SandboxExecutor(DockerCommandLineCodeExecutor):
         language = find_language(block.language)
         if language is None:
             raise ValueError(f"The language {block.language!r} is not supported; supported are: {', '.join(BY_NAME)}")
-        return Job(language, block.code, header_name(block.code) or name or language.file_name, not self._delete_tmp_files, tuple(files))
+        name = language.named(block.code, header_name(block.code) or name)
+        return Job(language, block.code, name, not self._delete_tmp_files, tuple(files))
 
     def _request(self) -> ContainerRequest:
         return ContainerRequest(

@@ -1,26 +1,187 @@
-"""The languages that programs are run in: one row each. Adding a language is adding a row (and an image that has its tools)."""
+"""The languages that programs are run in: one entry each. Adding a language is adding an entry (and an image that has its tools)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import posixpath
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+
+from sandbox.java import read_java
+
+# In the programs' home: --strict runs nothing that lies in /tmp, and what is hidden there is never handed over.
+BUILT = "/home/sandbox"
+BINARY = f"{BUILT}/.program"
+CLASSES = f"{BUILT}/.classes"
+
+
+@dataclass(frozen=True)
+class Step:
+    """A command of a language: the first of `tools` that the image has is started.
+
+    In the arguments, {file} stands for the program's path, {files} for it and the files of its kind beside it, {main} for its main class.
+    """
+
+    tools: tuple[str, ...]
+    arguments: tuple[str, ...] = ("{file}",)
 
 
 @dataclass(frozen=True)
 class Language:
-    """How programs of one language are named, stored and started."""
+    """How programs of one language are named, stored, built and started."""
 
     name: str
-    aliases: tuple[str, ...]  # what a fence may say, in lower case
+    aliases: tuple[str, ...]  # what a fence may say, and how its files end, in lower case
     file_name: str  # where a program without a `# filename:` line is stored
-    interpreters: tuple[str, ...]  # the first of these that the image has is started
-    arguments: tuple[str, ...] = ("{file}",)  # one line each; {file} stands for the program's path
-    image_setting: str = "SANDBOX_IMAGE"
+    run: Step
+    image: str = ""  # of its own, for a session whose image lacks its tools; "" for what every image has
+    download: int = 0  # MB that pulling the image takes, about
+    build: Step | None = None  # compiles the program before it runs
+    build_seconds: int = 120  # that compiling may take, whatever the program's own limit is
+    check: Step | None = None  # after a failure: fails if the program is not even written in the language
+    comment: str = "#"  # starts a comment that ends with its line
+    packages: str = ""  # what installs packages: "pip", "npm" or nothing
+    cannot: str = ""  # what the generator is told when a program does not compile, or lacks something
+    lacks: str = ""  # a pattern of how a program says that it lacks a package
+    names: Callable[[str], tuple[str, str]] | None = None  # from a program's text: the file name that it needs, and its main class
+    entry: str = ""  # a pattern of where a program starts: files of the answer without it are parts of one that has it
 
+    @property
+    def image_setting(self) -> str:
+        """Name the setting for the image that its programs run in."""
+        return f"SANDBOX_IMAGE_{self.key.upper()}" if self.image else "SANDBOX_IMAGE"
+
+    @property
+    def key(self) -> str:
+        """Return its name in small letters and digits alone, as settings have it."""
+        return self.name.replace("+", "p")
+
+    @property
+    def ending(self) -> str:
+        """Return how its files end, with the dot."""
+        return posixpath.splitext(self.file_name)[1]
+
+    def named(self, code: str, asked: str) -> str:
+        """Return the name of the file that a program is stored in: the one that is asked for, unless the language wants another."""
+        name = self.names(code)[0] if self.names else ""
+        return posixpath.join(posixpath.dirname(asked), name) if name else asked or self.file_name
+
+    def is_part(self, text: str) -> bool:
+        """Whether a file of the language is no program of its own, but a part of one."""
+        return bool(self.entry) and re.search(self.entry, text) is None
+
+    def arguments(self, step: Step, file: str, code: str, beside: Sequence[tuple[str, str]] = ()) -> list[str]:
+        """Return the step's arguments for a program in the file, with the names and texts of the files beside it."""
+        tests = f"_test{self.ending}"
+        parts = [name for name, text in beside if name.endswith(self.ending) and not name.endswith(tests) and self.is_part(text)]
+        main = self.names(code)[1] if self.names else ""
+        found: list[str] = []
+        for argument in step.arguments:
+            found += [file, *parts] if argument == "{files}" else [argument.replace("{file}", file).replace("{main}", main)]
+        return found
+
+
+_NODE = Step(("node",))
+_NO_NPM = "Only Node's own modules are here: no packages of npm."
+_NODE_LACKS = r"Cannot find (?:module|package) '[^./]"
+_STRIP = "require('node:module').stripTypeScriptTypes(require('node:fs').readFileSync(process.argv[1], 'utf8'))"
+_BUILT = Step(("env",), (BINARY,))
+_ERASABLE = (
+    "Types are removed, not checked: enum, namespace, parameter properties and JSX cannot be used, imports need the file's ending (.ts), "
+    "and imports of types need `import type`."
+)
 
 LANGUAGES = (
-    Language("python", ("python", "py", "python3"), "program.py", ("python3", "python")),
-    Language("sh", ("sh", "bash", "shell"), "script.sh", ("bash", "sh")),
+    Language("python", ("python", "py", "python3"), "program.py", Step(("python3", "python")), packages="pip"),
+    Language("sh", ("sh", "bash", "shell"), "script.sh", Step(("bash", "sh"))),
+    Language(
+        *("javascript", ("javascript", "js", "mjs", "cjs", "node", "nodejs"), "program.js", _NODE, "node:24-slim", 80),
+        check=Step(("node",), ("--check", "{file}")),
+        comment="//",
+        packages="npm",
+        cannot=_NO_NPM,
+        lacks=_NODE_LACKS,
+    ),
+    Language(
+        *("typescript", ("typescript", "ts", "mts", "cts"), "program.ts", Step(("node",), ("--no-warnings", "{file}")), "node:24-slim", 80),
+        check=Step(("node",), ("--no-warnings", "-e", _STRIP, "{file}")),
+        comment="//",
+        packages="npm",
+        cannot=f"{_ERASABLE} {_NO_NPM}",
+        lacks=_NODE_LACKS,
+    ),
+    Language(
+        *("go", ("go", "golang"), "main.go", _BUILT, "golang:1", 300),
+        build=Step(("go",), ("build", "-o", BINARY, "{files}")),
+        comment="//",
+        cannot="Only Go's standard library is here.",
+        entry=r"func\s+main\s*\(",
+    ),
+    Language(
+        *("rust", ("rust", "rs"), "main.rs", _BUILT, "rust:1-slim", 300),
+        build=Step(
+            ("rustc",),
+            ("--edition", "2021", "--crate-name", "program", "-C", "opt-level=1", "-C", "debuginfo=0", "-o", BINARY, "{file}"),
+        ),
+        comment="//",
+        cannot="Only Rust's standard library is here: no crates.",
+        entry=r"fn\s+main\s*\(",
+    ),
+    Language(
+        *("c", ("c", "h"), "main.c", _BUILT, "gcc:15", 500),
+        build=Step(("gcc", "cc"), ("-O1", "-std=c17", "-D_GNU_SOURCE", "-I.", "-o", BINARY, "{files}", "-lm", "-pthread")),
+        comment="//",
+        cannot="Only the C library is here.",
+        entry=r"\bmain\s*\(",
+    ),
+    Language(
+        *("c++", ("c++", "cpp", "cxx", "cc", "hpp"), "main.cpp", _BUILT, "gcc:15", 500),
+        build=Step(("g++", "c++"), ("-O1", "-std=c++20", "-I.", "-o", BINARY, "{files}", "-pthread")),
+        comment="//",
+        cannot="Only the standard library of C++ is here.",
+        entry=r"\bmain\s*\(",
+    ),
+    Language(
+        *("java", ("java",), "Main.java", Step(("java",), ("-XX:MaxRAMPercentage=70", "-XX:-UsePerfData", "-cp", CLASSES, "{main}"))),
+        *("eclipse-temurin:21-jdk", 220),
+        build=Step(("javac",), ("-J-XX:-UsePerfData", "-encoding", "UTF-8", "-d", CLASSES, "{files}")),
+        comment="//",
+        cannot="Only Java's own library is here.",
+        names=read_java,
+        entry=r"\bmain\s*\(",
+    ),
+    Language(
+        *("ruby", ("ruby", "rb"), "program.rb", Step(("ruby",)), "ruby:3.4-slim", 75),
+        check=Step(("ruby",), ("-c", "{file}")),
+        cannot="Only Ruby's standard library is here: no gems.",
+        lacks=r"cannot load such file",
+    ),
+    Language(
+        *("php", ("php",), "program.php", Step(("php",)), "php:8-cli", 185),
+        check=Step(("php",), ("-l", "{file}")),
+        comment="//",
+        cannot="Only what comes with PHP is here: no composer packages.",
+        lacks=r"vendor/autoload\.php|Class \"[\w\\]+\" not found|undefined function",
+    ),
+    Language(
+        *("perl", ("perl", "pl"), "program.pl", Step(("perl",)), "perl:5-slim", 55),
+        check=Step(("perl",), ("-c", "{file}")),
+        cannot="Only Perl's own modules are here.",
+        lacks=r"Can't locate \S+\.pm",
+    ),
+    Language(
+        *("r", ("r", "rscript"), "program.r", Step(("Rscript",), ("--vanilla", "{file}")), "r-base:4.5.1", 350),
+        check=Step(("Rscript",), ("--vanilla", "-e", "invisible(parse(commandArgs(TRUE)[1]))", "{file}")),
+        cannot="Only what comes with R is here: no packages.",
+        lacks=r"there is no package called",
+    ),
+    Language(
+        *("lua", ("lua",), "program.lua", Step(("lua5.4", "lua", "lua5.3", "luajit")), "nickblah/lua:5.4", 50),
+        check=Step(("luac5.4", "luac", "luac5.3"), ("-p", "{file}")),
+        comment="--",
+        cannot="Only Lua's own library is here: no rocks.",
+        lacks=r"module '[^']+' not found",
+    ),
 )
 
 BY_NAME: Mapping[str, Language] = {language.name: language for language in LANGUAGES}

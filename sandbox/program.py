@@ -13,7 +13,7 @@ from sandbox.container import SandboxContainer
 from sandbox.exec_stream import Command, Outcome
 from sandbox.files.added import Texts, put_texts
 from sandbox.files.names import check_names
-from sandbox.languages import Language
+from sandbox.languages import Language, Step
 from sandbox.monitor import Counters
 from sandbox.verdicts import Ended, Evidence, ProgramRun, Verdict, decide, facts, tell_disk
 from utils.docker_utils import SHELL, Limits
@@ -86,6 +86,7 @@ class Job:
     file_name: str  # relative, made of safe parts
     keep_file: bool = True
     files: Texts = ()  # stored beside it before it runs
+    step: Step | None = None  # what is done with it; None: it is run
 
     def __post_init__(self) -> None:
         """Raise ValueError for a name that is not safe."""
@@ -100,6 +101,10 @@ class Denied(Exception):
     """The program cannot be stored under its name, and could not when it were tried again."""
 
 
+class ToolMissing(EngineError):
+    """The image has nothing to do this step of the language with."""
+
+
 def run_program(
     container: SandboxContainer,
     job: Job,
@@ -110,8 +115,8 @@ def run_program(
 ) -> tuple[ProgramRun, Outcome]:
     """Run the program to its end or a limit and judge it by what the counters did since `before`; blocks.
 
-    Raises NotStarted when it could not be stored or started, Denied when its name stands in the way of that, and EngineError when the
-    image has no interpreter for it.
+    Raises NotStarted when it could not be stored or started, Denied when its name stands in the way of that, and ToolMissing when the image
+    has no tool for it.
     """
     _store_files(container, job)
     mark = uuid4().hex
@@ -139,9 +144,10 @@ def _store_files(container: SandboxContainer, job: Job) -> None:
 
 def _command(job: Job, limits: Limits, mark: str) -> Command:
     code = job.code.encode("utf-8", "replace")
-    arguments = [argument.replace("{file}", job.file_name) for argument in job.language.arguments]
+    step = job.step or job.language.run
+    arguments = job.language.arguments(step, job.file_name, job.code, job.files)
     numbers = f"{len(code)} {limits.timeout} {'yes' if job.keep_file else 'no'} {len(arguments)}"
-    lines = [mark, f"./{job.file_name}", numbers, " ".join(job.language.interpreters), *arguments]
+    lines = [mark, f"./{job.file_name}", numbers, " ".join(step.tools), *arguments]
     return Command(
         argv=ARGV,
         stdin="".join(f"{line}\n" for line in lines).encode() + code + f"{mark}\n".encode(),
@@ -158,8 +164,9 @@ def _check_started(job: Job, outcome: Outcome, mark: str) -> None:
         return
     if words.startswith("missing "):
         names = " or ".join(words.splitlines()[0].split()[1:])
-        hint = f"set {job.language.image_setting} to an image that has it"
-        raise EngineError(f"the image has no {names} to run {job.language.name} with", hint, kind="image")
+        pull = f", or run `docker pull {job.language.image}`" if job.language.image else ""
+        hint = f"set {job.language.image_setting} to an image that has it{pull}"
+        raise ToolMissing(f"the image has no {names} to run {job.language.name} with", hint, kind="image")
     if words.startswith("denied "):
         raise Denied(f"{job.file_name} cannot be stored: {words.splitlines()[0].removeprefix('denied ')}")
     if outcome.sent and not words.startswith("refused ") and not _never_started(outcome):

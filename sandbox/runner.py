@@ -17,8 +17,8 @@ from sandbox.exec_stream import Command
 from sandbox.files.added import Selection
 from sandbox.files.transfer import LeftOut
 from sandbox.monitor import Counters
-from sandbox.program import ARGV, Denied, Job, NotStarted, not_run, run_program
-from sandbox.verdicts import Ended, ProducedFile, ProgramRun, Verdict, tell_disk
+from sandbox.program import ARGV, Denied, Job, NotStarted, ToolMissing, not_run, run_program
+from sandbox.verdicts import Ended, ProducedFile, ProgramRun, Verdict, not_compiled, tell_disk
 from sandbox.workspace import Workspace
 from utils.docker_utils import ENGINE_FAILURES, SHELL, ContainerRequest, Limits
 from utils.errors import ContainerLost, EngineError
@@ -88,30 +88,62 @@ class Runner:
             container.halt()
 
     def run(self, job: Job, stop: threading.Event, show: Callable[[str], None]) -> ProgramRun:
-        """Run a program; in a new container, which is said, when the one before is gone. EngineError when none can be run."""
+        """Build and run a program; in a new container, which is said, when the one before is gone. EngineError when none can be run."""
         with self._busy:
             notes = self.workspace.save(job)
-            reason = ""
-            for attempt in range(_STARTS):
-                if stop.is_set() or self._stopped.is_set():
-                    return not_run(job, Verdict.CANCELLED, *notes)
-                if attempt == _STARTS - 1:  # twice, a sandbox full of dying processes may refuse a new one; then it is broken
-                    self.drop()
-                container, counters, note = self._emptied()
-                notes += (note,) if note else ()
-                try:
-                    run, outcome = run_program(container, job, self._request.limits, counters, stop, show)
-                except Denied as error:
-                    return replace(not_run(job, Verdict.NOT_RUN, *notes), reason=str(error))
-                except NotStarted as error:
-                    reason = str(error)
-                    continue
-                if outcome.stuck or run.verdict is Verdict.DISK:
-                    self.drop()
-                    notes += (ROOM_GIVEN_BACK if run.verdict is Verdict.DISK else STATE_LOST,)
-                self.workspace.forget(job)
-                return replace(run, notes=notes + run.notes)
-            raise ContainerLost(f"the sandbox could not start the program: {reason}", "try again, or restart the container engine")
+            try:
+                run = self._run_steps(job, stop, show)
+            except ToolMissing as error:
+                if not job.language.image:
+                    raise  # every sandbox has to have it
+                run = replace(not_run(job, Verdict.NOT_RUN), reason=f"{error.message}; {error.hint}")
+            self.workspace.forget(job)
+            return replace(run, notes=notes + run.notes)
+
+    def _run_steps(self, job: Job, stop: threading.Event, show: Callable[[str], None]) -> ProgramRun:
+        """Compile the program if its language does that, run it, and look whether one that failed is written in the language at all."""
+        language, limits = job.language, self._request.limits
+        compiling = replace(limits, timeout=language.build_seconds)
+        while True:
+            number = 0
+            if language.build:
+                built = self._run_step(replace(job, step=language.build), compiling, stop, lambda text: None)
+                if built.verdict is not Verdict.OK:
+                    show(built.output)
+                    return not_compiled(built, compiling, language.cannot)
+                number = self.number
+            run = self._run_step(job, limits, stop, show)
+            if number in (0, self.number):
+                break
+            # The container was replaced in between, and what was compiled was gone with it: nothing has run.
+        if run.verdict is Verdict.FAILED and language.check:
+            with contextlib.suppress(ToolMissing):
+                checked = self._run_step(replace(job, step=language.check), compiling, stop, lambda text: None)
+                return not_compiled(run, compiling, language.cannot) if checked.verdict is Verdict.FAILED else run
+        return run
+
+    def _run_step(self, job: Job, limits: Limits, stop: threading.Event, show: Callable[[str], None]) -> ProgramRun:
+        notes: tuple[str, ...] = ()
+        reason = ""
+        for attempt in range(_STARTS):
+            if stop.is_set() or self._stopped.is_set():
+                return not_run(job, Verdict.CANCELLED, *notes)
+            if attempt == _STARTS - 1:  # twice, a sandbox full of dying processes may refuse a new one; then it is broken
+                self.drop()
+            container, counters, note = self._emptied()
+            notes += (note,) if note else ()
+            try:
+                run, outcome = run_program(container, job, limits, counters, stop, show)
+            except Denied as error:
+                return replace(not_run(job, Verdict.NOT_RUN, *notes), reason=str(error))
+            except NotStarted as error:
+                reason = str(error)
+                continue
+            if outcome.stuck or run.verdict is Verdict.DISK:
+                self.drop()
+                notes += (ROOM_GIVEN_BACK if run.verdict is Verdict.DISK else STATE_LOST,)
+            return replace(run, notes=notes + run.notes)
+        raise ContainerLost(f"the sandbox could not start the program: {reason}", "try again, or restart the container engine")
 
     def _emptied(self) -> tuple[SandboxContainer, Counters, str]:
         """Return a container in which nothing runs, what is counted in it so far, and a note if it is a new one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -21,6 +22,7 @@ class Verdict(str, Enum):
 
     OK = "ok"
     FAILED = "failed"
+    COMPILE = "does not compile"
     TIME = "time"
     MEMORY = "memory"
     PROCESSES = "processes"
@@ -92,6 +94,7 @@ class _Words(NamedTuple):
 MESSAGES: Mapping[Verdict, _Words] = {
     Verdict.OK: _Words("Finished in {seconds} (exit code 0).", "The program ended normally after {seconds} (exit code 0)."),
     Verdict.FAILED: _Words("Failed with exit code {code} after {seconds}.", "The program failed with exit code {code} after {seconds}."),
+    Verdict.COMPILE: _Words("Does not compile: {reason}.", "does not compile, and was not run: {reason}."),
     Verdict.TIME: _Words(
         "Stopped after {timeout} s (limit: --timeout). What it printed is kept.",
         "killed: time limit {timeout} s.",
@@ -132,6 +135,17 @@ TRIED_NETWORK = "it tried the network, which is off while programs run"
 NO_NETWORK = "do without it; if a package is missing, ask for it with `pip install NAME` lines in a ```sh block before the program."
 _REMEDIES = {Verdict.TIME: "Make it faster or do less.", Verdict.OUTPUT: "Print less, or write the data to a file."}
 
+_COMPILER = {
+    Verdict.TIME: "the compiler was stopped after {timeout} s",
+    Verdict.MEMORY: "the compiler used more than {memory} of memory and was stopped",
+    Verdict.PROCESSES: "the compiler wanted more than {pids} processes",
+    Verdict.OUTPUT: "the compiler printed more than {output} and was stopped",
+    Verdict.DISK: "the compiler was stopped: {too_much}",
+    Verdict.KILLED: "the compiler was ended by signal {signal}",
+}
+_PRINTED = {Verdict.NOT_RUN: "became of its packages", Verdict.COMPILE: "the compiler said"}
+_ERROR = re.compile("error", re.IGNORECASE)
+
 
 def decide(evidence: Evidence, limits: Limits) -> Verdict:
     """Name what became of a program, from what was observed and never from what it printed."""
@@ -170,6 +184,20 @@ def facts(evidence: Evidence, verdict: Verdict, limits: Limits) -> tuple[str, ..
     return tuple(said)
 
 
+def not_compiled(run: ProgramRun, limits: Limits, advice: str = "") -> ProgramRun:
+    """Judge a program by the run of its compiler that failed, with the limits of that; what says nothing about it stays as it is.
+
+    The verdict comes from the step that failed; only the words of the reason are the compiler's.
+    """
+    if run.verdict in (Verdict.CANCELLED, Verdict.LOST, Verdict.NOT_RUN):
+        return run
+    lines = [line.strip() for line in run.output.splitlines() if line.strip() and not line.startswith("#")]
+    said = next(filter(_ERROR.search, lines), lines[0] if lines else f"the compiler ended with exit code {run.exit_code}")
+    why = _fill(_COMPILER[run.verdict], run, limits) if run.verdict in _COMPILER else shorten(said.rstrip("."), 200)
+    hints = (*run.advice, advice) if advice and run.verdict is Verdict.FAILED else run.advice
+    return replace(run, verdict=Verdict.COMPILE, reason=why, advice=hints)
+
+
 def tell_person(run: ProgramRun, limits: Limits) -> str:
     """Say on one line what became of the program."""
     said = _fill(MESSAGES[run.verdict].person, run, limits)
@@ -204,7 +232,7 @@ def tell_model(run: ProgramRun, limits: Limits, room: int = MODEL_CHARACTERS) ->
     if not run.output:
         lines += ["The program printed nothing."] if ran else []
         return "\n".join(f"[sandbox] {line}" for line in lines)
-    lines.append(f"What {'the program printed' if ran else 'became of its packages'} follows, to the end of this message:")
+    lines.append(f"What {_PRINTED.get(run.verdict, 'the program printed')} follows, to the end of this message:")
     return "\n".join(f"[sandbox] {line}" for line in lines) + "\n" + shorten(run.output, room)
 
 

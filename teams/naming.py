@@ -38,7 +38,7 @@ def fitting_name(task: str, program: str, language: str = "python") -> str:
     The name has no folder, holds only a-z, 0-9, "_", "-" and its ending, and is "program" with an ending where nothing fits.
     """
     found = find_language(language)
-    ending = PurePosixPath(found.file_name).suffix if found else ""
+    ending = found.ending if found else ""
     try:
         asked = header_name(program)
     except ValueError:

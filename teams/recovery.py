@@ -154,6 +154,8 @@ def _describe(result: RunResult) -> str:
         return error
     if verdict == Verdict.NOT_RUN.value:
         return f"was not run: {error[:200]}"
+    if verdict == Verdict.COMPILE.value:
+        return f"does not compile: {error[:200]}"
     if verdict in _FAILURES:
         return _FAILURES[verdict]
     if not error:

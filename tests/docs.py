@@ -74,7 +74,11 @@ def _amount(value: object, comment: str) -> str:
 
 
 def _languages() -> str:
-    return _table(["language", "a fence may say"], [(lang.name, ", ".join(map(_code, lang.aliases))) for lang in LANGUAGES])
+    rows = [
+        (each.name, ", ".join(map(_code, each.aliases)), _code(each.image) or "the session's", each.packages or "none")
+        for each in LANGUAGES
+    ]
+    return _table(["language", "a fence, or a file's ending, may say", "image", "packages"], rows)
 
 
 def _providers() -> str:

@@ -77,7 +77,7 @@ def test_the_notebook_is_valid_and_its_cells_are_the_programs(tmp_path: Path) ->
     session = replace(session, attempts=(*session.attempts, shell, other))
     notebook = valid_notebook(as_notebook(session, tmp_path))
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    assert [cell.source for cell in cells] == [*(attempt.code for attempt in session.attempts[:3]), "%%bash\nls\n"]
+    assert [cell.source for cell in cells] == [*(attempt.code for attempt in session.attempts[:3]), "%%script bash\nls\n"]
     assert [cell.metadata.get("tags") for cell in cells] == [["raises-exception"], None, None, ["raises-exception"]]
     assert [output.output_type for output in cells[2].outputs] == ["stream", "display_data"]
     assert "result unknown" in cells[3].outputs[-1].text

@@ -10,7 +10,7 @@ import pytest
 
 from sandbox.container import SandboxContainer
 from sandbox.exec_stream import Outcome
-from sandbox.languages import BY_NAME, Language
+from sandbox.languages import BY_NAME, Language, Step
 from sandbox.program import ARGV, Denied, Job, NotStarted, not_run, run_program
 from sandbox.verdicts import ProgramRun, Verdict
 from utils.docker_utils import ContainerRequest, Limits, unique_name
@@ -288,7 +288,7 @@ def test_cancelling_kills_at_once(run: Run) -> None:
 def test_a_language_that_the_image_lacks_is_told_with_the_remedy(container: SandboxContainer) -> None:
     before = container.counters()
     assert before is not None
-    missing = Language("cobol", ("cobol",), "program.cob", ("no-such-cobol",))
+    missing = Language("cobol", ("cobol",), "program.cob", Step(("no-such-cobol",)))
     with pytest.raises(EngineError, match="no-such-cobol") as error:
         run_program(container, Job(missing, "x", "program.cob"), LIMITS, before, threading.Event(), lambda text: None)
     assert "SANDBOX_IMAGE" in error.value.hint

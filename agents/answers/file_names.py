@@ -99,7 +99,8 @@ def _fitting(name: str, label: str, aliases: Mapping[str, str]) -> str:
     language, of_name = canonical(label, aliases), language_of_file(name, aliases)
     if label in _CHANGES:
         return ""
-    fits = of_name == language if language else not (of_name and label in _SHOWN)
+    ending = name.rpartition(".")[2].lower()
+    fits = of_name == language or ending in _ENDINGS.get(label, ()) if language else not (of_name and label in _SHOWN)
     return (safe_name(name) or "") if fits else ""
 
 

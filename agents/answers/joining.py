@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from agents.answers.file_names import module_of
 from agents.answers.parts import MOST_COMPARED, Part, Sorted, names_listed
 from agents.answers.python_code import PythonCode, join_python, read_python
+from sandbox.languages import BY_NAME
 from sandbox.packages.names import is_known, package_of
 from utils.code_blocks import CodeBlock, SkippedBlock, StoredFile
 
@@ -144,16 +145,26 @@ def _running(units: Sequence[Part], scripts: Sequence[str]) -> list[Part]:
     called = [part for part in units if part.name in scripts]
     named = [part for part in units if part.name]
     used = {part.name for part in named if any(_uses(other, part) for other in units if not _is_test(other))}
-    running = [part for part in units if part not in named or (_runs_by_itself(part, used) and (not called or part in called))]
+    running = [part for part in units if part not in named or (_runs_by_itself(part, used, units) and (not called or part in called))]
     if named and not any(not _is_request(part) for part in running):
         running.append(max(called or named, key=_fitness))
     return sorted(running, key=lambda part: (_is_test(part), part.line))
 
 
-def _runs_by_itself(part: Part, used: set[str]) -> bool:
-    if _NEVER_RUN.fullmatch(part.name) or (part.python is not None and not part.python.does_something):
+def _runs_by_itself(part: Part, used: set[str], units: Sequence[Part]) -> bool:
+    if _NEVER_RUN.fullmatch(part.name) or _is_part(part, units) or (part.python is not None and not part.python.does_something):
         return False
     return part.name not in used or part.inferred
+
+
+def _is_part(part: Part, units: Sequence[Part]) -> bool:
+    """Whether it is a file that is compiled into another program of the answer."""
+    language = BY_NAME.get(part.language)
+    return (
+        language is not None
+        and language.is_part(part.text)
+        and any(other.language == part.language and not language.is_part(other.text) for other in units)
+    )
 
 
 def _fitness(part: Part) -> tuple[bool, bool, bool, bool, int]:

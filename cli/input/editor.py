@@ -13,10 +13,11 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sandbox.languages import find_language
+
 if TYPE_CHECKING:
     from utils.code_blocks import CodeBlock
 
-_SUFFIXES = {"python": ".py", "sh": ".sh"}
 _EDITORS = ("nano", "vi")
 
 
@@ -32,7 +33,8 @@ async def edit_program(program: CodeBlock, notice: Callable[[str], None]) -> str
         notice("No editor found. Set EDITOR.")
         return None
     with tempfile.TemporaryDirectory(prefix="edit-") as folder:
-        path = Path(folder) / f"program{_SUFFIXES.get(program.language, '.txt')}"
+        language = find_language(program.language)
+        path = Path(folder) / f"program{language.ending if language else '.txt'}"
         path.write_text(program.code, encoding="utf-8", newline="\n")
         try:
             with _ordinary_terminal():

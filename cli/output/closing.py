@@ -46,12 +46,14 @@ def _executed(run: ProgramRun) -> Text:
         return Text("✔ Code executed in Docker", style=GOOD_STYLE)
     if run.verdict is Verdict.NOT_RUN:
         return Text(f"✘ Code was not executed: {sanitize(run.reason)}", style=BAD_STYLE)
+    if run.verdict is Verdict.COMPILE:
+        return Text(f"✘ Code was not executed: it does not compile: {sanitize(run.reason)}", style=BAD_STYLE)
     what = _FAILURES.get(run.verdict, f"failed with exit code {'unknown' if run.exit_code is None else run.exit_code}")
     return Text(f"✘ Code executed in Docker, but it {what}", style=BAD_STYLE)
 
 
 def _output(run: ProgramRun) -> Text:
-    if run.verdict is Verdict.NOT_RUN:
+    if run.verdict in (Verdict.NOT_RUN, Verdict.COMPILE):
         return Text("✘ Output: none", style=BAD_STYLE)
     mark, style = ("✔", GOOD_STYLE) if run.verdict is Verdict.OK else ("✘", BAD_STYLE)
     lines = [" ".join(sanitize(line).split()) for line in last_states(run.output).splitlines() if line.strip()]

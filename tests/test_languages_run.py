@@ -1,0 +1,201 @@
+"""Programs in every language, on a real engine and with real toolchains: in the image of `tests/polyglot.sh`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import docker
+import pytest
+
+from sandbox.files.host_folder import HostFolder
+from sandbox.languages import BY_NAME, LANGUAGES
+from sandbox.program import Job
+from sandbox.runner import Runner
+from sandbox.verdicts import ProgramRun, Verdict, tell_model, tell_person
+from sandbox.workspace import Workspace
+from tests.language_programs import GREETING, PROGRAMS
+from utils.docker_utils import ContainerRequest, Limits, unique_name
+
+pytestmark = pytest.mark.engine
+LIMITS = Limits(timeout=120, network="off")
+NAMES = [language.name for language in LANGUAGES]
+
+
+@cache
+def _polyglot() -> str:
+    given = os.environ.get("POLYGLOT_IMAGE", "")
+    if given:
+        return given
+    found = subprocess.run(["bash", "tests/polyglot.sh", "--name"], capture_output=True, text=True, check=False)
+    return found.stdout.strip() if found.returncode == 0 else ""
+
+
+@pytest.fixture(scope="module")
+def toolchains() -> str:
+    """Name the image with the toolchains of every language."""
+    if not _polyglot():
+        pytest.skip("the image with the toolchains is not here: `make languages` builds it")
+    return _polyglot()
+
+
+class Sandbox:
+    """A runner with the folder that its files come to."""
+
+    def __init__(self, image: str, folder: Path, engine: docker.APIClient, *, strict: bool = False) -> None:
+        limits = replace(LIMITS, pids=128) if strict else LIMITS
+        self.folder = folder
+        self.shown = ""
+        self.runner = Runner(ContainerRequest(image, unique_name(), limits, strict=strict), Workspace(lambda: HostFolder(folder)), engine)
+
+    def run(self, name: str, code: str, *files: tuple[str, str], timeout: int = 0, build_seconds: int = 120) -> ProgramRun:
+        language = replace(BY_NAME[name], build_seconds=build_seconds)
+        self.runner.set_limits(replace(LIMITS, timeout=timeout or LIMITS.timeout))
+        self.shown = ""
+        return self.runner.run(Job(language, code, language.named(code, ""), files=files), threading.Event(), self._show)
+
+    def _show(self, text: str) -> None:
+        self.shown += text
+
+
+@pytest.fixture(scope="module")
+def sandbox(toolchains: str, engine: docker.APIClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """Start a sandbox with every toolchain."""
+    made = Sandbox(toolchains, tmp_path_factory.mktemp("files"), engine)
+    yield made
+    made.runner.stop()
+
+
+@pytest.fixture(scope="module")
+def strict(toolchains: str, engine: docker.APIClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """Start the same with the strict profile."""
+    made = Sandbox(toolchains, tmp_path_factory.mktemp("strict"), engine, strict=True)
+    yield made
+    made.runner.stop()
+
+
+def test_there_are_programs_for_every_language() -> None:
+    assert list(PROGRAMS) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_language_says_hello_and_finds_no_keyboard(name: str, sandbox: Sandbox) -> None:
+    run = sandbox.run(name, PROGRAMS[name].hello)
+    assert (run.verdict, run.output.strip()) == (Verdict.OK, GREETING), run.output
+    assert sandbox.shown == run.output
+    assert sandbox.run(name, PROGRAMS[name].reads).output.strip() == "end"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_language_runs_in_the_strict_profile(name: str, strict: Sandbox) -> None:
+    run = strict.run(name, PROGRAMS[name].hello)
+    assert (run.verdict, run.output.strip()) == (Verdict.OK, GREETING), run.output
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_errors_of_compiling_and_of_running_are_told_apart(name: str, sandbox: Sandbox) -> None:
+    fails = sandbox.run(name, PROGRAMS[name].fails)
+    assert fails.verdict in (Verdict.FAILED, Verdict.KILLED), fails.output
+    assert fails.exit_code
+    broken = sandbox.run(name, PROGRAMS[name].broken)
+    language = BY_NAME[name]
+    if not (language.build or language.check):
+        assert broken.verdict is Verdict.FAILED
+        return
+    assert broken.verdict is Verdict.COMPILE, broken
+    assert sandbox.shown == broken.output != ""
+    assert tell_person(broken, LIMITS) == f"Does not compile: {broken.reason}."
+    assert "error" in broken.reason.lower() or language.ending in broken.reason
+    assert f"[sandbox] {language.cannot}" in tell_model(broken, LIMITS)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_program_that_prints_what_a_compiler_would_is_no_compile_error(name: str, sandbox: Sandbox) -> None:
+    prints = PROGRAMS[name].hello.replace(GREETING, "main.c:1: error: SyntaxError: does not compile")
+    run = sandbox.run(name, prints)
+    assert (run.verdict, run.exit_code) == (Verdict.OK, 0)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_language_reads_what_python_wrote_and_python_what_it_wrote(name: str, sandbox: Sandbox) -> None:
+    wrote = sandbox.run("python", f"open('data.txt', 'w').write('{GREETING} {name}\\nmore\\n')\n")
+    assert wrote.verdict is Verdict.OK
+    assert sandbox.run(name, PROGRAMS[name].shows).output.strip() == f"{GREETING} {name}"
+    assert sandbox.run(name, PROGRAMS[name].writes).verdict is Verdict.OK
+    assert sandbox.run("python", f"print(open('from-{name}.txt', encoding='utf-8').read().strip())\n").output.strip() == GREETING
+    produced = [file.name for file in sandbox.runner.collect()]
+    assert f"from-{name}.txt" in produced
+    assert [each for each in produced if each.endswith((".class", ".o", ".program"))] == []
+    assert [each.name for each in sandbox.runner.workspace.left_out] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_language_is_stopped_at_the_time_limit(name: str, sandbox: Sandbox) -> None:
+    run = sandbox.run(name, PROGRAMS[name].endless, timeout=3)
+    assert run.verdict is Verdict.TIME, run.output
+
+
+BOMB = "template<int D, int X> struct T { static const int v = T<D-1, 2*X>::v + T<D-1, 2*X+1>::v; };\n" + (
+    "template<int X> struct T<0, X> { static const int v = X; };\nint main() { return T<40, 0>::v; }\n"
+)
+
+
+def test_the_time_limit_of_compiling_is_told_as_that(sandbox: Sandbox) -> None:
+    run = sandbox.run("c++", BOMB, build_seconds=3)
+    assert run.verdict is Verdict.COMPILE
+    assert run.reason == "the compiler was stopped after 3 s"
+
+
+def test_a_long_compilation_does_not_use_up_the_programs_own_time(sandbox: Sandbox) -> None:
+    slow = '#include <regex>\n#include <iostream>\nint main() { std::cout << std::regex_match("aa", std::regex("a+")) << \'\\n\'; }\n'
+    run = sandbox.run("c++", slow, timeout=2)
+    assert (run.verdict, run.output) == (Verdict.OK, "1\n")
+
+
+def test_several_files_make_one_program(sandbox: Sandbox) -> None:
+    util = ("util.c", "int twice(int x) { return 2 * x; }\n")
+    main = '#include <stdio.h>\n#include "util.h"\nint main(void) { printf("%d\\n", twice(21)); }\n'
+    assert sandbox.run("c", main, util, ("util.h", "int twice(int x);\n")).output == "42\n"
+    go = 'package main\nimport "fmt"\nfunc main() { fmt.Println(twice(21)) }\n'
+    assert sandbox.run("go", go, ("util.go", "package main\nfunc twice(x int) int { return 2 * x }\n")).output == "42\n"
+    rust = 'mod util;\nfn main() { println!("{}", util::twice(21)); }\n'
+    assert sandbox.run("rust", rust, ("util.rs", "pub fn twice(x: i32) -> i32 { 2 * x }\n")).output == "42\n"
+    java = "package app;\npublic class Main { public static void main(String[] a) { System.out.println(Util.twice(21)); } }\n"
+    parts = ("Util.java", "package app;\nclass Util { static int twice(int x) { return 2 * x; } }\n")
+    assert sandbox.run("java", java, parts).output == "42\n"
+    script = 'import { twice } from "./util.ts";\nconsole.log(twice(21));\n'
+    assert sandbox.run("typescript", script, ("util.ts", "export const twice = (x: number): number => 2 * x;\n")).output == "42\n"
+
+
+def test_what_stripping_types_cannot_do_is_told_when_it_fails(sandbox: Sandbox) -> None:
+    run = sandbox.run("typescript", "enum Colour { Red }\nconsole.log(Colour.Red);\n")
+    assert run.verdict is Verdict.COMPILE
+    assert "enum, namespace" in tell_model(run, LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("javascript", "require('left-pad');\n"),
+        ("ruby", "require 'rails'\n"),
+        ("perl", "use Moose;\n"),
+        ("lua", "require('lfs.none')\n"),
+        ("r", "library(notthere)\n"),
+    ],
+)
+def test_the_generator_learns_at_the_failure_that_there_are_no_packages(name: str, code: str, sandbox: Sandbox) -> None:
+    run = sandbox.run(name, code)
+    assert run.verdict in (Verdict.FAILED, Verdict.COMPILE)
+    assert BY_NAME[name].cannot in tell_model(run, LIMITS)
+
+
+def test_what_is_compiled_is_compiled_again_in_a_new_container(sandbox: Sandbox) -> None:
+    assert sandbox.run("c", PROGRAMS["c"].hello).verdict is Verdict.OK
+    sandbox.runner.drop()
+    run = sandbox.run("c", PROGRAMS["c"].hello)
+    assert (run.verdict, run.output.strip()) == (Verdict.OK, GREETING)
