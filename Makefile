@@ -6,7 +6,7 @@
 SHELL := /bin/bash
 PY := .venv/bin/python
 SOURCES := main.py agents cli history sandbox teams utils tests
-# The image that the settings name, or the one that the script had to build where no registry answers. It is told to the program as a
+# The image that the settings name, or the one that the script had to build if no registry answers. The program gets it as a
 # setting, so that what runs is what is shown.
 NAMED_IMAGE = $(PY) -c 'import os, dotenv; print(os.environ.get("SANDBOX_IMAGE") or dotenv.dotenv_values(".env").get("SANDBOX_IMAGE") or "")'
 WITH_IMAGE = image=$$(SANDBOX_IMAGE="$$($(NAMED_IMAGE))" bash tests/engine.sh) && export SANDBOX_IMAGE="$$image"

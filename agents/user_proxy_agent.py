@@ -1,4 +1,4 @@
-"""The agent that stands for the user: it asks for feedback, approval or rejection, and lets a failure go back without asking."""
+"""The agent that represents the user: it asks for feedback, approval or rejection, and lets a failure go back without asking."""
 
 from __future__ import annotations
 

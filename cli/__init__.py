@@ -1,1 +1,1 @@
-"""What the person types and sees."""
+"""What the user types and sees."""

@@ -12,7 +12,7 @@ from history.records import Approval, Attempt, HistoryError, Message, ModelCall,
 from history.search import index
 from history.store import Store
 
-_SHOW_AFTER = 1.0  # seconds after which the user is told what is being waited for
+_SHOW_AFTER = 1.0  # seconds after which the user sees what the program waits for
 _BUSY_AGAIN = 0.5  # seconds to wait for a lock that has been waited for in vain before
 _INDEXED_AT_END = 3  # batches
 
@@ -73,7 +73,7 @@ class HistoryJournal:
         return placed
 
     async def finished(self, attempt: Attempt) -> None:
-        """Keep what became of a program."""
+        """Keep a program's result."""
         await self._write(lambda store: store.finish_attempt(self.session, attempt))
 
     async def add(self, rows: Iterable[StoredFile | StoredPackage | Approval]) -> None:

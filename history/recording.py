@@ -119,14 +119,14 @@ class Recording:
         self._forgot = True
 
     def news(self) -> Sequence[Event]:
-        """Return what has to be told, once."""
+        """Return what is new since the last call."""
         news: list[Event] = [*(Notice(source=_NAME, content=text) for text in self._notices), *self._news]
         self._notices.clear()
         self._news.clear()
         return news
 
     def say(self, text: str) -> None:
-        """Have a sentence told with the next event."""
+        """Say this sentence with the next event."""
         self._notices.append(text)
 
     # What is handed over

@@ -61,7 +61,7 @@ class Message:
 
 @dataclass(frozen=True)
 class Attempt:
-    """One program that was started; without `finished`, what became of it is unknown."""
+    """One program that was started; without `finished`, its result is unknown."""
 
     number: int  # 1 for the first of the session
     message: int  # how many messages there were when it was started: the newest of them holds it, unless it was edited by hand

@@ -109,7 +109,7 @@ class Store:
             self._update(session, attempts=attempt.number)
 
     def finish_attempt(self, session: str, attempt: Attempt) -> None:
-        """Keep what became of a program that was started, with at most MOST_OUTPUT characters of its output."""
+        """Keep the result of a program that was started, with at most MOST_OUTPUT characters of its output."""
         if len(attempt.output) > MOST_OUTPUT:
             cut = len(attempt.output) - MOST_OUTPUT
             attempt = replace(attempt, output=attempt.output[:MOST_OUTPUT], cut=attempt.cut + cut)

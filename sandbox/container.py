@@ -93,7 +93,7 @@ class SandboxContainer:
         )
 
     def look(self) -> Seen | None:
-        """Ask the main process what it sees; None when it does not answer: the container is gone, or stands still."""
+        """Ask the main process what it sees; None if it does not answer: the container is gone, or frozen."""
         return self._monitor.look()
 
     def counters(self) -> Counters | None:

@@ -94,7 +94,7 @@ class Monitor:
         self._frames = Frames()
 
     def look(self) -> Seen | None:
-        """Return what it sees now; None when it does not answer: the container is gone, or stands still."""
+        """Return what it sees now; None if it does not answer: the container is gone, or frozen."""
         with self._lock:
             question = str(next(self._questions))
             try:

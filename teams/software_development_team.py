@@ -29,7 +29,7 @@ _STOPPED_STEP = "(I stopped the step before this message; it did not finish.)"
 
 
 def quiet_autogen() -> None:
-    """Keep AutoGen from printing: it logs a traceback for each step that is stopped, and what fails is told by us."""
+    """Keep AutoGen from printing: it logs a traceback for each step that is stopped, and we report failures ourselves."""
     for name in ("autogen_core", "autogen_core.events", "autogen_agentchat", "autogen_agentchat.events"):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     warnings.filterwarnings("ignore", module=r"autogen_\w+")

@@ -1,1 +1,1 @@
-"""The floor: what two packages need and nothing of ours stands below."""
+"""Shared basics: what two packages or more need; nothing here imports from another package."""

@@ -26,7 +26,7 @@ class ExitStatus(IntEnum):
 
 
 class AppError(Exception):
-    """A failure told to the person as what failed and what to do next."""
+    """A failure as the user sees it: what failed, and what to do next."""
 
     status = ExitStatus.NOT_DONE
 

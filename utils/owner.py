@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def owner() -> str:
-    """Name this process so that no other process, now or later, bears the same name: host, user, process and its start."""
+    """Return an identifier for this process that is never reused: host, user, process and its start."""
     pid = os.getpid()
     user = os.getuid() if hasattr(os, "getuid") else 0
     return f"{socket.gethostname()}.{_machine()}:{user}:{pid}:{process_start(pid)}"

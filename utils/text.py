@@ -76,14 +76,14 @@ def _visible(found: str) -> str:
 
 
 def whole_unicode(text: str) -> str:
-    """Return the text with each half of a surrogate pair that stands alone replaced: such a text cannot be written as UTF-8."""
+    """Return the text with each lone half of a surrogate pair replaced: such a text cannot be written as UTF-8."""
     if text.isascii():
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def whole_characters(text: str) -> str:
-    """Return the text with every half of a character that stands alone replaced by \ufffd: no request, file or terminal can take it.
+    """Return the text with every lone half of a character replaced by \ufffd: no request, file or terminal can take it.
 
     Such halves come from bytes that are not UTF-8 and from JSON; two that belong together become the character that they mean.
     """

@@ -10,13 +10,13 @@ WORDS = (APPROVE, STOP)
 
 
 def spoken_word(text: str) -> str | None:
-    """Return APPROVE or STOP where the text is that word alone, in any case, with or without punctuation; else None."""
+    """Return APPROVE or STOP if the text is only that word, in any case, with or without punctuation; else None."""
     bare = re.sub(r"[\W_]+", " ", text).strip().upper()
     return bare if bare in WORDS else None
 
 
 def mentioned_words(text: str) -> tuple[str, ...]:
-    """Return the words that stand among others in the text ("APPROVE but rename it"): the person has to say which is meant.
+    """Return the words that are used among others in the text ("APPROVE but rename it"): the user has to say what is meant.
 
     A word counts only as it is asked for, in capitals, or as the first word of the message, so that ordinary prose
     ("please stop printing the header") is taken for what it is.

@@ -1,6 +1,6 @@
 """Why a model gave no answer: whatever its SDK raised, as one sentence with a remedy.
 
-The SDKs' errors are told apart by status code and by the names of their classes, so that no SDK is imported here and the rules are
+The SDKs' errors are distinguished by status code and by the names of their classes, so that no SDK is imported here and the rules are
 written once for all of them. What the user can type about it is for cli/remedies.py to say.
 """
 

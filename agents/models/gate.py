@@ -11,7 +11,7 @@ _SPREAD = 0.5  # seconds over which those that waited come back
 
 
 class Gate:
-    """Passes requests until one of them is told that the service is busy; then none passes before that time is over."""
+    """Passes requests until the service answers one of them that it is busy; then none passes before that time is over."""
 
     def __init__(self, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep, clock: Callable[[], float] = time.monotonic) -> None:
         """Take how to wait, and the clock (seconds)."""

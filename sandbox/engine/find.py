@@ -1,4 +1,4 @@
-"""Finds a container engine: what the person named, or the first of the usual sockets that answers; says why the others were not taken."""
+"""Finds a container engine: the one that the user named, or the first usual socket that answers; says why others were not taken."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ _INSTALL = "install one (https://docs.docker.com/engine/install/), start it, and
 class Place:
     """Where an engine may be."""
 
-    name: str  # as told to the person
+    name: str  # as shown to the user
     arguments: Mapping[str, Any]  # docker-py's, base_url among them
-    named: bool = False  # the person named it, so that no other one is taken in its place
+    named: bool = False  # the user named it, so that no other one is taken in its place
 
     @property
     def address(self) -> str:
-        """The engine's URL, or nothing where it could not be read."""
+        """The engine's URL, or nothing if it could not be read."""
         return str(self.arguments.get("base_url", ""))
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """What became of one place: taken, or why not."""
+    """The result for one place: taken, or why not."""
 
     place: Place
     failure: str = ""  # nothing: this is the one that was taken

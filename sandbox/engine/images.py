@@ -13,7 +13,7 @@ from utils.errors import EngineError
 
 
 def ensure_image(client: docker.APIClient, image: str, on_progress: Callable[[str], None] = lambda text: None) -> dict[str, Any]:
-    """Return what the engine knows about the image, after pulling it where it is missing; progress is told as short lines.
+    """Return what the engine knows about the image, after pulling it if it is missing; progress is reported as short lines.
 
     Raises EngineError naming the image and the remedy.
     """

@@ -52,7 +52,7 @@ class State(Enum):
 class Fact:
     """One limit and what was seen of it."""
 
-    limit: str  # as told to the person
+    limit: str  # as shown to the user
     state: State
     wanted: str
     seen: str

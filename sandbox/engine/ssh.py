@@ -1,4 +1,4 @@
-"""An engine on another machine, reached over SSH: a socket here whose every connection is carried by the person's own `ssh`.
+"""An engine on another machine, reached over SSH: a local socket whose connections are each carried by the user's own `ssh`.
 
 The library's own ways over SSH give sockets whose reads cannot time out. Behind this link the engine looks like any local one.
 """
@@ -105,5 +105,5 @@ def _command(address: str) -> list[str]:
         raise EngineError(f"{address} needs the program ssh, which is not here", "install an OpenSSH client", kind="engine-host")
     login = f"{parts.username}@{parts.hostname}" if parts.username else parts.hostname
     port = ["-p", str(parts.port)] if parts.port else []
-    # BatchMode: a question for a password would take the person's next line. The engine's own helper finds its socket over there.
+    # BatchMode: a question for a password would take the user's next line. The engine's own helper finds its socket over there.
     return ["ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=15", *port, "--", login, "docker", "system", "dial-stdio"]

@@ -29,14 +29,14 @@ class PendingFile:
 
 
 class HostFolder:
-    """One folder of the host. The folder itself may be a link of the person's; nothing below it is followed."""
+    """One folder of the host. The folder itself may be a link that the user made; no link below it is followed."""
 
     def __init__(self, root: Path) -> None:
         """Take the folder; it must exist when something is written."""
         self.root = root
 
     def write(self, name: str, data: bytes) -> Path:
-        """Store the data under the relative name, replacing whatever bears it; OSError when that cannot be."""
+        """Store the data under the relative name, replacing what has that name; OSError if that is not possible."""
         pending = self.begin()
         try:
             pending.stream.write(data)

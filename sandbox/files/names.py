@@ -12,7 +12,7 @@ from utils.docker_utils import WORKSPACE
 _LONGEST_PART = 200  # bytes; file systems allow 255, some that encrypt names allow 143 characters
 _LONGEST_NAME = 1000  # bytes
 _DEEPEST = 20  # folders
-_REFUSED = (".git", ".hg")  # a planted one would make the person's own `git` or `hg` run commands in this folder
+_REFUSED = (".git", ".hg")  # a planted one would make the user's own `git` or `hg` run commands in this folder
 _OURS = ("approved", "added")  # folders of a session in which this program keeps what no program may change
 # What a shell, an editor or Python runs by itself once somebody is in its folder, or opens it.
 _STARTERS = re.compile(
@@ -91,9 +91,9 @@ class HostNames:
         self._taken: set[str] = set()
 
     def name(self, name: str, *, beside: bool = False) -> str | None:
-        """Return the host's relative name for the container's; None when the name is refused.
+        """Return the host's relative name for the container's; None if the name is refused.
 
-        `beside` asks for a second name, for what must not replace the file that bears the first.
+        `beside` asks for a second name, for what must not replace the file with the first.
         """
         if (name, beside) not in self._given:
             safe = safe_name(name)

@@ -84,7 +84,7 @@ def list_files(container: SandboxContainer) -> Listing:
     if outcome.ended not in (Ended.EXIT, Ended.OUTPUT):
         raise ContainerLost("the files of the sandbox could not be listed", "run the program again")
     found = dict(_entries(outcome.output))
-    complete = found.pop("/", None) is not None  # it stands between the working folder's files and the others
+    complete = found.pop("/", None) is not None  # it comes between the working folder's files and the others
     files = {name: entry for name, entry in found.items() if not name.startswith("/")}
     return Listing(files, complete, {name: entry for name, entry in found.items() if name not in files})
 

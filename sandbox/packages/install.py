@@ -256,7 +256,7 @@ def _read_result(text: str) -> tuple[tuple[Package, ...], tuple[str, ...]]:
 
 
 def _trusted_host(url: str) -> str:
-    # pip leaves an index without TLS out unless it is told to trust the host; who has set such an address means it.
+    # pip leaves out an index without TLS unless its host is trusted; a user who has set such an address means it.
     return urlsplit(url).netloc.rpartition("@")[2] if url.startswith("http:") else ""
 
 

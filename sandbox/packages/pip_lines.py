@@ -83,7 +83,7 @@ def _in_shell(code: str) -> PipLines:
 def _in_python(code: str) -> PipLines:
     try:
         ast.parse(code)
-        return PipLines((), code, True)  # whole Python: such a line stands in a text
+        return PipLines((), code, True)  # the whole is Python: such a line is part of a text
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         pass
     commands: list[PipCommand] = []
@@ -160,7 +160,7 @@ class _Sorter:
     def _option(self, word: str) -> str:
         option, equals, value = word.partition("=")
         if option in _SOURCES or word[:2] in ("-i", "-f"):
-            return f"{option} is not allowed: packages come from the index that the person has set"
+            return f"{option} is not allowed: packages come from the index that the user has set"
         if option in ("-r", "--requirement"):
             self.files.append(value if equals else next(self.words, ""))
         elif word.startswith("-r"):

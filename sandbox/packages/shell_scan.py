@@ -12,7 +12,7 @@ _BREAKS = ";|()\n"
 
 @dataclass(frozen=True)
 class Simple:
-    """A simple command: where it stands in the script, and whether the shell would replace a part of it before it runs."""
+    """A simple command: where it is in the script, and whether the shell would replace a part of it before it runs."""
 
     start: int
     end: int
@@ -20,7 +20,7 @@ class Simple:
 
 
 def simple_commands(script: str) -> Iterator[Simple]:
-    """Yield the simple commands in order. Texts of here-documents, comments and what stands in $(...) or backticks hold none."""
+    """Yield the simple commands in order. Texts of here-documents, comments and what is in $(...) or backticks hold none."""
     return _Scanner(script).scan()
 
 

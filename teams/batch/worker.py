@@ -16,7 +16,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 _POLL_SECONDS = 0.5
-_PATIENCE = 30.0  # seconds in which a child that was told to end removes its container
+_PATIENCE = 30.0  # seconds that a child has to remove its container when it is asked to end
 _MOST_SAID = 4000  # characters of what a child writes about itself that are kept
 # The child dies with the worker's thread that started it, and its container with the child; the kernel sees to it, where it can.
 _TIED = """
