@@ -29,6 +29,7 @@ from sandbox.network import STRICT, network_switch
 from sandbox.packages.install import Installation, PipRequest, install_packages, names_present, read_text
 from sandbox.program import Job
 from sandbox.runner import Runner
+from sandbox.session_runner import SessionRunner
 from sandbox.verdicts import ProducedFile, ProgramRun, Verdict, autogen_text
 from sandbox.workspace import Workspace
 from utils.docker_utils import ContainerRequest, Limits, unique_name
@@ -95,6 +96,8 @@ class SandboxExecutor(DockerCommandLineCodeExecutor):
         """The name by which exactly this image can be run again; "" if nobody has asked the engine."""
         self.concerns: list[str] = []
         """What the person has to be told about this sandbox, once each: whoever tells it takes it out."""
+        self.images: Mapping[str, str] = {}
+        """Images of single languages, by the languages' keys."""
         self.kept_out: tuple[Path, ...] = ()
         """Folders of our own that are not copied in with a folder that holds them."""
         self._functions_in = 0  # the number of the container that has the functions
@@ -113,7 +116,8 @@ class SandboxExecutor(DockerCommandLineCodeExecutor):
         if self._work_dir is None and self._temp_dir is None:
             self._temp_dir = tempfile.TemporaryDirectory(prefix="sandbox-", ignore_cleanup_errors=True)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="sandbox")
-        self._runner = Runner(self._request(), Workspace(lambda: HostFolder(self.work_dir)), self._client, self._init_command or "")
+        mirror = Workspace(lambda: HostFolder(self.work_dir))
+        self._runner = SessionRunner(self._request(), mirror, self._client, self._init_command or "", self.images)
         self._running = True
         try:
             await self._in_thread(self._runner.start)
@@ -270,10 +274,7 @@ class SandboxExecutor(DockerCommandLineCodeExecutor):
         return await self._stoppable(lambda stop, show: self._current().run(job, stop, show), token, on_output)
 
     async def _stoppable(
-        self,
-        work: Callable[[threading.Event, Callable[[str], None]], Result],
-        token: CancellationToken,
-        on_output: OnOutput,
+        self, work: Callable[[threading.Event, Callable[[str], None]], Result], token: CancellationToken, on_output: OnOutput
     ) -> Result:
         stop = threading.Event()
         self._stops.add(stop)

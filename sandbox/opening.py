@@ -65,6 +65,7 @@ def make_executor(settings: Settings, engine: docker.APIClient, folder: Path) ->
         certificates=_certificates(settings.ca_bundle) if settings.ca_bundle else b"",
         index_url=settings.index_url,
     )
+    executor.images = settings.images
     executor.kept_out = (settings.workspace, settings.workspace / "sessions")
     return executor
 

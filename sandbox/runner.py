@@ -91,12 +91,7 @@ class Runner:
         """Build and run a program; in a new container, which is said, when the one before is gone. EngineError when none can be run."""
         with self._busy:
             notes = self.workspace.save(job)
-            try:
-                run = self._run_steps(job, stop, show)
-            except ToolMissing as error:
-                if not job.language.image:
-                    raise  # every sandbox has to have it
-                run = replace(not_run(job, Verdict.NOT_RUN), reason=f"{error.message}; {error.hint}")
+            run = self._run_steps(job, stop, show)
             self.workspace.forget(job)
             return replace(run, notes=notes + run.notes)
 
@@ -188,6 +183,11 @@ class Runner:
     def add(self, selection: Selection) -> None:
         """Copy files in, and again into each container that takes this one's place."""
         self.use(lambda _, container: self.workspace.add(container, selection))
+
+    @property
+    def limits(self) -> Limits:
+        """What programs may use."""
+        return self._request.limits
 
     def set_limits(self, limits: Limits) -> None:
         """Run the next programs, and make the next container, under other limits."""

@@ -14,6 +14,7 @@ from utils.docker_utils import remove_container
 _REMOVALS = {
     "python": "for f in /usr/bin/python* /usr/local/bin/python*; do rm -f $f; done",
     "timeout": "rm -f $(command -v timeout)",
+    "odd": "cp /bin/sh /usr/bin/odd-shell",
     "sh": "rm -f /bin/sh /usr/bin/sh",
 }
 
