@@ -123,7 +123,7 @@ def create_code_generator(
 
 
 def word_of_the_generator(text: str) -> str | None:
-    """Return STOP where the generator's message ends with that word alone on its last line and holds no code left to run."""
+    """Return STOP if the generator's message ends with that word alone on its last line and holds no code left to run."""
     answer = read_answer(text, ALIASES)
     if answer.blocks or answer.skipped or answer.files or answer.cut:
         return None

@@ -109,7 +109,7 @@ def _rows(store: Store, where: str, values: dict[str, object]) -> list[SessionIn
 
 
 def _rows_one_by_one(store: Store, error: sqlite3.Error) -> list[SessionInfo]:
-    """Return what can be read where a part of the file is damaged: one bad session does not hide the others."""
+    """Return what can be read if a part of the file is damaged: one bad session does not hide the others."""
     try:
         ids = [str(row[0]) for row in store.connection.execute("SELECT id FROM session ORDER BY updated DESC")]
     except sqlite3.Error:

@@ -46,7 +46,7 @@ def detach_network(client: docker.APIClient, container: SandboxContainer) -> Non
 
 
 def network_switch(network: str, *, strict: bool) -> Callable[[docker.APIClient, SandboxContainer], None]:
-    """Return what switches a container's network to "on", "install" or "off"; EngineError where the profile has none to switch."""
+    """Return what switches a container's network to "on", "install" or "off"; EngineError if the profile has none to switch."""
     if strict and network != "off":
         raise EngineError(STRICT, "start without --strict", kind="network")
     return attach_network if network == "on" else detach_network

@@ -22,7 +22,7 @@ def refuse_volumes(name: str, image: Mapping[str, Any]) -> None:
 
 
 def size_option(image: Mapping[str, Any], limit: int) -> dict[str, str]:
-    """Return the storage option that bounds a container of this image to so many bytes; nothing where the engine cannot do that."""
+    """Return the storage option that bounds a container of this image to so many bytes; nothing if the engine cannot do that."""
     driver = image.get("GraphDriver") or {}
     upper = str((driver.get("Data") or {}).get("UpperDir") or "")
     if driver.get("Name") in _WITH_SIZE or (driver.get("Name") == "overlay2" and upper and _has_quota(upper)):

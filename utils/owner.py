@@ -29,7 +29,7 @@ def _machine() -> str:
 
 
 def process_start(pid: int) -> str:
-    """Return when the process began, in the kernel's ticks; "0" where that cannot be known."""
+    """Return when the process began, in the kernel's ticks; "0" if that cannot be known."""
     # Process ids are used again. The kernel's start time (field 22, after the name in parentheses) tells two of them apart.
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]

@@ -91,7 +91,7 @@ def whole_characters(text: str) -> str:
 
 
 def shorten(text: str, limit: int) -> str:
-    """Return the text where it has at most limit characters, else its head and tail with the number of characters cut between them.
+    """Return the text if it has at most limit characters, else its head and tail with the number of characters cut between them.
 
     The result has at most limit characters, unless limit leaves no room for the mark, which is then all that is left.
     """

@@ -54,7 +54,7 @@ def unfenced(prose: Sequence[str], aliases: Mapping[str, str]) -> tuple[Part, st
 
 
 def instead_of_a_program(prose: Sequence[str], fences: Sequence[Fence]) -> SkippedBlock | None:
-    """Name what the answer holds where a program was due: a call of a tool, or code in the text."""
+    """Name what the answer holds instead of a program: a call of a tool, or code in the text."""
     text = "\n".join(prose)
     found = _TOOL_TAG.search(text)
     line = text.count("\n", 0, found.start()) + 1 if found else 0

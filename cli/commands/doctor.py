@@ -1,4 +1,4 @@
-"""The doctor: settings, key, model, engine, image, limits and workspace, one line each, with what to do where something is wrong."""
+"""The doctor: settings, key, model, engine, image, limits and workspace, one line each, with what to do if something is wrong."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ def _judge_limits(facts: tuple[Fact, ...]) -> Finding:
 
 
 def inspect_folder(folder: Path) -> int:
-    """See that the folder (made if it is not there) can be written, and return the free bytes; OSError where it cannot."""
+    """See that the folder (made if it is not there) can be written, and return the free bytes; OSError if it cannot."""
     import shutil
 
     folder.mkdir(parents=True, exist_ok=True)

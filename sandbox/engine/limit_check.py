@@ -112,7 +112,7 @@ def _same(limit: str, seen: Mapping[str, Sequence[str]], name: str, wanted: str,
 
 
 def _number(seen: Mapping[str, Sequence[str]], *names: str) -> float | None:
-    """Return the first of the values that is there; infinity where it says that there is no limit, None where none is there."""
+    """Return the first of the values that is there; infinity if it says that there is no limit, None if none is there."""
     for name in names:
         words = seen.get(name, ("",))[0].split()
         if words:
@@ -147,7 +147,7 @@ def _swap(seen: Mapping[str, Sequence[str]], limits: Limits) -> Fact:
 
 
 def not_in_force(facts: Iterable[Fact]) -> str:
-    """Name the limits that are not proved to be in force, in one sentence; nothing where all are."""
+    """Name the limits that are not proved to be in force, in one sentence; nothing if all are."""
     ignored = [f"{fact.limit} ({fact.seen})" if fact.seen else fact.limit for fact in facts if fact.state is State.IGNORED]
     unseen = [fact.limit for fact in facts if fact.state is State.UNSEEN]
     parts = [f"{words}: {', '.join(names)}" for words, names in (("ignores", ignored), ("does not show whether it keeps", unseen)) if names]

@@ -22,7 +22,7 @@ class Room:
     files: int  # how many more it can hold; a file system that does not count them says 0 at all times
 
     def floor(self) -> Room:
-        """Return what a program must leave free that starts now: a fixed amount, or half of what is free where that is less."""
+        """Return what a program must leave free that starts now: a fixed amount, or half of what is free if that is less."""
         return Room(min(_FLOOR_BYTES, self.bytes // 2), min(_FLOOR_FILES, self.files // 2))
 
     def is_under(self, floor: Room) -> bool:

@@ -25,7 +25,7 @@ class SshLink:
     """A Unix socket that leads to the engine of another machine, for this user only, until it is closed."""
 
     def __init__(self, address: str) -> None:
-        """Take ssh://[USER@]HOST[:PORT]; EngineError where there is no `ssh` here or the address names no host."""
+        """Take ssh://[USER@]HOST[:PORT]; EngineError if there is no `ssh` here or the address names no host."""
         self.failure = ""
         """What `ssh` said when it last failed."""
         self._command = _command(address)

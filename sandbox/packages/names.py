@@ -117,7 +117,7 @@ PACKAGES: Mapping[str, str] = {
     "zmq": "pyzmq",
     "zope.interface": "zope-interface",
 }
-"""The package that a module comes from, where the two have different names."""
+"""The package that a module comes from, if the two have different names."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ def known_packages() -> frozenset[str]:
 
 
 def name_of(requirement: str) -> str | None:
-    """Return the normalised name that a requirement begins with, or None where it is none of a package index: a path, a URL, an archive."""
+    """Return the normalised name that a requirement begins with, or None if it is none of a package index: a path, a URL, an archive."""
     match = _REQUIREMENT.fullmatch(requirement.strip())
     return None if match is None or is_archive(match["name"]) else normalize(match["name"])
 
@@ -163,7 +163,7 @@ def is_known(requirement: str) -> bool:
 
 
 def package_of(module: str, code: str = "") -> str | None:
-    """Return the package that a missing module comes from, None where it is part of Python.
+    """Return the package that a missing module comes from, None if it is part of Python.
 
     A module such as `google` is shared by many packages: what the program imports from it says which one is meant.
     """
@@ -196,7 +196,7 @@ def _needed(line: str) -> str | None:
 
 
 def imports_of(code: str) -> set[str]:
-    """Return what the program imports at its outermost level, where it does so whatever happens; empty where the code is no Python."""
+    """Return what the program imports at its outermost level, if it does so in any case; empty if the code is no Python."""
     try:
         tree = ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):

@@ -205,7 +205,7 @@ def read_requirements(text: str, file_name: str) -> PipCommand:
 
 
 def address_of(requirement: str) -> str | None:
-    """Return what pip is to be given for an address or a path, paths as seen from the working folder; None where it is neither."""
+    """Return what pip is to be given for an address or a path, paths as seen from the working folder; None if it is neither."""
     edit = "-e " if requirement.startswith("-e ") else ""
     place = requirement.removeprefix("-e ").strip()
     if re.search(r"[\x00-\x1f\x7f]", place) or place.startswith("-"):

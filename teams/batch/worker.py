@@ -34,7 +34,7 @@ _LAYERS = ("agents", "cli", "history", "sandbox", "teams", "utils")
 
 @cache
 def fingerprint() -> str:
-    """Return a few characters that are the same where the program is the same."""
+    """Return a few characters that are the same if the program is the same."""
     digest = hashlib.sha256()
     for file in sorted([ROOT / "main.py", *(file for name in _LAYERS for file in (ROOT / name).glob("**/*.py"))]):
         digest.update(file.relative_to(ROOT).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
