@@ -31,7 +31,7 @@ MONITOR_USER = "65534:65534"  # the container's main process, which programs can
 SHELL = "/opt/sandbox-shell/sh"  # what our own scripts run with: programs can execute it and not read it, and so not trace what runs it
 HOSTNAME = "sandbox"
 NETWORK = "bridge"  # the engine's own default network
-CERTIFICATES = "/etc/sandbox-certificates.pem"  # the person's certificate authorities, in the container; programs cannot change it
+CERTIFICATES = "/etc/sandbox-certificates.pem"  # the user's certificate authorities, in the container; programs cannot change it
 _SHELL_FOLDER = str(PurePosixPath(SHELL).parent)
 _FOLDERS = {WORKSPACE: PROGRAM_USER, HOME: PROGRAM_USER, PACKAGES: PIP_USER, _SHELL_FOLDER: MONITOR_USER}  # folder: owner
 ENGINE_FAILURES = (DockerException, RequestException, OSError)
@@ -47,7 +47,7 @@ class Limits:
     """What one program may use, and what is taken out of its container afterwards."""
 
     timeout: int = 60  # seconds a program may run
-    memory: int = 2048 * _MIB  # bytes; no swap beside it
+    memory: int = 2048 * _MIB  # bytes; no swap in addition
     cpus: float = 2.0  # clamped to what the engine has
     pids: int = 256  # processes and threads
     output: int = _MIB  # bytes read before the program is stopped
@@ -57,8 +57,8 @@ class Limits:
     copied_files: int = 200  # files taken out after a run
     copied_file: int = 50 * _MIB  # bytes of one of them
     copied_total: int = 200 * _MIB  # bytes of all of them
-    network: str = "off"  # off, install (attached only while packages are installed) or on
-    lifetime: int = 86400  # seconds after which a container ends by itself, whatever happened to us
+    network: str = "off"  # off, install (only pip, through this program) or on
+    lifetime: int = 86400  # seconds after which a container ends by itself, even if this program is gone
 
 
 @dataclass(frozen=True)
@@ -110,8 +110,8 @@ def create_container(client: docker.APIClient, request: ContainerRequest, comman
     try:
         client.put_archive(container, "/", _contents(request.certificates))
         if request.limits.network != "on":
-            # Created attached and detached before it starts: it starts with the loopback interface alone, and the network can
-            # still be attached for an installation, which an engine refuses for a container created with the network "none".
+            # Created attached and detached before it starts: it starts with only the loopback interface, and the network can
+            # still be attached by `/network on`, which an engine refuses for a container created with the network "none".
             client.disconnect_container_from_network(container, NETWORK, force=True)
     except ENGINE_FAILURES as error:
         _discard(client, container)
@@ -175,7 +175,7 @@ def _profile(
         "healthcheck": {"test": ["NONE"]},
         "stdin_open": True,
         "detach": not request.tied_to_us,  # not detached: the engine closes its standard input once the first client is gone
-        "use_config_proxy": False,  # the library would hand the person's proxy, with its password, to every container
+        "use_config_proxy": False,  # the library would hand the user's proxy, with its password, to every container
         "host_config": {
             **settings,
             **(strict_changes() if request.strict else {}),
@@ -307,5 +307,5 @@ def _wait_until_gone(client: docker.APIClient, container: str) -> None:
 
 
 def unique_name() -> str:
-    """Make a name that no other container bears."""
+    """Make a name that no other container has."""
     return f"{LABEL}-{uuid.uuid4().hex[:12]}"

@@ -123,7 +123,7 @@ SETTINGS = (
     Setting("pids", "SANDBOX_PIDS", None, "256", whole_number(16, 65536), "processes and threads"),
     Setting(
         *("network", "SANDBOX_NETWORK", "--network", "install", one_of(*NETWORKS)),
-        "`off`; `install`: only while packages are installed; `on`",
+        "`off`; `install`: only pip, through this program; `on`",
     ),
     Setting(
         *("packages", "SANDBOX_PACKAGES", None, "known", one_of(*PACKAGES)),
