@@ -88,18 +88,21 @@ def read_database(path: Path, busy: float = BUSY_SECONDS) -> sqlite3.Connection:
         raise HistoryError("There is no history yet.", "start a session with `python main.py`")
     try:
         connection = connect(path, busy, read_only=True)
-        version = _version(connection)
-        if version > len(MIGRATIONS):
+        try:
+            version = _version(connection)
+        except BaseException:
             connection.close()
-            if _ours(path).is_file():
-                return read_database(_ours(path), busy)
-            raise HistoryError(f"{path} was written by a newer version of this program.", "update this program to read it")
-        if version < len(MIGRATIONS):
-            connection.close()
-            return open_database(path, lambda text: None, busy=busy)
+            raise
     except sqlite3.Error as error:
         raise cannot(path, error) from error
-    return connection
+    if version == len(MIGRATIONS):
+        return connection
+    connection.close()
+    if version < len(MIGRATIONS):
+        return open_database(path, lambda text: None, busy=busy)
+    if _ours(path).is_file():
+        return read_database(_ours(path), busy)
+    raise HistoryError(f"{path} was written by a newer version of this program.", "update this program to read it")
 
 
 def cannot(path: Path, error: Exception) -> HistoryError:

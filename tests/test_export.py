@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,8 @@ def valid_notebook(text: str) -> Any:
 
 
 def test_json_holds_what_the_store_holds(tmp_path: Path) -> None:
-    store = Store.open(tmp_path / "history.db", no_notice)
-    kept = fill(store, whole_session())
+    with closing(Store.open(tmp_path / "history.db", no_notice)) as store:
+        kept = fill(store, whole_session())
     again = json.loads(as_json(kept))
     rows = json.loads(json.dumps(asdict(kept)))
     assert again["session"] == rows["info"]

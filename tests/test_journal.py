@@ -8,24 +8,26 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from history.journal import HistoryJournal
-from history.records import Attempt, Message, ModelCall, StoredFile
+from history.records import Attempt, Message, ModelCall, StoredFile, StoredSession
 from history.redact import HIDDEN, hider
 from history.search import search_sessions
 from history.store import Store
 from tests.histories import START, info, no_notice
 
 
+def stored(path: Path, session: str = "a") -> StoredSession:
+    with closing(Store.read_only(path)) as store:
+        return store.read(session)
+
+
 def texts(path: Path, session: str) -> list[str]:
-    store = Store.read_only(path)
-    try:
-        return [message.content for message in store.read(session).messages]
-    finally:
-        store.close()
+    return [message.content for message in stored(path, session).messages]
 
 
 async def test_everything_is_on_disk_when_the_journal_returns(tmp_path: Path) -> None:
@@ -39,16 +41,16 @@ async def test_everything_is_on_disk_when_the_journal_returns(tmp_path: Path) ->
     assert texts(path, "a") == ["one", "two"]
     attempt = await journal.started(Attempt(0, 0, "python", "print(1)", START))
     assert (attempt.number, attempt.message) == (1, 2)
-    assert Store.read_only(path).read("a").unknown == attempt
+    assert stored(path).unknown == attempt
     await journal.finished(Attempt(1, 2, "python", "print(1)", START, START + 1, "ok", 0, 1.0, "1\n"))
     await journal.add([StoredFile("a.csv", "0" * 64, 3, 1)])
     await journal.called(ModelCall(1, START, "m", 10, 2))
     await journal.set(status="approved", name="first try")
-    session = Store.read_only(path).read("a")
+    session = stored(path)
     assert (session.attempts[0].output, session.files[0].name, session.info.prompt_tokens) == ("1\n", "a.csv", 10)
     assert (session.info.status, session.info.name, session.info.owner) == ("approved", "first try", "me")
     await journal.close()
-    assert Store.read_only(path).read("a").info.owner == ""
+    assert stored(path).info.owner == ""
     assert said == []
 
 
@@ -66,11 +68,11 @@ async def test_a_resumed_session_goes_on_where_it_was(tmp_path: Path) -> None:
     await first.wrote([Message("user", "one", "1")])
     await first.started(Attempt(0, 0, "python", "", START))
     await first.close()
-    so_far = Store.read_only(path).read("a")
+    so_far = stored(path)
     second = HistoryJournal(lambda: Store.open(path, no_notice), info("a", owner="second", model="other"), no_notice, so_far)
     await second.wrote([Message("user", "one", "1"), Message("user", "two", "2")])
     assert (await second.started(Attempt(0, 0, "python", "", START))).number == 2
-    session = Store.read_only(path).read("a")
+    session = stored(path)
     assert [message.content for message in session.messages] == ["one", "two"]
     assert (session.info.owner, session.info.model, session.info.started) == ("second", "other", START)
     await second.close()
@@ -163,6 +165,7 @@ from history.journal import HistoryJournal
 from history.records import Message
 from history.store import Store
 from tests.histories import info
+Path(sys.argv[1]).as_uri()  # imports what the other user may not be allowed to read
 os.setgid(65534); os.setuid(65534)
 journal = HistoryJournal(lambda: Store.open(Path(sys.argv[1]), print), info("a"), print)
 async def main():
@@ -224,16 +227,16 @@ async def test_no_secret_reaches_any_table_or_file(tmp_path: Path) -> None:
     await journal.called(ModelCall(1, START, everything))
     await journal.set(name=everything)
     await journal.close()
-    store = Store.read_only(path)
-    assert [found.info.id for found in search_sessions(store, ["control-value"])] == ["a"]
-    assert HIDDEN in store.read("a").attempts[0].output
-    dump = "\n".join(store.connection.iterdump())
-    stored = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    with closing(Store.read_only(path)) as store:
+        assert [found.info.id for found in search_sessions(store, ["control-value"])] == ["a"]
+        assert HIDDEN in store.read("a").attempts[0].output
+        dump = "\n".join(store.connection.iterdump())
+    written = b"".join(file.read_bytes() for file in tmp_path.iterdir())
     assert "control-value" in dump
-    assert b"control-value" in stored
+    assert b"control-value" in written
     for value in (*values(), "canary"):
         assert value not in dump, value
-        assert value.encode() not in stored, value
+        assert value.encode() not in written, value
 
 
 def test_ordinary_text_is_left_as_it_is() -> None:

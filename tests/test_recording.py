@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -75,11 +75,8 @@ async def live(session: Session, task: str | None, *replies: str) -> list[Event]
 
 
 def kept(workspace: Path, name: str = "20260901-120000-abcd") -> StoredSession:
-    store = Store.read_only(workspace / "history.db")
-    try:
+    with closing(Store.read_only(workspace / "history.db")) as store:
         return store.read(name)
-    finally:
-        store.close()
 
 
 async def test_a_whole_task_is_kept(tmp_path: Path) -> None:
@@ -208,6 +205,6 @@ async def test_old_sessions_are_deleted_when_a_session_opens_if_that_is_asked_fo
             connection.execute("UPDATE session SET updated = 1000")
             connection.commit()
             connection.close()
-    store = Store.read_only(tmp_path / "history.db")
-    assert [each.id for each in list_sessions(store)] == ["20260901-120000-abcd"]
+    with closing(Store.read_only(tmp_path / "history.db")) as store:
+        assert [each.id for each in list_sessions(store)] == ["20260901-120000-abcd"]
     assert [path.name for path in (tmp_path / "sessions").iterdir()] == ["20260901-120000-abcd"]

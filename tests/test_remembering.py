@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import pytest
@@ -67,7 +67,7 @@ async def test_rename_fork_export_and_history(tmp_path: Path, monkeypatch: pytes
         assert await said(state, paper, "/history nowhere") == "No session holds all of these words.\n"
     assert (tmp_path / "the-answer.html").read_text("utf-8").startswith("<!doctype html>")
     copy = forked.split()[-1]
-    store = Store.read_only(tmp_path / "w/history.db")
-    [(name,)] = store.connection.execute("SELECT id FROM session WHERE id LIKE ?", (f"%{copy}",)).fetchall()
+    with closing(Store.read_only(tmp_path / "w/history.db")) as store:
+        [(name,)] = store.connection.execute("SELECT id FROM session WHERE id LIKE ?", (f"%{copy}",)).fetchall()
     assert kept(tmp_path / "w", name).messages == kept(tmp_path / "w").messages
     assert kept(tmp_path / "w", name).info.parent == "20260901-120000-abcd"

@@ -43,7 +43,12 @@ CONVERSATIONS: dict[str, tuple[list[str], list[ProgramRun], list[str], int]] = {
         3,
     ),
     "all attempts used up": ([program("one"), program("two"), program("x")], [FAILED, OTHER, ran("x\n")], ["try harder", "APPROVE"], 1),
-    "prose, then a program": (["What do you mean?", program("print(1)")], [ran("1\n")], ["the number one", "APPROVE"], 3),
+    "prose twice, then a program": (
+        ["What do you mean?", "Which answer?", program("print(1)")],
+        [ran("1\n")],
+        ["the number one", "APPROVE"],
+        3,
+    ),
     "the generator stops": ([program("print(1)"), "All is well.\n\nSTOP"], [ran("1\n")], ["thank you"], 3),
 }
 

@@ -183,8 +183,8 @@ def test_a_damaged_file_is_set_aside_whole_and_a_new_one_begins(path: Path, dama
         }[damage]
     )
     before = path.read_bytes()
-    with pytest.raises(HistoryError, match="damaged"):
-        list_sessions(Store.read_only(path))
+    with pytest.raises(HistoryError, match="damaged"), closing(Store.read_only(path)) as store:
+        list_sessions(store)
     said: list[str] = []
     store = Store.open(path, said.append)
     assert list_sessions(store) == []
@@ -285,10 +285,10 @@ def test_a_reader_reads_what_was_there_before_a_process_was_killed_in_the_middle
     opened.close()
     subprocess.run([sys.executable, "-c", _CUT_OFF, str(path)], check=False, timeout=120)
     assert path.with_name("history.db-journal").exists()
-    store = Store.read_only(path)
-    assert list_sessions(store)[0].task == TASK
-    with pytest.raises(sqlite3.OperationalError, match="readonly"):
-        store.connection.execute("DELETE FROM session")
+    with closing(Store.read_only(path)) as store:
+        assert list_sessions(store)[0].task == TASK
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            store.connection.execute("DELETE FROM session")
 
 
 # --- Finding --------------------------------------------------------------------------------------------------------------------------

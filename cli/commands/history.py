@@ -7,6 +7,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,12 +41,18 @@ class HistoryOptions:
 
 def history(settings: Settings, options: HistoryOptions) -> ExitStatus:
     """List, show, export or delete sessions; raises AppError."""
-    actions: dict[str, Callable[[Settings, HistoryOptions, Sequence[str]], None]] = {"show": _show, "export": _export, "delete": _delete}
+    actions: dict[str, Callable[[Store, Settings, HistoryOptions, Sequence[str]], None]]
+    actions = {"show": _show, "export": _export, "delete": _delete}
     first = options.words[0] if options.words else ""
     work, words = (actions[first], options.words[1:]) if first in actions else (_list, options.words)
     try:
-        work(settings, options, words)
+        with closing(Store.read_only(settings.workspace / DATABASE)) as store:
+            _index_many(store)
+            work(store, settings, options, words)
     except HistoryError as error:
+        if work is _list and options.json and "no history yet" in error.message:
+            _print(json.dumps([]))
+            return ExitStatus.DONE
         raise AppError(error.message, error.hint, kind="history") from error
     return ExitStatus.DONE
 
@@ -58,14 +65,7 @@ def days_of(text: str) -> float:
     return int(match[1]) * _DAYS[match[2]]
 
 
-def _list(settings: Settings, options: HistoryOptions, words: Sequence[str]) -> None:
-    try:
-        store = _opened(settings)
-    except HistoryError as error:
-        if options.json and "no history yet" in error.message:
-            _print(json.dumps([]))
-            return
-        raise
+def _list(store: Store, settings: Settings, options: HistoryOptions, words: Sequence[str]) -> None:
     most = -1 if options.all or options.json else _SHOWN
     if words:
         found = search_sessions(store, words, most if most >= 0 else sys.maxsize)
@@ -86,16 +86,14 @@ def _before(options: HistoryOptions) -> float | None:
     return time.time() - days_of(options.older) * 86400 if options.older else None
 
 
-def _show(settings: Settings, options: HistoryOptions, words: Sequence[str]) -> None:
-    store = _opened(settings)
+def _show(store: Store, settings: Settings, options: HistoryOptions, words: Sequence[str]) -> None:
     session = store.read(_the_one(store, words, "show").id)
     sys.stdout.write(as_json(session) if options.json else as_markdown(session))
 
 
-def _export(settings: Settings, options: HistoryOptions, words: Sequence[str]) -> None:
+def _export(store: Store, settings: Settings, options: HistoryOptions, words: Sequence[str]) -> None:
     from history.writing import export_text, free_name
 
-    store = _opened(settings)
     info = _the_one(store, words, "export")
     kind = options.format or ("json" if options.json else Path(options.output).suffix.lstrip(".") or "html")
     if kind not in FORMATS:
@@ -112,26 +110,24 @@ def _export(settings: Settings, options: HistoryOptions, words: Sequence[str]) -
     _print(str(path))
 
 
-def _delete(settings: Settings, options: HistoryOptions, words: Sequence[str]) -> None:
+def _delete(store: Store, settings: Settings, options: HistoryOptions, words: Sequence[str]) -> None:
     from history.removal import remove_session
 
-    store = _opened(settings)
     chosen = list_sessions(store, before=_before(options)) if options.older and not words else [_the_one(store, words, "delete")]
     if not chosen:
         _print("There is nothing to delete.")
         return
-    writing = Store.open(store.path, _warn)
     _print("\n".join(session_lines([Found(info) for info in chosen])))
     what = "this session and its files" if len(chosen) == 1 else f"these {len(chosen)} sessions and their files"
     if not options.yes and not _agreed(f"Delete {what}? y/N "):
         _print("Nothing was deleted.")
         return
-    for info in chosen:
-        try:
-            remove_session(writing, settings.workspace, info.id)
-        except HistoryError as error:
-            _warn(error.message)
-    writing.close()
+    with closing(Store.open(store.path, _warn)) as writing:
+        for info in chosen:
+            try:
+                remove_session(writing, settings.workspace, info.id)
+            except HistoryError as error:
+                _warn(error.message)
 
 
 def _agreed(question: str) -> bool:
@@ -148,17 +144,12 @@ def _the_one(store: Store, words: Sequence[str], action: str) -> SessionInfo:
     return find_session(store, " ".join(words))
 
 
-def _opened(settings: Settings) -> Store:
-    path = settings.workspace / DATABASE
-    store = Store.read_only(path)
+def _index_many(store: Store) -> None:
     unindexed = store.connection.execute("SELECT COUNT(*) FROM unindexed").fetchone()[0]
     if unindexed > _SHOWN:
-        try:
-            index(writing := Store.open(path, lambda text: None, busy=0.1), 2)
-            writing.close()
-        except HistoryError:
-            pass  # search looks at what is not indexed, too
-    return store
+        # Without it, search looks at what is not indexed.
+        with suppress(HistoryError), closing(Store.open(store.path, lambda text: None, busy=0.1)) as writing:
+            index(writing, 2)
 
 
 def _print(text: str) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,12 +31,11 @@ class ReplayOptions:
 def replay(settings: Settings, options: ReplayOptions) -> ExitStatus:
     """Run the approved programs of a session, or of all, again; NOT_DONE if one of them did something else. Raises AppError."""
     try:
-        store = Store.read_only(settings.workspace / DATABASE)
-        if not options.all and not options.session:
-            raise UsageError("which session? replay ID, or replay --all", "`python main.py history` lists them", kind="usage")
-        infos = list_sessions(store) if options.all else [find_session(store, " ".join(options.session))]
-        sessions = [store.read(info.id) for info in infos]
-        store.close()
+        with closing(Store.read_only(settings.workspace / DATABASE)) as store:
+            if not options.all and not options.session:
+                raise UsageError("which session? replay ID, or replay --all", "`python main.py history` lists them", kind="usage")
+            infos = list_sessions(store) if options.all else [find_session(store, " ".join(options.session))]
+            sessions = [store.read(info.id) for info in infos]
     except HistoryError as error:
         raise AppError(error.message, error.hint, kind="history") from error
     work = [(session, approval) for session in sessions for approval in session.approvals]
