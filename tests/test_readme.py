@@ -38,6 +38,7 @@ SECTIONS = (
     "Customization",
     "Security",
     "Logs",
+    "Reference",
     "Roadmap",
     "Contributing",
     "License",
