@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from agents.events import Journal
     from agents.models.client import Model
     from history.records import StoredSession
-    from sandbox.docker_executor import SandboxExecutor
+    from sandbox.sandbox import Sandbox
     from teams.session import Session
 
 
@@ -74,7 +74,7 @@ async def open_sessions(
         await model.close()
 
 
-def open_team(settings: Settings, sandbox: SandboxExecutor, model: Model, journal: Journal | None = None) -> Session:
+def open_team(settings: Settings, sandbox: Sandbox, model: Model, journal: Journal | None = None) -> Session:
     """Make the agents and register them, in the order of their turns."""
     from agents.code_executor_agent import create_code_executor
     from agents.code_generator_agent import create_code_generator

@@ -35,6 +35,7 @@ from agents.run_report import NOTHING_LEFT, changed_by_hand, grouped, tell_runs,
 from sandbox.docker_executor import SandboxExecutor
 from sandbox.languages import ALIASES
 from sandbox.packages.install import PipRequest
+from sandbox.sandbox import Sandbox
 from sandbox.verdicts import ProgramRun, Verdict, keep_short, tell_person
 from utils.code_blocks import Answer, CodeBlock, SkippedBlock, StoredFile
 from utils.errors import AppError
@@ -51,21 +52,21 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
 
     def __init__(
         self,
-        executor: SandboxExecutor,
+        sandbox: Sandbox,
         answers: Answers | None = None,
         *,
         confirms: bool = False,
         any_package: bool = False,
         journal: Journal | None = None,
     ) -> None:
-        """Take the executor, where replies arrive, whether to ask before each run and to install any package, and the journal."""
+        """Take the sandbox, where replies arrive, whether to ask before each run and to install any package, and the journal."""
 
         async def approve(request: ApprovalRequest) -> ApprovalResponse:
             return ApprovalResponse(approved=True, reason="the question about the run was answered before")
 
         super().__init__(
             NAME,
-            executor,
+            SandboxExecutor(sandbox=sandbox),
             description="Runs the program in Docker and reports what it printed.",
             sources=[code_generator_agent.NAME],
             supported_languages=list(ALIASES),
@@ -77,11 +78,11 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
         """Whether each run is asked about first; may change at any time."""
         self.whole_output = ""
         """What the newest program printed, up to the sandbox's limit; its events and results carry less."""
-        self._executor = executor
+        self._sandbox = sandbox
         self._answers = answers or Answers()
         self._journal = journal or MemoryJournal()
         self._done: dict[tuple[str, str], ProgramRun] = {}
-        self._packages = PackageSteps(NAME, executor, self._answers, any_package)
+        self._packages = PackageSteps(NAME, sandbox, self._answers, any_package)
 
     def take_up(self, packages: PipRequest | None, done: Sequence[ProgramRun]) -> None:
         """Install these packages before the next program runs, and do not run those again that were done in the turn that is due."""
@@ -158,7 +159,7 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
         if not files:
             return
         try:
-            await self._executor.store([(file.name, file.text) for file in files])
+            await self._sandbox.store([(file.name, file.text) for file in files])
         except AppError as error:
             self.last_error = error
             raise
@@ -166,9 +167,9 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
             yield event
 
     async def _collect(self) -> AsyncGenerator[BaseAgentEvent, None]:
-        files = await self._executor.collect_files()
-        if files or self._executor.left_out:
-            yield FilesProduced(source=self.name, files=tuple(files), left_out=self._executor.left_out)
+        files = await self._sandbox.collect_files()
+        if files or self._sandbox.left_out:
+            yield FilesProduced(source=self.name, files=tuple(files), left_out=self._sandbox.left_out)
 
     async def _run_program(
         self, block: CodeBlock, number: int, total: int, token: CancellationToken
@@ -189,7 +190,7 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
             code=block.code,
             number=number,
             total=total,
-            timeout=self._executor.limits.timeout,
+            timeout=self._sandbox.limits.timeout,
             name=block.name,
             files=block.files,
         )
@@ -231,14 +232,14 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
             yield finished
 
     def _finished(self, run: ProgramRun, number: int) -> ProgramFinished:
-        return ProgramFinished(source=self.name, run=run, summary=tell_person(replace(run, notes=()), self._executor.limits), number=number)
+        return ProgramFinished(source=self.name, run=run, summary=tell_person(replace(run, notes=()), self._sandbox.limits), number=number)
 
     async def _run_live(self, block: CodeBlock, token: CancellationToken) -> AsyncGenerator[str | ProgramRun, None]:
         """Yield the program's output piece by piece, then the finished run."""
         pieces: list[str] = []
         program = autogen_code.CodeBlock(code=block.code, language=block.language)
         files = [(file.name, file.text) for file in block.files]
-        run = asyncio.ensure_future(self._executor.run_block(program, token, pieces.append, name=block.name, files=files))
+        run = asyncio.ensure_future(self._sandbox.run_block(program, token, pieces.append, name=block.name, files=files))
         try:
             while not run.done():
                 await asyncio.wait({run}, timeout=_PIECE_MILLISECONDS / 1000)
@@ -259,7 +260,7 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
         # The output stands last, to the end of the message: nothing that a program prints can be taken for what we say after it.
         parts = [NOTHING_LEFT] if last.verdict is Verdict.OK else []
         parts += [f"[sandbox] {note}" for note in notes]
-        parts += tell_runs(runs, total, self._executor.limits)
+        parts += tell_runs(runs, total, self._sandbox.limits)
         last_line = last.reason or next((line for line in reversed(last.output.splitlines()) if line.strip()), "")
         return self._respond(
             "\n\n".join(parts), last.verdict.value, exit_code=last.exit_code, error="" if last.verdict is Verdict.OK else last_line.strip()
@@ -284,7 +285,7 @@ def _bounded(answer: Answer) -> Answer:
 
 
 def create_code_executor(
-    executor: SandboxExecutor,
+    sandbox: Sandbox,
     answers: Answers | None = None,
     *,
     confirms: bool = False,
@@ -292,4 +293,4 @@ def create_code_executor(
     journal: Journal | None = None,
 ) -> SandboxCodeExecutorAgent:
     """Make the agent that runs code."""
-    return SandboxCodeExecutorAgent(executor, answers, confirms=confirms, any_package=any_package, journal=journal)
+    return SandboxCodeExecutorAgent(sandbox, answers, confirms=confirms, any_package=any_package, journal=journal)

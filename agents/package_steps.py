@@ -12,11 +12,11 @@ from autogen_core import CancellationToken
 
 from agents.answers.file_names import own_modules
 from agents.events import Answers, InstallStarted, PackagesInstalled, Question, Refusal
-from sandbox.docker_executor import SandboxExecutor
 from sandbox.network import STRICT
 from sandbox.packages.install import INSTALL_SECONDS, Installation, PipRequest
 from sandbox.packages.names import Package, imports_of, is_known, missing_module, name_of, package_of
 from sandbox.packages.pip_lines import PipCommand, PipLines, address_of, find_pip_lines, read_requirements
+from sandbox.sandbox import Sandbox
 from sandbox.verdicts import ProgramRun, Verdict
 from utils.code_blocks import CodeBlock
 from utils.errors import EngineError
@@ -61,10 +61,10 @@ class _Wish:
 class PackageSteps:
     """Installs what programs need, under the person's rules. `any_package` leaves out the question about names that are not well known."""
 
-    def __init__(self, source: str, executor: SandboxExecutor, answers: Answers, any_package: bool = False) -> None:
-        """Take the agent's name, the executor, and who is asked, if anybody can be."""
+    def __init__(self, source: str, sandbox: Sandbox, answers: Answers, any_package: bool = False) -> None:
+        """Take the agent's name, the sandbox, and who is asked, if anybody can be."""
         self._source = source
-        self._executor = executor
+        self._sandbox = sandbox
         self._answers = answers
         self._any = any_package
         self.repaired = False
@@ -113,7 +113,7 @@ class PackageSteps:
 
     async def _listed_in(self, name: str) -> PipCommand:
         own = next((file.text for file in self._block.files if posixpath.normpath(name) == file.name), None)
-        text = own if own is not None else await self._executor.read_text(name)
+        text = own if own is not None else await self._sandbox.read_text(name)
         if text is None:
             return PipCommand(
                 1, name, refusal="there is no such file in the working folder; write it in a block before this one, or name the packages"
@@ -168,7 +168,7 @@ class PackageSteps:
         imported = {name for text in texts for name in imports_of(text)}
         others = {name.partition(".")[0]: found for name in imported if (found := package_of(name, code)) and is_known(found)}
         answers = own_modules([self._block.name, *(file.name for file in self._block.files)])
-        own = {*answers, *await self._executor.names_present([top, *others])}
+        own = {*answers, *await self._sandbox.names_present([top, *others])}
         if top in own:
             return []
         return [package, *sorted({found for name, found in others.items() if name not in own} - {package})]
@@ -176,9 +176,9 @@ class PackageSteps:
     # --- Asking and installing -------------------------------------------------------------------------------------------------
 
     def _closed(self) -> str:
-        if self._executor.strict:
+        if self._sandbox.strict:
             return STRICT
-        return _NETWORK_OFF if self._executor.limits.network == "off" else ""
+        return _NETWORK_OFF if self._sandbox.limits.network == "off" else ""
 
     async def _fulfil(self, wish: _Wish, why: str, token: CancellationToken) -> AsyncGenerator[BaseAgentEvent, None]:
         """Ask where that is needed, and install all of it or nothing; the last event says what became of it."""
@@ -204,7 +204,7 @@ class PackageSteps:
         commands = tuple(str(request) for request in requests)
         yield InstallStarted(source=self._source, commands=commands, why=why, timeout=INSTALL_SECONDS)
         try:
-            done = await self._executor.install(requests, token)
+            done = await self._sandbox.install(requests, token)
             refused: list[Refusal] = []
             if done.sources:
                 question = self._question("build", done.sources, why)
@@ -212,7 +212,7 @@ class PackageSteps:
                 allowed = (await self._answers.wait(question.key, token)).yes
                 if allowed:
                     yield InstallStarted(source=self._source, commands=commands, why=why, timeout=INSTALL_SECONDS)
-                    done = await self._executor.install([replace(request, build=True) for request in requests], token)
+                    done = await self._sandbox.install([replace(request, build=True) for request in requests], token)
                 else:
                     refused = [Refusal(name, _NOBODY_BUILDS if allowed is None else _NOT_ALLOWED) for name in done.sources]
             yield self._told(why, done, refused)

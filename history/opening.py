@@ -17,8 +17,8 @@ from history.redact import hider
 from history.removal import remove_older
 from history.steps import EXECUTOR, TASK
 from history.store import Store
-from sandbox.docker_executor import SandboxExecutor
 from sandbox.packages.install import PipRequest
+from sandbox.sandbox import Sandbox
 from sandbox.verdicts import ProducedFile, ProgramRun, Verdict, size
 from teams.restoring import load_message, outcome_of
 from teams.session import Session
@@ -33,7 +33,7 @@ DATABASE = "history.db"
 
 @asynccontextmanager
 async def open_recording(
-    settings: Settings, sandbox: SandboxExecutor, model: tuple[str, str], resumed: StoredSession | None = None
+    settings: Settings, sandbox: Sandbox, model: tuple[str, str], resumed: StoredSession | None = None
 ) -> AsyncIterator[Recording]:
     """Keep the session that runs in the sandbox; `model` is the provider and the name. A history that fails stops no session."""
     path = settings.workspace / DATABASE

@@ -12,11 +12,11 @@ from pathlib import Path
 from autogen_core import CancellationToken
 from autogen_core.code_executor import CodeBlock
 
-from sandbox.docker_executor import SandboxExecutor
 from sandbox.engine.find import find_engine
 from sandbox.engine.images import ensure_image
-from sandbox.opening import make_executor
+from sandbox.opening import make_sandbox
 from sandbox.packages.install import PipRequest
+from sandbox.sandbox import Sandbox
 from sandbox.verdicts import ProducedFile, ProgramRun, Verdict
 from utils.errors import EngineError
 from utils.settings import Settings
@@ -26,27 +26,27 @@ from utils.settings import Settings
 class CleanRoom:
     """A fresh container and what may be done in it."""
 
-    executor: SandboxExecutor
+    sandbox: Sandbox
 
     async def install(self, lock: str, hashed: bool) -> None:
         """Install the packages of a file of requirements, and no others; EngineError if that fails."""
         options = ("--no-deps", "--require-hashes") if hashed else ("--no-deps",)
-        done = await self.executor.install([PipRequest((), options, lock)], CancellationToken())
+        done = await self.sandbox.install([PipRequest((), options, lock)], CancellationToken())
         if done.verdict is not Verdict.OK:
             raise EngineError(f"the packages cannot be installed: {done.last_lines[-500:]}", "check the network and the package index")
 
     async def put(self, files: Mapping[str, Path]) -> None:
         """Copy files in, by name."""
         if files:
-            await self.executor.put_files(files)
+            await self.sandbox.put_files(files)
 
     async def run(self, language: str, code: str, name: str) -> ProgramRun:
         """Run a program under its name."""
-        return await self.executor.run_block(CodeBlock(code=code, language=language), CancellationToken(), name=name)
+        return await self.sandbox.run_block(CodeBlock(code=code, language=language), CancellationToken(), name=name)
 
     async def files(self) -> Sequence[ProducedFile]:
         """Return the files that the programs made."""
-        return await self.executor.collect_files()
+        return await self.sandbox.collect_files()
 
 
 @asynccontextmanager
@@ -56,7 +56,7 @@ async def open_clean_room(settings: Settings, notify: Callable[[str], None]) -> 
     try:
         await asyncio.to_thread(ensure_image, found.client, settings.image, notify)
         with tempfile.TemporaryDirectory(prefix="clean-room-") as folder:
-            async with make_executor(settings, found.client, Path(folder)) as executor:
-                yield CleanRoom(executor)
+            async with make_sandbox(settings, found.client, Path(folder)) as sandbox:
+                yield CleanRoom(sandbox)
     finally:
         found.client.close()

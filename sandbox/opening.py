@@ -12,12 +12,12 @@ from pathlib import Path
 
 import docker
 
-from sandbox.docker_executor import SandboxExecutor
 from sandbox.engine.find import FoundEngine, find_engine, other_places
 from sandbox.engine.images import digest_of, ensure_image
 from sandbox.engine.start_checks import check_memory, engine_info, looked_after
 from sandbox.files.host_folder import remove_stale
-from utils.docker_utils import Limits
+from sandbox.sandbox import Sandbox
+from utils.docker_utils import ContainerRequest, Limits, unique_name
 from utils.errors import UsageError
 from utils.settings import Settings
 
@@ -25,7 +25,7 @@ _CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]*-----EN
 
 
 @asynccontextmanager
-async def open_sandbox(settings: Settings, notify: Callable[[str], None], session: str = "") -> AsyncIterator[SandboxExecutor]:
+async def open_sandbox(settings: Settings, notify: Callable[[str], None], session: str = "") -> AsyncIterator[Sandbox]:
     """Start the session's container and remove it at the end; a folder that stayed empty goes with it.
 
     `session` is one of an earlier process, whose folder is used again.
@@ -39,11 +39,11 @@ async def open_sandbox(settings: Settings, notify: Callable[[str], None], sessio
         image = await asyncio.to_thread(ensure_image, engine, settings.image, notify)
         folder = make_session_folder(settings.workspace, session)
         try:
-            async with make_executor(settings, engine, folder) as executor:
-                executor.image_digest = digest_of(image)
-                executor.concerns += [*other_engines(found), *filter(None, [check_memory(executor.limits, await info)])]
-                async with looked_after(executor, engine):
-                    yield executor
+            async with make_sandbox(settings, engine, folder) as sandbox:
+                sandbox.image_digest = digest_of(image)
+                sandbox.concerns += [*other_engines(found), *filter(None, [check_memory(sandbox.limits, await info)])]
+                async with looked_after(sandbox, engine):
+                    yield sandbox
         finally:
             with suppress(OSError):
                 folder.rmdir()
@@ -52,22 +52,21 @@ async def open_sandbox(settings: Settings, notify: Callable[[str], None], sessio
         engine.close()
 
 
-def make_executor(settings: Settings, engine: docker.APIClient, folder: Path) -> SandboxExecutor:
-    """Make, but do not start, the executor that the settings ask for; files arrive in the folder, whose name is the session's."""
-    executor = SandboxExecutor(
-        settings.image,
-        work_dir=folder,
+def make_sandbox(settings: Settings, engine: docker.APIClient, folder: Path) -> Sandbox:
+    """Make, but do not start, the sandbox that the settings ask for; files arrive in the folder, whose name is the session's."""
+    request = ContainerRequest(
+        image=settings.image,
+        name=unique_name(),
         limits=limits_of(settings),
-        client=engine,
         session=folder.name,
         strict=settings.strict,
         runtime=settings.runtime,
         certificates=_certificates(settings.ca_bundle) if settings.ca_bundle else b"",
-        index_url=settings.index_url,
     )
-    executor.images = settings.images
-    executor.kept_out = (settings.workspace, settings.workspace / "sessions")
-    return executor
+    sandbox = Sandbox(request, lambda: folder, client=engine, index_url=settings.index_url)
+    sandbox.images = settings.images
+    sandbox.kept_out = (settings.workspace, settings.workspace / "sessions")
+    return sandbox
 
 
 def _certificates(bundle: Path) -> bytes:

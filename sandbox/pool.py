@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager, suppress
 
 import docker
 
-from sandbox.docker_executor import SandboxExecutor
 from sandbox.engine.find import find_engine
 from sandbox.engine.images import digest_of, ensure_image
 from sandbox.engine.start_checks import check_memory, engine_info, looked_after
-from sandbox.opening import make_executor, make_session_folder, other_engines
+from sandbox.opening import make_sandbox, make_session_folder, other_engines
+from sandbox.sandbox import Sandbox
 from utils.errors import EngineError
 from utils.settings import Settings
 
@@ -29,12 +29,12 @@ class SandboxPool:
         self._engine = engine
         self._notify = notify
         self._room = asyncio.Semaphore(size)
-        self._ready: asyncio.Queue[SandboxExecutor | Exception] = asyncio.Queue()
+        self._ready: asyncio.Queue[Sandbox | Exception] = asyncio.Queue()
         self._work: set[asyncio.Future[None]] = set()
         self._filling = asyncio.ensure_future(self._fill())
 
     @asynccontextmanager
-    async def take(self) -> AsyncIterator[SandboxExecutor]:
+    async def take(self) -> AsyncIterator[Sandbox]:
         """Lend a sandbox that nothing has run in; it is removed afterwards, in the background. Raises EngineError if none starts."""
         ready = await self._ready.get()
         if isinstance(ready, Exception):
@@ -53,7 +53,7 @@ class SandboxPool:
             await asyncio.wait(self._work)
         while not self._ready.empty():
             ready = self._ready.get_nowait()
-            if isinstance(ready, SandboxExecutor):
+            if isinstance(ready, Sandbox):
                 self._in_background(self._end(ready))
         while self._work:
             await asyncio.wait(self._work)
@@ -77,38 +77,38 @@ class SandboxPool:
     async def _start(self, first: bool) -> None:
         try:
             folder = make_session_folder(self._settings.workspace)
-            executor = make_executor(self._settings, self._engine, folder)
-            executor.image_digest = self.image_digest
+            sandbox = make_sandbox(self._settings, self._engine, folder)
+            sandbox.image_digest = self.image_digest
             try:
-                await _start(executor)
+                await _start(sandbox)
                 if first:
-                    await self._look_at(executor)
+                    await self._look_at(sandbox)
             except BaseException:
-                await _remove(executor)
+                await _remove(sandbox)
                 raise
         except Exception as error:
             self._ready.put_nowait(error)
         else:
-            self._ready.put_nowait(executor)
+            self._ready.put_nowait(sandbox)
 
-    async def _look_at(self, executor: SandboxExecutor) -> None:
+    async def _look_at(self, sandbox: Sandbox) -> None:
         """Check once, from inside, whether the limits are in force, and remove what dead sessions left behind."""
-        async with looked_after(executor, self._engine):
+        async with looked_after(sandbox, self._engine):
             pass
-        for concern in executor.concerns:
+        for concern in sandbox.concerns:
             self._notify(concern)
 
-    async def _end(self, executor: SandboxExecutor) -> None:
+    async def _end(self, sandbox: Sandbox) -> None:
         try:
-            await _remove(executor)
+            await _remove(sandbox)
         finally:
             self._room.release()
 
 
-async def _start(executor: SandboxExecutor) -> None:
+async def _start(sandbox: Sandbox) -> None:
     for tried in range(1, _STARTS + 1):
         try:
-            await executor.start()
+            await sandbox.start()
             return
         except EngineError:
             if tried == _STARTS:
@@ -116,10 +116,10 @@ async def _start(executor: SandboxExecutor) -> None:
             await asyncio.sleep(tried)
 
 
-async def _remove(executor: SandboxExecutor) -> None:
-    folder = executor.work_dir
+async def _remove(sandbox: Sandbox) -> None:
+    folder = sandbox.work_dir
     with suppress(EngineError):
-        await executor.stop()
+        await sandbox.stop()
     with suppress(OSError):
         folder.rmdir()  # one that holds files stays
 
@@ -133,7 +133,7 @@ async def open_pool(settings: Settings, jobs: int, notify: Callable[[str], None]
     found = await asyncio.to_thread(find_engine)
     try:
         image = await asyncio.to_thread(ensure_image, found.client, settings.image, notify)
-        probe = make_executor(settings, found.client, settings.workspace)
+        probe = make_sandbox(settings, found.client, settings.workspace)
         concerns = [*other_engines(found), check_memory(probe.limits, await asyncio.to_thread(engine_info, found.client))]
         for concern in filter(None, concerns):
             notify(concern)

@@ -15,9 +15,9 @@ from agents.code_executor_agent import SandboxCodeExecutorAgent
 from agents.code_generator_agent import tokens_used
 from agents.events import Answers, Event, Journal, MemoryJournal, Reply, TaskEnded
 from agents.models.resilient import ResilientClient
-from sandbox.docker_executor import SandboxExecutor
 from sandbox.files.added import Selection
 from sandbox.packages.install import PipRequest
+from sandbox.sandbox import Sandbox
 from sandbox.verdicts import ProgramRun
 from teams.record import Record
 from teams.restoring import Spoken
@@ -35,7 +35,7 @@ class Session:
         team: SoftwareDevelopmentTeam,
         model: ChatCompletionClient,
         executor: SandboxCodeExecutorAgent,
-        sandbox: SandboxExecutor,
+        sandbox: Sandbox,
         answers: Answers,
         switch_model: Callable[[str], Awaitable[str]],
         journal: Journal | None = None,

@@ -242,10 +242,10 @@ class OurContainer:
         self.start, self.stop = self._executor.start, self._executor.stop
 
     async def run(self) -> None:
-        assert (await self._executor.run_block(BLOCK, CancellationToken())).exit_code == 0
+        assert (await self._executor.sandbox.run_block(BLOCK, CancellationToken())).exit_code == 0
 
     async def collect(self) -> None:
-        await self._executor.collect_files()
+        await self._executor.sandbox.collect_files()
 
 
 Container = RawContainer | StockContainer | OurContainer

@@ -20,14 +20,15 @@ from agents.code_executor_agent import create_code_executor
 from agents.code_generator_agent import create_code_generator
 from agents.events import Answers, Question, Reply
 from agents.user_proxy_agent import create_user_proxy
-from sandbox.docker_executor import OnOutput, SandboxExecutor
 from sandbox.files.added import Selection, Texts, select
 from sandbox.files.transfer import LeftOut
+from sandbox.sandbox import OnOutput, Sandbox
 from sandbox.verdicts import ProducedFile, ProgramRun, Verdict
 from teams.recovery import Recovery
 from teams.software_development_team import SoftwareDevelopmentTeam
 from tests.asking import client_of
 from tests.endpoint import ModelEndpoint, Script
+from utils.docker_utils import ContainerRequest, Limits
 from utils.settings import load_settings
 
 SETTINGS = load_settings({}, {})
@@ -53,13 +54,13 @@ class WaitForCancel:
     """In a list of runs: a program that runs until it is cancelled. In a list of replies: a user who says nothing."""
 
 
-class ListedRuns(SandboxExecutor):
-    """A SandboxExecutor whose programs end as listed; it needs no engine."""
+class ListedRuns(Sandbox):
+    """A sandbox whose programs end as listed; it needs no engine."""
 
     def __init__(
         self, *runs: ProgramRun | Exception | WaitForCancel, files: Sequence[ProducedFile] = (), left_out: Sequence[LeftOut] = ()
     ) -> None:
-        super().__init__("none")
+        super().__init__(ContainerRequest("none", "none", Limits()), lambda: Path("none"))
         self.blocks: list[CodeBlock] = []
         self.beside: list[tuple[str, dict[str, str]]] = []  # name and further files of each program
         self.stored: dict[str, str] = {}  # without a program

@@ -25,12 +25,12 @@ async def executor(image: str, tmp_path: Path) -> AsyncIterator[SandboxExecutor]
 
 
 async def run(executor: SandboxExecutor, code: str, language: str = "python", name: str = "") -> ProgramRun:
-    return await executor.run_block(CodeBlock(code=code, language=language), CancellationToken(), name=name)
+    return await executor.sandbox.run_block(CodeBlock(code=code, language=language), CancellationToken(), name=name)
 
 
 async def collected(executor: SandboxExecutor) -> tuple[list[str], dict[str, str]]:
-    files = [file.name for file in await executor.collect_files()]
-    return files, {each.name: each.reason for each in executor.left_out}
+    files = [file.name for file in await executor.sandbox.collect_files()]
+    return files, {each.name: each.reason for each in executor.sandbox.left_out}
 
 
 async def test_files_that_were_left_elsewhere_are_named_once(executor: SandboxExecutor) -> None:
@@ -72,9 +72,9 @@ open('report.csv', 'w').write('1')
 
 async def test_an_added_file_that_a_program_changes_is_changed(executor: SandboxExecutor, tmp_path: Path) -> None:
     (tmp_path / "data.csv").write_text("a\n")
-    await executor.add_files([tmp_path / "data.csv"])
+    await executor.sandbox.add_files([tmp_path / "data.csv"])
     await run(executor, "open('data.csv', 'a').write('b\\n'); open('new.csv', 'w').write('c')")
-    assert [(file.name, file.new) for file in await executor.collect_files()] == [("data.csv", False), ("new.csv", True)]
+    assert [(file.name, file.new) for file in await executor.sandbox.collect_files()] == [("data.csv", False), ("new.csv", True)]
 
 
 async def test_a_server_that_never_ends_is_told_as_that_and_has_not_tried_the_network(executor: SandboxExecutor) -> None:

@@ -48,7 +48,7 @@ def python(code: str) -> CodeBlock:
 
 
 async def run(executor: SandboxExecutor, code: str, token: CancellationToken | None = None) -> ProgramRun:
-    return await executor.run_block(python(code), token or CancellationToken())
+    return await executor.sandbox.run_block(python(code), token or CancellationToken())
 
 
 def is_gone(engine: docker.APIClient, name: str) -> bool:
@@ -65,7 +65,7 @@ def is_gone(engine: docker.APIClient, name: str) -> bool:
 def test_the_base_classes_parameters_are_taken_and_checked(tmp_path: Path) -> None:
     executor = SandboxExecutor(timeout=7, work_dir=tmp_path, bind_dir="/elsewhere", functions_module="tools")
     assert isinstance(executor, DockerCommandLineCodeExecutor)
-    assert (executor.timeout, executor.limits.timeout, executor.work_dir, executor.bind_dir) == (7, 7, tmp_path, Path("/elsewhere"))
+    assert (executor.timeout, executor.sandbox.limits.timeout, executor.work_dir, executor.bind_dir) == (7, 7, tmp_path, Path("/elsewhere"))
     assert SandboxExecutor(limits=Limits(timeout=9)).timeout == 9
     assert SandboxExecutor().timeout == 60
     with pytest.raises(ValueError, match=r"[Tt]imeout"):
@@ -89,14 +89,25 @@ def test_an_executor_is_stored_and_made_again(tmp_path: Path) -> None:
     executor = SandboxExecutor("image:1", "name", work_dir=tmp_path, limits=LIMITS, session="s", init_command="true", delete_tmp_files=True)
     again = SandboxExecutor.load_component(executor.dump_component())
     assert type(again) is SandboxExecutor
-    assert (again.bind_dir, again.timeout, again.limits, again.session, again.container_name) == (tmp_path, 10, LIMITS, "s", "name")
+    assert (again.bind_dir, again.timeout, again.sandbox.limits, again.sandbox.session, again.container_name) == (
+        tmp_path,
+        10,
+        LIMITS,
+        "s",
+        "name",
+    )
     assert again.dump_component() == executor.dump_component()
 
 
 async def test_what_is_not_started_says_so_and_stopping_it_is_no_error() -> None:
     executor = SandboxExecutor()
     await executor.stop()
-    for call in (executor.restart(), executor.collect_files(), run(executor, "1"), executor.execute_code_blocks([], CancellationToken())):
+    for call in (
+        executor.restart(),
+        executor.sandbox.collect_files(),
+        run(executor, "1"),
+        executor.execute_code_blocks([], CancellationToken()),
+    ):
         with pytest.raises(ValueError, match="not running"):
             await call
 
@@ -152,15 +163,15 @@ async def test_a_name_outside_is_a_result_and_not_an_exception(executor: Sandbox
 async def test_files_of_an_answer_are_stored_beside_its_program_and_are_not_produced_by_it(fresh: SandboxExecutor, tmp_path: Path) -> None:
     files = (("lib/tools.py", "X = 41\n"), ("data.csv", "a\n1\n"))
     code = "from lib.tools import X\nprint(X + int(open('data.csv').read().split()[1]))\nopen('made.txt', 'w').write('x')"
-    run = await fresh.run_block(python(code), CancellationToken(), name="main.py", files=files)
+    run = await fresh.sandbox.run_block(python(code), CancellationToken(), name="main.py", files=files)
     assert (run.verdict, run.output, run.file_name) == (Verdict.OK, "42\n", "main.py")
-    assert [file.name for file in await fresh.collect_files()] == ["made.txt"]
+    assert [file.name for file in await fresh.sandbox.collect_files()] == ["made.txt"]
     assert (tmp_path / "lib/tools.py").read_text() == "X = 41\n"
     assert (tmp_path / "data.csv").read_text() == "a\n1\n"
-    await fresh.run_block(
+    await fresh.sandbox.run_block(
         python("open('data.csv', 'a').write('2\\n'); open('lib/tools.py', 'a').write('Y')"), CancellationToken(), files=files
     )
-    assert sorted(file.name for file in await fresh.collect_files()) == ["data.csv", "lib/tools~2.py"]
+    assert sorted(file.name for file in await fresh.sandbox.collect_files()) == ["data.csv", "lib/tools~2.py"]
     assert (tmp_path / "data.csv").read_text() == "a\n1\n2\n"
     assert (tmp_path / "lib/tools.py").read_text() == "X = 41\n"  # code stays as it was shown before it ran
 
@@ -169,18 +180,18 @@ async def test_files_of_an_answer_are_stored_beside_its_program_and_are_not_prod
 @pytest.mark.parametrize("name", ["../a.csv", "/etc/a.csv", "a/../../b.csv", ".git/config", "a:b.csv"])
 async def test_a_file_of_an_answer_is_stored_in_the_folder_or_not_at_all(executor: SandboxExecutor, folder: Path, name: str) -> None:
     before = sorted(folder.rglob("*"))
-    run = await executor.run_block(python("print('ran')"), CancellationToken(), files=[(name, "1")])
+    run = await executor.sandbox.run_block(python("print('ran')"), CancellationToken(), files=[(name, "1")])
     assert (run.verdict, run.reason) == (Verdict.NOT_RUN, "Filename is not in the workspace")
-    assert (await executor.run_block(python("print('ran')"), CancellationToken(), name=name)).verdict is Verdict.NOT_RUN
+    assert (await executor.sandbox.run_block(python("print('ran')"), CancellationToken(), name=name)).verdict is Verdict.NOT_RUN
     assert sorted(folder.rglob("*")) == before
 
 
 @pytest.mark.engine
 async def test_a_link_in_the_place_of_an_answers_file_is_replaced(fresh: SandboxExecutor) -> None:
-    await fresh.run_block(
+    await fresh.sandbox.run_block(
         python("import os; os.symlink('/workspace/other', 'data.csv'); open('other', 'w').write('kept')"), CancellationToken()
     )
-    run = await fresh.run_block(
+    run = await fresh.sandbox.run_block(
         python("print(open('other').read(), open('data.csv').read())"), CancellationToken(), files=[("data.csv", "1")]
     )
     assert run.output == "kept 1\n"
@@ -189,7 +200,7 @@ async def test_a_link_in_the_place_of_an_answers_file_is_replaced(fresh: Sandbox
 @pytest.mark.engine
 @pytest.mark.parametrize("language", ["cobol", "", "python/../../x", "pwsh"])
 async def test_an_unknown_language_is_a_result_that_names_the_known_ones(executor: SandboxExecutor, language: str) -> None:
-    done = await executor.run_block(CodeBlock(code="x", language=language), CancellationToken())
+    done = await executor.sandbox.run_block(CodeBlock(code="x", language=language), CancellationToken())
     assert (done.verdict, done.exit_code, done.output) == (Verdict.NOT_RUN, None, "")
     assert "python, sh" in done.reason
 
@@ -230,11 +241,11 @@ def area(radius: float) -> float:
 @pytest.mark.engine
 async def test_functions_can_be_imported_even_after_the_container_was_replaced(image: str, tmp_path: Path) -> None:
     async with SandboxExecutor(image, work_dir=tmp_path, functions=[area], functions_module="shapes") as executor:
-        code = "from shapes import area\nprint(round(area(1), 2))"
-        assert (await run(executor, code)).output == "3.14\n"
+        blocks = [python("from shapes import area\nprint(round(area(1), 2))")]
+        assert (await executor.execute_code_blocks(blocks, CancellationToken())).output == "3.14\n"
         assert (tmp_path / "shapes.py").is_file()
         await executor.restart()
-        assert (await run(executor, code)).output == "3.14\n"
+        assert (await executor.execute_code_blocks(blocks, CancellationToken())).output == "3.14\n"
 
 
 @pytest.mark.engine
@@ -387,7 +398,7 @@ async def test_many_sessions_leave_no_thread_no_file_descriptor_and_no_container
     async def session() -> None:
         async with SandboxExecutor(image, client=engine) as executor:
             await run(executor, "print(1)")
-            await executor.collect_files()
+            await executor.sandbox.collect_files()
 
     def ours() -> int:
         return sum(thread.name.startswith("sandbox") and thread.is_alive() for thread in threading.enumerate())
@@ -425,7 +436,7 @@ async def test_a_planted_link_does_not_lead_our_writing_out_of_the_folder(fresh:
     assert canary.read_text() == "mine"
     assert (tmp_path / "program.py").read_text() == "print('I was written through your link')"
     assert not [path for path in tmp_path.rglob("*") if path.is_symlink()]
-    assert {left.reason for left in fresh.left_out} <= {"a link"}
+    assert {left.reason for left in fresh.sandbox.left_out} <= {"a link"}
 
 
 @pytest.mark.engine
@@ -458,7 +469,7 @@ async def test_the_container_has_no_mount_and_bears_the_sessions_labels(engine: 
 @pytest.mark.engine
 async def test_output_comes_on_the_event_loop_before_the_result(executor: SandboxExecutor) -> None:
     shown: list[tuple[str, int]] = []
-    await executor.run_block(
+    await executor.sandbox.run_block(
         python("print('a'); print('b')"), CancellationToken(), lambda text: shown.append((text, threading.get_ident()))
     )
     assert "".join(text for text, _ in shown) == "a\nb\n"

@@ -257,10 +257,10 @@ printf '#!/bin/sh\\necho planted\\n' >~/.local/bin/python3 2>/dev/null
 for f in usercustomize.py sitecustomize.py x.pth; do cp $d/$f $OLD 2>&1; done; mkdir -p {PACKAGES}/bin {PACKAGES}/lib 2>&1"""
     async with SandboxExecutor(image, work_dir=tmp_path, limits=LIMITS) as executor:
         block = CodeBlock(code=f"OLD=$(python3 -m site --user-site)\n{plant}", language="sh")
-        assert "denied" in (await executor.run_block(block, CancellationToken())).output
+        assert "denied" in (await executor.sandbox.run_block(block, CancellationToken())).output
         assert (await run(executor, "print('mine')")).output == "mine\n"
         control = "PYTHONUSERBASE=~/.local python3 -c 'print(1)'"
-        done = await executor.run_block(CodeBlock(code=control, language="sh"), CancellationToken())
+        done = await executor.sandbox.run_block(CodeBlock(code=control, language="sh"), CancellationToken())
         assert "planted" in done.output  # the positive control
 
 
@@ -374,7 +374,7 @@ async def test_an_installation_can_be_stopped_and_leaves_no_network(engine: dock
             token = CancellationToken()
             asyncio.get_running_loop().call_later(1.5, token.cancel)
             began = time.monotonic()
-            done = await executor.install([PipRequest(("six",))], token)  # pip would wait for minutes
+            done = await executor.sandbox.install([PipRequest(("six",))], token)  # pip would wait for minutes
             assert done.verdict is Verdict.CANCELLED
             assert time.monotonic() - began < 6
             assert (await run(executor, "import socket; print(socket.if_nameindex())")).output == "[(1, 'lo')]\n"
@@ -411,7 +411,7 @@ def test_files_of_the_program_are_read_and_its_modules_known(container: SandboxC
 
 
 async def run(executor: SandboxExecutor, code: str) -> ProgramRun:
-    return await executor.run_block(CodeBlock(code=code, language="python"), CancellationToken())
+    return await executor.sandbox.run_block(CodeBlock(code=code, language="python"), CancellationToken())
 
 
 @pytest.mark.engine
@@ -422,12 +422,12 @@ async def test_the_network_is_switched_for_a_session(engine: docker.APIClient, i
             tried = await run(executor, code)
             assert (tried.verdict, TRIED_NETWORK in tried.notes, listener.visits) == (Verdict.FAILED, True, [])
             assert TRIED_NETWORK not in (await run(executor, "print('Network is unreachable')\nraise OSError")).notes
-            await executor.set_network("on")
+            await executor.sandbox.set_network("on")
             reached = await run(executor, code)
             assert (reached.verdict, reached.notes, len(listener.visits)) == (Verdict.OK, (), 1)
             await executor.restart()
             assert (await run(executor, code)).verdict is Verdict.OK  # the next container has it, too
-            await executor.set_network("off")
+            await executor.sandbox.set_network("off")
             assert (await run(executor, code)).verdict is Verdict.FAILED
             assert len(listener.visits) == 2
 
@@ -444,12 +444,12 @@ async def test_a_listener_of_the_programs_own_is_no_try_of_the_network(image: st
 async def test_the_strict_profile_installs_nothing_and_has_no_network_to_switch(image: str, tmp_path: Path) -> None:
     async with SandboxExecutor(image, work_dir=tmp_path, limits=LIMITS, strict=True) as executor:
         with pytest.raises(EngineError, match="the strict profile has no network"):
-            await executor.install([PipRequest(("six",))], CancellationToken())
+            await executor.sandbox.install([PipRequest(("six",))], CancellationToken())
         for network in ("on", "install"):
             with pytest.raises(EngineError, match="the strict profile has no network") as raised:
-                await executor.set_network(network)
+                await executor.sandbox.set_network(network)
             assert raised.value.hint == "start without --strict"
-        assert (executor.limits.network, (await run(executor, "print(1)")).output) == (LIMITS.network, "1\n")
+        assert (executor.sandbox.limits.network, (await run(executor, "print(1)")).output) == (LIMITS.network, "1\n")
 
 
 @pytest.mark.engine

@@ -107,7 +107,7 @@ LENT = ("/usr/bin", "/usr/lib", "/usr/lib64", "/usr/libexec", "/usr/include", "/
 @pytest.mark.parametrize("strict", [False, True])
 async def test_the_standard_library_works_in_both_profiles(image: str, tmp_path: Path, strict: bool) -> None:
     async with SandboxExecutor(image, work_dir=tmp_path, limits=LIMITS, strict=strict) as executor:
-        done = await executor.run_block(CodeBlock(code=PYTHON, language="python"), CancellationToken())
+        done = await executor.sandbox.run_block(CodeBlock(code=PYTHON, language="python"), CancellationToken())
     expected = ["sqlite 499500", "mmap map", "child 42", "pool 55", "threads 20", "socket hello", "files True"]
     assert (done.verdict, done.output.splitlines()) == (Verdict.OK, expected), done.output
 
@@ -116,12 +116,14 @@ async def test_the_usual_packages_are_installed_and_work(image: str, tmp_path: P
     if reason := why_no_index():
         pytest.skip(reason)
     async with SandboxExecutor(image, work_dir=tmp_path, limits=LIMITS, certificates=certificates()) as executor:
-        installed = await executor.install([PipRequest(("pandas", "matplotlib"))], CancellationToken())
+        installed = await executor.sandbox.install([PipRequest(("pandas", "matplotlib"))], CancellationToken())
         assert installed.verdict is Verdict.OK, installed.output
         assert {"matplotlib", "numpy", "pandas", "pillow"} <= {package.name for package in installed.installed}
-        done = await executor.run_block(CodeBlock(code=PANDAS, language="python"), CancellationToken())
-        tool = await executor.run_block(CodeBlock(code="fonttools --help | head -n 1; which f2py", language="sh"), CancellationToken())
-        files = await executor.collect_files()
+        done = await executor.sandbox.run_block(CodeBlock(code=PANDAS, language="python"), CancellationToken())
+        tool = await executor.sandbox.run_block(
+            CodeBlock(code="fonttools --help | head -n 1; which f2py", language="sh"), CancellationToken()
+        )
+        files = await executor.sandbox.collect_files()
     assert done.verdict is Verdict.OK, done.output
     picture = next(file for file in files if file.name == "t.png").path.read_bytes()
     assert picture.startswith(b"\x89PNG")
@@ -142,5 +144,5 @@ async def test_compilers_and_other_languages_work(
     lent = [path for path in (*map(Path, LENT), *Path("/etc").glob("java*")) if path.is_dir()]
     volumes = {str(path): {"bind": str(path), "mode": "ro"} for path in lent}
     async with SandboxExecutor(image, work_dir=tmp_path, limits=LIMITS, extra_volumes=volumes) as executor:
-        done = await executor.run_block(CodeBlock(code=script, language="sh"), CancellationToken())
+        done = await executor.sandbox.run_block(CodeBlock(code=script, language="sh"), CancellationToken())
     assert (done.verdict, done.output.strip()) == (Verdict.OK, said), done.output

@@ -18,6 +18,7 @@ from agents.package_steps import ASKED_FOR, MOST_REPAIRS
 from sandbox.docker_executor import SandboxExecutor
 from sandbox.packages.install import Installation, PipRequest
 from sandbox.packages.names import Package, name_of
+from sandbox.sandbox import Sandbox
 from sandbox.verdicts import ProgramRun, Verdict
 from tests.fakes import ListedRuns, program, ran
 from tests.network import certificates, why_no_index
@@ -30,7 +31,7 @@ def missing(module: str) -> ProgramRun:
 
 
 class ListedInstalls(ListedRuns):
-    """A SandboxExecutor whose programs end as listed and whose installations succeed, or end as told; it needs no engine."""
+    """A sandbox whose programs end as listed and whose installations succeed, or end as told; it needs no engine."""
 
     def __init__(
         self,
@@ -87,7 +88,7 @@ class Turn(NamedTuple):
 class Talk:
     """An agent, and a user who gives the same answer to each of its questions; None if nobody can be asked."""
 
-    def __init__(self, executor: SandboxExecutor, yes: bool | None = None, any_package: bool = False) -> None:
+    def __init__(self, executor: Sandbox, yes: bool | None = None, any_package: bool = False) -> None:
         self.questions: list[Question] = []
         self._yes = yes
         self._answers = Answers()
@@ -109,7 +110,7 @@ class Talk:
         raise AssertionError("the agent said nothing")
 
 
-async def turn(executor: SandboxExecutor, answer: str, yes: bool | None = None, any_package: bool = False) -> Turn:
+async def turn(executor: Sandbox, answer: str, yes: bool | None = None, any_package: bool = False) -> Turn:
     return await Talk(executor, yes, any_package).turn(answer)
 
 
@@ -441,14 +442,14 @@ async def test_a_program_that_only_prints_such_a_line_is_not_run_again() -> None
 
 
 @pytest.fixture
-async def real(image: str, tmp_path: Path) -> AsyncIterator[SandboxExecutor]:
+async def real(image: str, tmp_path: Path) -> AsyncIterator[Sandbox]:
     limits = Limits(timeout=20, network="install")
     async with SandboxExecutor(image, work_dir=tmp_path, limits=limits, certificates=certificates()) as executor:
-        yield executor
+        yield executor.sandbox
 
 
 @pytest.mark.engine
-async def test_for_real_a_missing_module_is_installed_and_the_program_run_again(real: SandboxExecutor) -> None:
+async def test_for_real_a_missing_module_is_installed_and_the_program_run_again(real: Sandbox) -> None:
     if reason := why_no_index():
         pytest.skip(reason)
     seen = await turn(real, program("import dateutil.parser\nprint(dateutil.parser.parse('2 May 2024').date())"))
@@ -458,7 +459,7 @@ async def test_for_real_a_missing_module_is_installed_and_the_program_run_again(
 
 
 @pytest.mark.engine
-async def test_for_real_the_rest_of_a_block_has_no_network(real: SandboxExecutor) -> None:
+async def test_for_real_the_rest_of_a_block_has_no_network(real: Sandbox) -> None:
     if reason := why_no_index():
         pytest.skip(reason)
     answer = program("pip install six; python3 -c 'import six, socket; print(six.__name__, socket.if_nameindex())'", "sh")

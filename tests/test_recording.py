@@ -32,7 +32,7 @@ class FolderRuns(ListedRuns):
     def __init__(self, folder: Path, *runs: ProgramRun | Exception | WaitForCancel, files: Sequence[ProducedFile] = ()) -> None:
         super().__init__(*runs, files=files)
         folder.mkdir(parents=True, exist_ok=True)
-        self._work_dir = folder
+        self._folder = lambda: folder
         self.session = folder.name
         self.put: dict[str, Path] = {}
 

@@ -148,7 +148,7 @@ class Life:
     packages: list[StoredPackage] = field(default_factory=list)
 
     async def run(self, code: str) -> Attempt:
-        run = await self.executor.run_block(CodeBlock(code=code, language="python"), CancellationToken())
+        run = await self.executor.sandbox.run_block(CodeBlock(code=code, language="python"), CancellationToken())
         number = len(self.attempts) + 1
         self.attempts.append(
             Attempt(
@@ -156,13 +156,13 @@ class Life:
                 file_name=run.file_name,
             )
         )
-        for file in await self.executor.collect_files():
+        for file in await self.executor.sandbox.collect_files():
             data = file.path.read_bytes()
             self.files[file.name] = StoredFile(file.name, hashlib.sha256(data).hexdigest(), len(data), number)
         return self.attempts[-1]
 
     async def install(self, *names: str) -> None:
-        done = await self.executor.install([PipRequest(names)], CancellationToken())
+        done = await self.executor.sandbox.install([PipRequest(names)], CancellationToken())
         assert done.installed, done.output
         self.packages += [
             StoredPackage(each.name, each.version, each.sha256, each.requested, len(self.attempts)) for each in done.installed
@@ -172,7 +172,7 @@ class Life:
         path = self.folder / ADDED / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
-        await self.executor.put_files({name: path})
+        await self.executor.sandbox.put_files({name: path})
         self.files[name] = StoredFile(name, hashlib.sha256(data).hexdigest(), len(data), added=True)
 
     def session(self) -> StoredSession:

@@ -37,7 +37,7 @@ from agents.events import (
 from agents.models.budget import Budget
 from agents.models.resilient import ResilientClient
 from agents.user_proxy_agent import create_user_proxy
-from sandbox.opening import limits_of, make_executor, make_session_folder, open_sandbox
+from sandbox.opening import limits_of, make_sandbox, make_session_folder, open_sandbox
 from sandbox.verdicts import ProgramRun, Verdict
 from teams.recovery import Recovery
 from teams.session import Session, explain_failure
@@ -93,9 +93,9 @@ def test_of_a_bundle_only_the_certificates_are_copied(tmp_path: Path) -> None:
     bundle = tmp_path / "bundle.crt"
     bundle.write_text(f"canary = 1\n{first}{key}{cut}{key}{second}canary\n")
     settings = load_settings({"workspace": str(tmp_path)}, {"SANDBOX_CA_BUNDLE": str(bundle)})
-    executor = make_executor(settings, docker.APIClient(version="1.44"), tmp_path)
-    assert executor._certificates.decode() == first + second
-    assert executor.kept_out == (tmp_path, tmp_path / "sessions")
+    sandbox = make_sandbox(settings, docker.APIClient(version="1.44"), tmp_path)
+    assert sandbox.request.certificates.decode() == first + second
+    assert sandbox.kept_out == (tmp_path, tmp_path / "sessions")
 
 
 @pytest.mark.engine

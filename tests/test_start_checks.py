@@ -44,10 +44,10 @@ async def concerns_of(client: docker.APIClient, image: str, folder: Path, *, str
     limits = Limits(memory=GIB // 4, pids=100)
     async with (
         SandboxExecutor(image, work_dir=folder, limits=limits, client=client, strict=strict) as executor,
-        looked_after(executor, client),
+        looked_after(executor.sandbox, client),
     ):
         pass
-    return executor.concerns
+    return executor.sandbox.concerns
 
 
 @pytest.mark.engine

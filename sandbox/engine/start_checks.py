@@ -5,18 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import docker
 
 from sandbox.engine.leftovers import remove_leftovers
 from sandbox.engine.limit_check import not_in_force
+from sandbox.sandbox import Sandbox
 from sandbox.verdicts import size
 from utils.docker_utils import ENGINE_FAILURES, Limits
 from utils.errors import ContainerLost, EngineError, UsageError
-
-if TYPE_CHECKING:
-    from sandbox.docker_executor import SandboxExecutor
 
 _REMEDY = "leave out --strict, or use an engine that keeps them (rootless engines need cgroup v2 with delegation)"
 
@@ -41,30 +39,30 @@ def check_memory(limits: Limits, info: Mapping[str, Any]) -> str:
 
 
 @asynccontextmanager
-async def looked_after(executor: SandboxExecutor, client: docker.APIClient) -> AsyncIterator[None]:
+async def looked_after(sandbox: Sandbox, client: docker.APIClient) -> AsyncIterator[None]:
     """Look in the background which limits are in force, and remove what dead sessions left; the session does not wait for it.
 
-    What the person has to know goes to the executor's `concerns`. A strict sandbox is waited for: EngineError where it is not.
+    What the person has to know goes to the sandbox's `concerns`. A strict sandbox is waited for: EngineError where it is not.
     """
-    if executor.strict:
-        concern = not_in_force(await executor.check_limits())
+    if sandbox.strict:
+        concern = not_in_force(await sandbox.check_limits())
         if concern:
             raise EngineError(f"the strict sandbox is not in force: {concern}", _REMEDY, kind="strict")
-    task = asyncio.ensure_future(_look(executor, client))
+    task = asyncio.ensure_future(_look(sandbox, client))
     try:
         yield
     finally:
         await asyncio.wait([task])
 
 
-async def _look(executor: SandboxExecutor, client: docker.APIClient) -> None:
-    if not executor.strict:
+async def _look(sandbox: Sandbox, client: docker.APIClient) -> None:
+    if not sandbox.strict:
         try:
-            concern = not_in_force(await executor.check_limits())
+            concern = not_in_force(await sandbox.check_limits())
         except (ContainerLost, EngineError, ValueError):
             concern = ""  # it is gone: the next program gets another one, and the person is told that
         if concern:
-            executor.concerns.append(f"{concern}. Programs run without that limit. --strict refuses to start then.")
+            sandbox.concerns.append(f"{concern}. Programs run without that limit. --strict refuses to start then.")
     removed = await asyncio.to_thread(remove_leftovers, client)
     if removed:
-        executor.concerns.append(f"Removed what sessions that are gone had left behind: {len(removed)}.")
+        sandbox.concerns.append(f"Removed what sessions that are gone had left behind: {len(removed)}.")
