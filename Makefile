@@ -15,7 +15,7 @@ WITH_IMAGE = image=$$(SANDBOX_IMAGE="$$($(NAMED_IMAGE))" bash tests/engine.sh) &
 LOCK = $(PY) -m uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-annotate --custom-compile-command "make lock"
 MATRIX := 3.10 3.13
 
-.PHONY: help run demo test check matrix lint lock docs bench outcome languages soak clean chosen-python
+.PHONY: help run demo test check matrix lint lock docs golden bench outcome languages soak clean chosen-python
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -50,6 +50,9 @@ lint: .venv/dev.stamp ## check style, format and types
 
 docs: .venv/dev.stamp ## update the tables of README.md from the code
 	@$(PY) -m tests.docs
+
+golden: .venv/dev.stamp ## accept the screens as they are now: tests/golden/
+	@$(WITH_IMAGE) && GOLDEN=write $(PY) -m pytest -q tests/test_golden.py tests/test_screens.py -k "accepted or demo"
 
 bench: .venv/dev.stamp ## measure against the plain AutoGen program, side by side
 	@$(WITH_IMAGE) && $(PY) -m tests.bench $(ARGS) && $(PY) -m tests.bench_history && $(PY) -m tests.bench_batch

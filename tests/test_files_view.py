@@ -20,6 +20,7 @@ from tests.views import HOSTILE, assert_only_ours, assert_plain, pipe, terminal
     ("size", "text"),
     [
         (0, "0 bytes"),
+        (1, "1 byte"),
         (999, "999 bytes"),
         (1000, "1.0 KB"),
         (34_560, "34.6 KB"),

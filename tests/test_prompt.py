@@ -37,9 +37,9 @@ async def test_the_end_of_input_is_leaving() -> None:
     assert (prompt.leaving, prompt.interrupted) == (True, False)
 
 
-async def test_lines_that_nobody_sees_being_typed_are_shown() -> None:
+async def test_there_is_air_above_what_the_user_says_and_lines_that_nobody_types_are_shown() -> None:
     typist = Typist("one", "two")
-    for typist.is_terminal, shown in ((True, ""), (False, "\n› two\n")):
+    for typist.is_terminal, shown in ((True, "\n"), (False, "\n› two\n")):
         screen, paper = pipe()
         prompt = Prompt(typist, screen, str)
         prompt.echoes = True

@@ -180,7 +180,7 @@ async def test_slash_commands_work_at_the_gate() -> None:
     typed = ["/code", "/run", "/edit", "/exti", "/confirm off", "", "STOP"]
     async with rehearsal([FIRST], typed=typed, confirm="true") as session:
         seen = await session.converse("count")
-        assert "\nprint(1)\nThe program is waiting" in seen
+        assert "\nprint(1)\n\nThe program is waiting" in seen
         assert seen.count("The program is waiting") == 2
         assert "Did you mean /exit?" in seen
         assert session.ran == [ONE]
@@ -394,7 +394,7 @@ async def test_the_program_can_be_read_at_a_question_about_packages_and_is_not_r
     async with rehearsal([WITH_PACKAGE], typed=typed) as session:
         seen = await session.converse("count")
         question = seen.index(PACKAGES)
-        assert "\npip install acme-tools\nacme-tools\nThe program is waiting" in seen[question:]
+        assert "\npip install acme-tools\nacme-tools\n\nThe program is waiting" in seen[question:]
         assert seen.count("The program is waiting for your answer about its packages") == 2
         assert (session.state.waiting, session.state.waiting_for) == ((), "")
 

@@ -104,8 +104,6 @@ async def _take_tasks(chat: Chat, opening: asyncio.Future[Session], first_task: 
         session = None if task is None else await chat.wait_for(opening)
         if session is not None and task is not None:
             await chat.converse(session, task)
-            if state.prompt.is_terminal and not state.prompt.leaving:
-                state.screen.print("")
         task = None
 
 

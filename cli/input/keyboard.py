@@ -132,12 +132,13 @@ class TerminalKeyboard:
 
     is_terminal = True
 
-    def __init__(self, history: Path, commands: Sequence[tuple[str, str]] = (), *, vi: bool = False) -> None:
-        """Take the file that keeps what was typed, the commands to complete, and whether the keys are those of vi.
+    def __init__(self, history: Path, commands: Sequence[tuple[str, str]] = (), *, vi: bool = False, colors: bool = True) -> None:
+        """Take the file that keeps what was typed, the commands to complete, whether the keys are those of vi, and whether to use colours.
 
         If the file cannot be written, what was typed is kept for this session only.
         """
         self._vi = vi
+        self._colors = colors
         self._history = history
         self._commands = commands
         self._prompts: PromptSession[str] | None = None
@@ -160,7 +161,7 @@ class TerminalKeyboard:
         self._typed = False
         try:
             text = await prompts.prompt_async(
-                PROMPT,
+                [("class:user", PROMPT)],
                 default=ahead,
                 placeholder=lambda: FormattedText([("class:placeholder", _suggested(suggestion))]),
                 bottom_toolbar=lambda: status() or None,
@@ -261,8 +262,8 @@ class TerminalKeyboard:
             enable_open_in_editor=True,
             tempfile_suffix=".md",
             key_bindings=keys,
-            color_depth=ColorDepth.DEPTH_4_BIT,
-            style=Style.from_dict({"placeholder": "dim", "bottom-toolbar": "noreverse dim"}),
+            color_depth=ColorDepth.DEPTH_4_BIT if self._colors else ColorDepth.DEPTH_1_BIT,
+            style=Style.from_dict({"user": "bold ansigreen", "placeholder": "dim", "bottom-toolbar": "noreverse dim"}),
         )
 
 

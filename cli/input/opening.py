@@ -27,5 +27,5 @@ def open_keyboard(
     if not sys.stdin.isatty():
         return LineKeyboard(sys.stdin) if demo_lines is None else ScriptedKeyboard(demo_lines)
     if screen.control_codes and os.environ.get("TERM", "dumb") != "dumb":
-        return TerminalKeyboard(history, commands, vi=vi)
+        return TerminalKeyboard(history, commands, vi=vi, colors=screen.colors)
     return PlainTerminalKeyboard(sys.stdin, screen)

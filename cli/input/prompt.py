@@ -53,6 +53,8 @@ class Prompt:
         If `until` fails first, its exception is raised.
         """
         suggestion = self._demo.suggestion() if self._demo and suggests else ""
+        if self.is_terminal:
+            self._screen.print("")  # so that what the user says is found again
         reading = asyncio.ensure_future(self._keyboard.read(self._status, suggestion, self.shown))
         try:
             await _first_of(reading, until)

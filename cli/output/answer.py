@@ -19,7 +19,8 @@ MARK = "▏ "
 _FENCE = re.compile(r"([\s>]*(?:(?:[-*+]|\d+[.)])\s+)?)(`{3,}(?=[^`]*$)|~{3,})\s*([^\s`]*)")
 _TRIPLE_QUOTES = re.compile(r'"""|\'\'\'')
 # A row of code that begins as a row of ours does, or that a wide gap puts somewhere else, gets the mark.
-_LIKE_OURS = re.compile(r"\s*(?:[^\x00-\x7f\w]|\w*Agent\b|Type APPROVE|error:|Stopped\b)", re.IGNORECASE)
+_SIGNS = r"[\u2022\u2026\u203a\u2190-\u21ff\u2500-\u25ff\u2700-\u27bf]"
+_LIKE_OURS = re.compile(rf"\s*(?:{_SIGNS}|\w*Agent\b|Type APPROVE|error:|Stopped\b)", re.IGNORECASE)
 _GAP = re.compile(r"\S\s{8,}\S")
 _THOUGHT_END = "</think>"
 _ENOUGH = 24  # characters that show the kind of a line

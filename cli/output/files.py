@@ -63,7 +63,7 @@ def left_out_lines(left_out: Iterable[LeftOut]) -> list[Text]:
 def size_text(size: int) -> str:
     """Return a size in bytes as people write it."""
     if size < 1000:
-        return f"{size} bytes"
+        return "1 byte" if size == 1 else f"{size} bytes"
     number = float(size)
     for unit in ("KB", "MB", "GB"):
         number /= 1000

@@ -47,6 +47,7 @@ class ProgramView:
         """Show a piece of output."""
         *complete, self._pending = last_states(self._pending + piece).split("\n")
         self._add(complete)
+        self.tick()
 
     def leave_out(self, count: int) -> None:
         """Note that so many further characters did not come, so that only the whole output knows how it ends."""

@@ -36,6 +36,7 @@ class Screen:
     def __init__(self, stream: TextIO, *, control_codes: bool, colors: bool = True) -> None:
         """Take the stream, whether it is a terminal that may get control codes, and whether colours may be among them."""
         self.control_codes = control_codes
+        self.colors = control_codes and colors
         self._stream = stream
         self.is_terminal = control_codes or stream.isatty()
         """Whether rows have to be broken."""

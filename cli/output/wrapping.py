@@ -37,15 +37,15 @@ def hanging_indent(line: str) -> int:
 class BreakSearch:
     """Finds the end of a row in a growing text without looking at any character twice.
 
-    A row ends before the last word that begins within the room; a word that is longer than the room is broken, so that the terminal never
-    breaks a row by itself. Wide characters need no space between them.
+    A row ends before the last word that begins within the room; a word that is longer than the room is broken, behind a slash if it holds
+    one, so that the terminal never breaks a row by itself. Wide characters need no space between them.
     """
 
     def __init__(self, room: int, begin: int = 0) -> None:
         """Take the number of columns in the row, and where in the text it begins."""
         self.room = room
         self._begin = self._seen = begin  # characters
-        self._used = self._solid = self._best = 0
+        self._used = self._solid = self._best = self._slash = 0
 
     def end(self, text: str) -> int:
         """Return where the row ends, or len(text) if it is not full; the text must begin with the one given before."""
@@ -53,12 +53,14 @@ class BreakSearch:
             character = text[number]
             if self._solid and _may_break(text[number - 1], character):
                 self._best = number
+            elif self._solid and text[number - 1] == "/":
+                self._slash = number
             self._used += _columns(character)
             self._seen = number + 1
             if character == " ":
                 continue
             if self._used > self.room and number > self._begin:
-                return self._best or number
+                return self._best or self._slash or number
             self._solid = self._used
         return len(text)
 
