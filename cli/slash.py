@@ -19,6 +19,7 @@ from cli.output.changes import newest_changes, show_changes
 from cli.output.code import highlight_program
 from cli.output.files import file_lines, open_file
 from cli.output.output import show_output
+from cli.output.pictures import show_picture
 from cli.output.screen import QUIET_STYLE
 from cli.remembering import HISTORY_COMMANDS
 from cli.state import RETRY, STARTING, ChatState
@@ -169,7 +170,8 @@ async def _open(state: ChatState, argument: str) -> str | None:
         names = ", ".join(_files_made(state)) or "none yet"
         state.notice(f"Open which file? /open NAME. Files: {names}")
         return None
-    state.screen.say(await open_file(file.path))
+    if not await show_picture(state.screen, file.path):
+        state.screen.say(await open_file(file.path))
     return None
 
 

@@ -1,4 +1,4 @@
-"""A pseudo-terminal that runs the whole program and shows what a person would see, rendered by a terminal emulator."""
+"""A pseudo-terminal that runs the whole program and shows what a user would see, rendered by a terminal emulator."""
 
 from __future__ import annotations
 

@@ -38,6 +38,7 @@ CODE = 'def greet(name):\n    """Say hello."""\n    return f"hello {name}"  # a 
 ANSWER = (
     f"A function is the shortest way to say it, and this sentence is as long as sentences are:\n\n```python\n{CODE}```\n\nThat is all.\n"
 )
+WIDE = "日本語の説明はとても長いので、どこかで折り返されます。"
 NUMBERS = "".join(f"line {number}\n" for number in range(1, 4001))
 APPROVED = TaskEnded("approved", USER)
 
@@ -74,10 +75,7 @@ FILES = FilesProduced(
 TRACEBACK = 'Traceback (most recent call last):\n  File "/workspace/program.py", line 3\nZeroDivisionError: division by zero\n'
 STATES: dict[str, list[Event]] = {
     "answer": [piece(ANSWER), said(ANSWER)],
-    "markdown": [
-        said(MARKDOWN),
-        said("<think>\nWhat is asked?\n</think>\n日本語の説明はとても長いので、" * 4 + "折り返されます。", "Reviewer"),
-    ],
+    "markdown": [said(MARKDOWN), said(f"<think>\nWhat is asked?\n</think>\n{WIDE * 4}", "Reviewer")],
     "forged": [said(f"{FORGED}\n```text\n{FORGED}\n```"), started("x"), printed(f"one{' ' * 57}{FORGED}"), ended(Verdict.OK, "one")],
     "run": [started(CODE), printed("hello you\n"), ended(Verdict.OK, "hello you\n"), FILES],
     "running": [started(CODE), printed("hello you\nhalf a li")],

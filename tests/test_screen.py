@@ -68,14 +68,14 @@ def test_rows_that_a_narrower_window_has_broken_are_erased_whole() -> None:
     stream.resize(50)
     screen.show()
     screen.print("after")
-    # Terminals break the rows that are too long anew: what stood in two rows stands in three now.
+    # Terminals break rows that are too long again: what took two rows takes three now.
     broken = written.replace("x" * 90, "x" * 50 + "\r\n" + "x" * 40) + stream.getvalue().removeprefix(written)
     assert shown(broken, 50) == ["before", "after"]
 
 
 def test_sentences_are_broken_between_words_and_other_lines_by_the_terminal() -> None:
     screen, stream = terminal(60)
-    sentence = "every word of this sentence stays whole, however narrow the window of the person is"
+    sentence = "every word of this sentence stays whole, however narrow your window is"
     screen.say(sentence)
     assert " ".join(shown(stream.getvalue(), 60)) == sentence
     stream.truncate(0)

@@ -98,6 +98,15 @@ class Screen:
         self._stream.write(text)
         self._stream.flush()
 
+    def picture(self, sequence: str) -> None:
+        """Write a picture, as a sequence that the terminal has said it understands."""
+        self._write(f"{sequence}\n")
+
+    def ask(self, sequence: str) -> None:
+        """Write a question to the terminal itself, which shows nothing and answers as if it were typed."""
+        self._stream.write(sequence)
+        self._stream.flush()
+
     def _room(self) -> int:
         return self.width - 1 if self.is_terminal else sys.maxsize
 
