@@ -55,7 +55,8 @@ def as_json(session: StoredSession) -> str:
 def as_markdown(session: StoredSession) -> str:
     """Write the conversation to be read; nothing in it can steer a terminal."""
     info = session.info
-    facts = [info.status, f"{info.attempts} programs", f"{info.prompt_tokens + info.completion_tokens:,} tokens", info.model, info.image]
+    programs = f"{info.attempts} program{'' if info.attempts == 1 else 's'}"
+    facts = [info.status, programs, f"{info.prompt_tokens + info.completion_tokens:,} tokens", info.model, info.image]
     parts = [f"# {_first_line(info.task)}", f"Session {info.id} · " + " · ".join(filter(None, facts))]
     for step in steps_of(session):
         parts += [f"## {step.number}. {step.name}: {step.title}", *_step_parts(step)]

@@ -93,7 +93,8 @@ def _write_pages(folder: Path, results: Results, settings: Settings) -> Path:
     from history.opening import DATABASE
 
     statuses = Counter(str(result["status"]) for result in results.read())
-    title = f"{sum(statuses.values())} tasks"
+    count = sum(statuses.values())
+    title = f"{count} task{'' if count == 1 else 's'}"
     try:
         return write_index(results.read(), statuses, title, folder, settings.workspace / DATABASE, settings.workspace / "sessions")
     except OSError as error:
