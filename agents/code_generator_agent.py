@@ -26,7 +26,7 @@ Item = TypeVar("Item")
 _STOP_LINE = re.compile(rf"(\*\*|__|[*_])?{STOP}[.!]?(?(1)\1)[.!]?")
 
 # Chosen by measuring with a small model, on the even tasks of `make outcome`: it heeds what is short and what is last. The mere mention
-# of a second language, or of the word that ends the talk, cost it a quarter of the tasks and more. What else it has to know is told with
+# of a second language, or of the word that ends the talk, cost it a quarter of the tasks and more. What else it has to know comes with
 # the run that it belongs to.
 _SYSTEM_MESSAGE = """\
 Your programs run in a container without a keyboard and without a display, in the folder /workspace; files written there reach the user\
@@ -51,7 +51,7 @@ class CodeGeneratorAgent(AssistantAgent):
     """An AssistantAgent whose stream also carries what its model client reports: waits, requests made again, and tokens."""
 
     def __init__(self, model_client: ChatCompletionClient, system_message: str, model_context: ChatCompletionContext) -> None:
-        """Take the model, what it is told first, and the context that decides what it is sent."""
+        """Take the model, its system message, and the context that decides what it is sent."""
         super().__init__(
             NAME,
             model_client,

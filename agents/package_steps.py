@@ -43,7 +43,7 @@ _MOST_TEXT = 4000
 
 @dataclass(frozen=True)
 class Prepared:
-    """A program once its packages are there: what is to be run, or what stands for its run where there is nothing to run."""
+    """A program once its packages are there: what is to be run, or what replaces its run if there is nothing to run."""
 
     code: str
     instead: ProgramRun | None = None
@@ -51,7 +51,7 @@ class Prepared:
 
 @dataclass
 class _Wish:
-    """What is to be installed: calls of pip in their order, names that the person has to allow, and what is refused."""
+    """What is to be installed: calls of pip in their order, names that the user has to allow, and what is refused."""
 
     requests: list[PipRequest] = field(default_factory=list)
     to_ask: list[str] = field(default_factory=list)
@@ -59,7 +59,7 @@ class _Wish:
 
 
 class PackageSteps:
-    """Installs what programs need, under the person's rules. `any_package` leaves out the question about names that are not well known."""
+    """Installs what programs need, under the user's rules. `any_package` leaves out the question about names that are not well known."""
 
     def __init__(self, source: str, sandbox: Sandbox, answers: Answers, any_package: bool = False) -> None:
         """Take the agent's name, the sandbox, and who is asked, if anybody can be."""
@@ -181,7 +181,7 @@ class PackageSteps:
         return _NETWORK_OFF if self._sandbox.limits.network == "off" else ""
 
     async def _fulfil(self, wish: _Wish, why: str, token: CancellationToken) -> AsyncGenerator[BaseAgentEvent, None]:
-        """Ask where that is needed, and install all of it or nothing; the last event says what became of it."""
+        """Ask if that is needed, and install all of it or nothing; the last event is the result."""
         closed = self._closed()
         if closed:
             wish.refused = [Refusal(str(request), closed) for request in wish.requests] or wish.refused
@@ -253,7 +253,7 @@ def _summary(why: str, verdict: Verdict, installed: Sequence[Package], refused: 
 
 
 def notes(event: PackagesInstalled) -> list[str]:
-    """Return what the model is told about an installation, where no run of its own tells it."""
+    """Return what the model learns about an installation that no run reports."""
     if event.why == ASKED_FOR and event.verdict is not Verdict.OK:
         return []
     last = event.output.splitlines()[-1:] if event.verdict is not Verdict.OK else []
@@ -268,7 +268,7 @@ def _prepared(block: CodeBlock, lines: PipLines, done: PackagesInstalled | None)
             return Prepared(lines.rest)
         return Prepared(lines.rest, ProgramRun(block.language, block.code, "pip", Verdict.OK, 0, seconds, f"{said}\n"))
     output = "\n".join(part for part in (said, done.output if done else "") if part)[-_MOST_TEXT:]
-    # What somebody stopped, or what nobody knows the end of, is told as that.
+    # An installation that was stopped, or whose result is unknown, is reported as such.
     verdict = done.verdict if done and done.verdict in (Verdict.CANCELLED, Verdict.LOST) else Verdict.NOT_RUN
     reason = f"{_wanted(lines.commands)} could not be installed" if verdict is Verdict.NOT_RUN else ""
     return Prepared(lines.rest, ProgramRun(block.language, block.code, "", verdict, None, seconds, f"{output}\n", reason=reason))

@@ -1,4 +1,4 @@
-"""What a user is told about a session that is resumed: how it stands, what came back, and what did not."""
+"""What the user reads about a resumed session: its state, what came back, and what did not."""
 
 from __future__ import annotations
 

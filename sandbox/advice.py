@@ -46,7 +46,7 @@ class Seen(NamedTuple):
 
 
 class Advice(NamedTuple):
-    """A fact for the user and the model, what the model is told to do, and when they matter."""
+    """A fact for the user and the model, what the model should do, and when they matter."""
 
     fact: str
     remedy: str

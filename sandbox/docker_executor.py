@@ -32,9 +32,9 @@ class SandboxExecutorConfig(DockerCommandLineCodeExecutorConfig):
 class SandboxExecutor(DockerCommandLineCodeExecutor):
     """Runs programs in a container that has no mount and no way out, and mirrors the files they make to `work_dir`.
 
-    The base class's parameters keep their meaning, with these differences: `work_dir` is not mounted, so what lies in it on the host is not
-    seen by programs; `timeout` is the one of `limits` where it is not given; a `container_name` that a container which is not ours bears is
-    an EngineError, not a removal. `restart()` starts with a new, empty container. Unless `stop_container` is False, the container ends
+    The base class's parameters keep their meaning, with these differences: `work_dir` is not mounted, so programs do not see what is in it
+    on the host; `timeout` is that of `limits` if it is not given; if a foreign container already has `container_name`, EngineError is
+    raised and nothing is removed. `restart()` starts with a new, empty container. Unless `stop_container` is False, the container ends
     with this process, however that ends.
     """
 

@@ -40,8 +40,8 @@ class Language:
     build_seconds: int = 120  # that compiling may take, whatever the program's own limit is
     check: Step | None = None  # after a failure: fails if the program is not even written in the language
     comment: str = "#"  # starts a comment that ends with its line
-    packages: str = ""  # what installs packages: "pip", "npm" or nothing
-    cannot: str = ""  # what the generator is told when a program does not compile, or lacks something
+    packages: str = ""  # what installs packages: "pip" or nothing
+    cannot: str = ""  # what the model reads when a program does not compile, or lacks something
     lacks: str = ""  # a pattern of how a program says that it lacks a package
     names: Callable[[str], tuple[str, str]] | None = None  # from a program's text: the file name that it needs, and its main class
     entry: str = ""  # a pattern of where a program starts: files of the answer without it are parts of one that has it
@@ -98,7 +98,6 @@ LANGUAGES = (
         *("javascript", ("javascript", "js", "mjs", "cjs", "node", "nodejs"), "program.js", _NODE, "node:24-slim", 80),
         check=Step(("node",), ("--check", "{file}")),
         comment="//",
-        packages="npm",
         cannot=_NO_NPM,
         lacks=_NODE_LACKS,
     ),
@@ -106,7 +105,6 @@ LANGUAGES = (
         *("typescript", ("typescript", "ts", "mts", "cts"), "program.ts", Step(("node",), ("--no-warnings", "{file}")), "node:24-slim", 80),
         check=Step(("node",), ("--no-warnings", "-e", _STRIP, "{file}")),
         comment="//",
-        packages="npm",
         cannot=f"{_ERASABLE} {_NO_NPM}",
         lacks=_NODE_LACKS,
     ),

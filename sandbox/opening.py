@@ -70,12 +70,12 @@ def make_sandbox(settings: Settings, engine: docker.APIClient, folder: Path) -> 
 
 
 def _certificates(bundle: Path) -> bytes:
-    # Nothing else that stands in the file: some bundles hold a private key, too, and programs can read what is copied.
+    # Nothing else that is in the file: some bundles hold a private key, too, and programs can read what is copied.
     return b"".join(found + b"\n" for found in _CERTIFICATE.findall(bundle.read_bytes()))
 
 
 def other_engines(found: FoundEngine) -> list[str]:
-    """Say that another engine than the current context's was taken, where that is so."""
+    """Say that another engine than the current context's was taken, if it was."""
     others = other_places(found)
     return [f"Using {found.place.name} ({found.place.address}); not taken: {'; '.join(others)}."] if others else []
 

@@ -115,7 +115,7 @@ def run_program(
 ) -> tuple[ProgramRun, Outcome]:
     """Run the program to its end or a limit and judge it by what the counters did since `before`; blocks.
 
-    Raises NotStarted when it could not be stored or started, Denied when its name stands in the way of that, and ToolMissing when the image
+    Raises NotStarted if it could not be stored or started, Denied if its name prevents that, and ToolMissing when the image
     has no tool for it.
     """
     _store_files(container, job)
@@ -191,7 +191,7 @@ def _judge(job: Job, limits: Limits, outcome: Outcome, mark: str, before: Counte
         exit_code=outcome.exit_code,
         seconds=outcome.seconds,
         # The shell says `Killed` and the like about a command that a signal ended; without its last words, a signal ended the shell itself.
-        # A program can write there, too, so the words only tell what an exit code means that the engine has told.
+        # A program can write there, too, so the words only explain an exit code that the engine reported.
         signalled=(outcome.exit_code or 0) > 128 and (bool(by_signal.strip()) or not end),
         memory_kills=after.memory_kills - before.memory_kills,
         refused_processes=after.refused_processes - before.refused_processes,

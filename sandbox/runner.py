@@ -171,7 +171,7 @@ class Runner:
             return result
 
     def drop(self) -> None:
-        """Remove the container; the next program gets a new one, and is told so."""
+        """Remove the container; the next program gets a new one, and its result says so."""
         with self._busy:
             if self._container is not None:
                 container, self._container = self._container, None

@@ -70,7 +70,7 @@ class Sandbox:
         self.image_digest = ""
         """The name by which exactly this image can be run again; "" if nobody has asked the engine."""
         self.concerns: list[str] = []
-        """What the user has to be told about this sandbox, once each: whoever tells it takes it out."""
+        """What the user has to know about this sandbox, once each: whoever shows one removes it."""
         self.images: Mapping[str, str] = {}
         """Images of single languages, by the languages' keys."""
         self.kept_out: tuple[Path, ...] = ()

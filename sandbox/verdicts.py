@@ -1,4 +1,4 @@
-"""What became of a program: the verdict, the evidence it rests on, and the words for it to the person and to the model."""
+"""The result of a program: the verdict, the evidence for it, and how the user and the model read it."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class ProducedFile:
 
 @dataclass(frozen=True)
 class ProgramRun:
-    """One program, what became of it, and what it printed."""
+    """One program, its result, and what it printed."""
 
     language: str
     code: str
@@ -81,7 +81,7 @@ class ProgramRun:
     output: str  # standard output and standard error in the order they were written
     dropped: int = 0  # bytes of output that were read and not kept; a stopped program may have printed more
     notes: tuple[str, ...] = ()  # further facts
-    reason: str = ""  # what it did too much of, or why it was not run; its output is then what became of its packages
+    reason: str = ""  # what it did too much of, or why it was not run; its output is then the result for its packages
     lines: int | None = None  # how many lines with something on them were printed, where the middle of `output` has been cut out
     advice: tuple[str, ...] = ()  # what the model is to do about some of the notes
 
@@ -116,7 +116,7 @@ MESSAGES: Mapping[Verdict, _Words] = {
         "killed: {too_much}. Write less, and delete what is not needed.",
     ),
     Verdict.KILLED: _Words("Ended by signal {signal} after {seconds}.", "ended by signal {signal} after {seconds}."),
-    Verdict.CANCELLED: _Words("Cancelled after {seconds}.", "cancelled by the person after {seconds}."),
+    Verdict.CANCELLED: _Words("Cancelled after {seconds}.", "cancelled by the user after {seconds}."),
     Verdict.LOST: _Words(
         "Lost contact with the container: the result is unknown.",
         "the contact with the container was lost. The result is unknown; do not count it as success.",
@@ -148,7 +148,7 @@ _ERROR = re.compile("error", re.IGNORECASE)
 
 
 def decide(evidence: Evidence, limits: Limits) -> Verdict:
-    """Name what became of a program, from what was observed and never from what it printed."""
+    """Name a program's result, from what was observed and never from what it printed."""
     if evidence.ended is not Ended.EXIT:
         return {
             Ended.OUTPUT: Verdict.OUTPUT,
@@ -199,7 +199,7 @@ def not_compiled(run: ProgramRun, limits: Limits, advice: str = "") -> ProgramRu
 
 
 def tell_person(run: ProgramRun, limits: Limits) -> str:
-    """Say on one line what became of the program."""
+    """Return the program's result on one line."""
     said = _fill(MESSAGES[run.verdict].person, run, limits)
     return " ".join((said, *(f"Note: {note}." for note in run.notes)))
 
@@ -216,16 +216,16 @@ def autogen_text(run: ProgramRun, limits: Limits) -> str:
 
 
 def keep_short(run: ProgramRun) -> ProgramRun:
-    """Return the run with no more of its output than the model is told: what is kept of every run must not add up to much."""
+    """Return the run with no more of its output than the model gets, so that what is kept of all runs stays small."""
     if len(run.output) <= MODEL_CHARACTERS:
         return run
     return replace(run, output=shorten(run.output, MODEL_CHARACTERS), lines=sum(bool(line.strip()) for line in run.output.splitlines()))
 
 
 def tell_model(run: ProgramRun, limits: Limits, room: int = MODEL_CHARACTERS) -> str:
-    """Say what became of the program, then its output, which is last so that nothing in it can pass for what we say.
+    """Return the program's result, then its output, which is last so that nothing in it can pass for our words.
 
-    Of the output at most `room` characters are told.
+    It has at most `room` characters of the output.
     """
     lines = [f"{run.file_name or 'The program'}: {_fill(MESSAGES[run.verdict].model, run, limits)}", *run.notes, *_hints(run)]
     ran = run.verdict is not Verdict.NOT_RUN

@@ -78,7 +78,7 @@ def _languages() -> str:
         (each.name, ", ".join(map(_code, each.aliases)), _code(each.image) or "the session's", each.packages or "none")
         for each in LANGUAGES
     ]
-    return _table(["language", "a fence, or a file's ending, may say", "image", "packages"], rows)
+    return _table(["language", "name of a code block, or ending of a file", "image", "packages"], rows)
 
 
 def _providers() -> str:

@@ -119,7 +119,7 @@ class Cancel(NamedTuple):
 
 CANCELS = {
     "model": Cancel(Answer(FIRST, stall_after=2), ran("one\n"), "APPROVE", ModelClientStreamingChunkEvent, ["count"]),
-    "program": Cancel(FIRST, WaitForCancel(), "APPROVE", ProgramOutput, ["count", FIRST, "cancelled by the person"]),
+    "program": Cancel(FIRST, WaitForCancel(), "APPROVE", ProgramOutput, ["count", FIRST, "cancelled by the user"]),
     "prompt": Cancel(FIRST, ran("one\n"), WaitForCancel(), Question, ["count", FIRST, "one\n"]),
 }
 

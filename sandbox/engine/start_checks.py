@@ -42,7 +42,7 @@ def check_memory(limits: Limits, info: Mapping[str, Any]) -> str:
 async def looked_after(sandbox: Sandbox, client: docker.APIClient) -> AsyncIterator[None]:
     """Look in the background which limits are in force, and remove what dead sessions left; the session does not wait for it.
 
-    What the person has to know goes to the sandbox's `concerns`. A strict sandbox is waited for: EngineError where it is not.
+    What the user has to know goes to the sandbox's `concerns`. A strict sandbox is waited for: EngineError if it is not in force.
     """
     if sandbox.strict:
         concern = not_in_force(await sandbox.check_limits())
@@ -60,7 +60,7 @@ async def _look(sandbox: Sandbox, client: docker.APIClient) -> None:
         try:
             concern = not_in_force(await sandbox.check_limits())
         except (ContainerLost, EngineError, ValueError):
-            concern = ""  # it is gone: the next program gets another one, and the person is told that
+            concern = ""  # it is gone: the next program gets another one, and the user sees that
         if concern:
             sandbox.concerns.append(f"{concern}. Programs run without that limit. --strict refuses to start then.")
     removed = await asyncio.to_thread(remove_leftovers, client)
