@@ -143,7 +143,7 @@ def test_ctrl_c_ends_what_the_workers_do(healthy: tuple[Stage, Cluster]) -> None
             wait_until(lambda: stage.log.read_text().count("waiting for ever") == 2, 120)
             process.send_signal(signal.SIGINT)
             _, said = process.communicate(timeout=120)
-            assert stage.log.read_text().count("stopped for ever") == 2
+            assert stage.log.read_text().count("stopped for ever") == 2, said
             assert [worker.poll() for worker in cluster.workers] == [None, None]
         finally:
             process.kill()

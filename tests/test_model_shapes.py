@@ -87,7 +87,7 @@ def part(text: str, **rest: Any) -> dict[str, Any]:
 
 OK = sse(*HALVES, END)
 AGAIN = "Trying again in "
-UNICODE = "héé 😀 ```python\nprint(1)\n```"
+UNICODE = "héé 😀\n```python\nprint(1)\n```"
 RAW = f"data: {json.dumps(chunk({'content': UNICODE}), ensure_ascii=False)}\n\ndata: {json.dumps(END)}\n\n"
 CUT_CALL = sse(chunk({"tool_calls": [CALL]}), chunk({}, "tool_calls"))
 LOOP = "```python\n" + "print('again and again')\n" * 100
