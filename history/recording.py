@@ -221,7 +221,8 @@ class Recording:
 def row_of(dumped: Mapping[str, Any]) -> Message:
     """Return the row of a message; all that is not in a column of its own goes into its metadata."""
     rest = {name: value for name, value in dumped.items() if name not in ("id", "source", "content", "created_at")}
-    return Message(dumped["source"], dumped["content"], dumped["id"], datetime.fromisoformat(dumped["created_at"]).timestamp(), rest)
+    at = datetime.fromisoformat(dumped["created_at"].replace("Z", "+00:00"))  # Python 3.10 does not know the Z
+    return Message(dumped["source"], dumped["content"], dumped["id"], at.timestamp(), rest)
 
 
 def dumped_of(row: Message) -> dict[str, Any]:

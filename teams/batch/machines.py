@@ -89,7 +89,8 @@ class Machines:
             return
         with suppress(asyncio.TimeoutError, OSError, RuntimeError):
             await asyncio.wait_for(Event(f"{self._signals}-stop", client=self._client).set(), _CONNECT_SECONDS)
-            await asyncio.wait_for(wait(list(self._running)), _STOP_SECONDS)
+            with self._client.as_current():  # `wait` asks for a default client, which this one is not
+                await asyncio.wait_for(wait(list(self._running)), _STOP_SECONDS)
         for future in self._running:
             future.release()
 
