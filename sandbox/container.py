@@ -72,11 +72,27 @@ class SandboxContainer:
         self._monitor = Monitor(line)
         self._ahead = ExecAhead(lambda argv: open_exec(client, self.id, argv))
         self._engines_folder: Path | Literal[False] | None = None  # not known yet; False where it is not on this machine
+        self._unseen: int | None = None
         self._empty = True  # nothing has been started in it since it was last seen empty
-        if self.look() is None:
-            why = self._no_answer(request)
+        why = self._get_to_know(request)
+        if why is not None:
             self.remove()
             raise why
+
+    def _get_to_know(self, request: ContainerRequest) -> EngineError | None:
+        """See that the main process answers, and what it sees of a container in which nothing has run; return why it is of no use."""
+        until = time.monotonic() + _SWEEP_SECONDS
+        while True:
+            seen = self.look()
+            if seen is None:
+                return self._no_answer(request)
+            self._unseen = seen.unseen  # an engine may count a process of its own
+            if not seen.unseen or time.monotonic() > until:
+                break
+        if not seen.own:
+            hint = "use another engine or container runtime (SANDBOX_RUNTIME)"
+            return EngineError("the engine does not show whose the processes of a container are: it cannot be seen to be empty", hint)
+        return None
 
     def _no_answer(self, request: ContainerRequest) -> EngineError:
         try:
@@ -120,7 +136,7 @@ class SandboxContainer:
 
     def _is_empty(self, seen: Seen) -> bool:
         # What waits for the next program was started when nothing else was there, and nothing has been started since.
-        return seen.certain and seen.left <= self._ahead.waits
+        return seen.unseen in (None, self._unseen) and seen.left <= self._ahead.waits
 
     def _settle(self, seconds: float) -> Seen:
         until = time.monotonic() + seconds

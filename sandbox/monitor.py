@@ -19,25 +19,26 @@ _ANSWER_SECONDS = 2.0
 # tracing whatever runs it, and from reading or writing its memory.
 #
 # Whether a process of a program is left is seen in two ways, because a process that forks and ends all the time could be missed by whoever
-# reads the list of processes: the kernel's own number of processes and threads has to be that of those that were read.
+# reads the list of processes: the kernel's own number of processes and threads is told beside that of those that were read.
 _SCRIPT = rf"""
 exec 2>/dev/null
 umask 066
 cp /bin/sh {SHELL} || exit 1
 left() {{
-  found=0 user= threads=0
+  found=0 user= own=0 threads=0
   for folder in /proc/[0-9]*; do
     while read -r key value _; do
       case $key in
-        Uid:) case $value in 0|{MONITOR_USER.partition(":")[0]}) ;; *) found=$((found + 1)) user=$value ;; esac ;;
+        Uid:) case $value in 0|{MONITOR_USER.partition(":")[0]}) own=$((own + 1)) ;; *) found=$((found + 1)) user=$value ;; esac ;;
         Threads:) threads=$((threads + value)); break ;;
       esac
     done <"$folder/status"
     if [ "$found" -gt 1 ]; then break; fi
   done
+  echo "own $own"
   echo "left $found $user"
   for file in /sys/fs/cgroup/pids.current /sys/fs/cgroup/pids/pids.current; do
-    if [ "$found" -lt 2 ] && [ -r "$file" ] && read -r number <"$file" && [ "$number" != "$threads" ]; then echo "unsure"; fi
+    if [ "$found" -lt 2 ] && [ -r "$file" ] && read -r number <"$file"; then echo "unseen $((number - threads))"; fi
   done
 }}
 while read -r question; do
@@ -79,7 +80,8 @@ class Seen:
     counters: Counters = field(default_factory=Counters)
     left: int = 0  # processes of programs or of pip: 0, 1, or 2 for more than one
     user: str = ""  # the user id of one of them
-    certain: bool = True  # False: processes came or went while it looked
+    own: int = 0  # processes of the main process's own user, and of root: 0 where the engine does not show whose a process is
+    unseen: int | None = None  # how many more processes and threads the kernel counts than were seen; None where it does not tell
     networks: frozenset[str] = frozenset()  # the names of the network interfaces
 
 
@@ -126,7 +128,8 @@ def understand(answer: str) -> Seen:
     """Read one answer of the main process; both versions of cgroup are understood."""
     kills = refused = 0
     networks = set()
-    left, user, certain = 2, "", True  # without a word about processes, some are left
+    left, user = 2, ""  # without a word about processes, some are left
+    own, unseen = 0, None
     for line in answer.splitlines():
         file, _, rest = line.partition(" ")
         key, _, value = rest.partition(" ")
@@ -139,9 +142,11 @@ def understand(answer: str) -> Seen:
             networks.add(key)
         elif file == "left" and key.isdigit():
             left, user = int(key), value
-        elif file == "unsure":
-            certain = False
-    return Seen(Counters(kills, refused, _no_routes(answer)), left, user, certain, frozenset(networks))
+        elif file == "own" and key.isdigit():
+            own = int(key)
+        elif file == "unseen":
+            unseen = int(key)
+    return Seen(Counters(kills, refused, _no_routes(answer)), left, user, own, unseen, frozenset(networks))
 
 
 def _no_routes(answer: str) -> int:

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import docker
@@ -12,9 +13,9 @@ from docker.errors import NotFound
 
 from sandbox.container import SandboxContainer
 from sandbox.exec_stream import Command
-from sandbox.monitor import Counters, understand
+from sandbox.monitor import Counters, Seen, understand
 from sandbox.verdicts import Ended
-from utils.docker_utils import NETWORK, ContainerRequest, Limits, unique_name
+from utils.docker_utils import NETWORK, PIP_USER, PROGRAM_USER, ContainerRequest, Limits, unique_name
 from utils.errors import EngineError
 
 LIMITS = Limits(memory=128 * 1024**2, pids=50)
@@ -54,6 +55,55 @@ def test_counters_are_read_from_both_versions_of_the_kernels_files() -> None:
     assert understand("end 1\n").counters == Counters()
 
 
+def test_without_a_word_about_processes_some_are_left() -> None:
+    assert (understand("end 1\n").left, understand("end 1\n").own) == (2, 0)
+    seen = understand("own 3\nleft 1 1000\nunseen 2\nnet lo\nend 1\n")
+    assert (seen.own, seen.left, seen.user, seen.unseen, seen.networks) == (3, 1, "1000", 2, frozenset({"lo"}))
+
+
+@pytest.mark.engine
+def test_the_main_process_sees_each_process_that_a_program_left(container: SandboxContainer) -> None:
+    seen = container.empty()
+    assert (seen.left, seen.own >= 2, seen.networks) == (0, True, frozenset({"lo"}))
+    for script, left, user in (
+        ("sleep 60 & exit", 1, PROGRAM_USER),
+        ("sleep 60 & sleep 60 & exit", 2, PROGRAM_USER),
+        ("sleep 60 & exit", 1, PIP_USER),
+    ):
+        container.run(Command(["/bin/sh", "-c", f"exec >/dev/null 2>&1; {script}"], seconds=10, user=user))
+        now = container.look()
+        assert now is not None
+        assert (now.left, now.user) == (left, user.partition(":")[0])
+        assert container.empty().left == 0
+
+
+@pytest.mark.engine
+def test_an_engine_that_does_not_show_whose_processes_are_is_refused(
+    engine: docker.APIClient, image: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = unique_name()
+    monkeypatch.setattr("sandbox.monitor.understand", lambda answer: replace(understand(answer), own=0, left=0))
+    with pytest.raises(EngineError, match="cannot be seen to be empty"):
+        SandboxContainer(engine, ContainerRequest(image, name, LIMITS))
+    assert is_gone(engine, name)
+
+
+@pytest.mark.engine
+def test_an_engine_that_counts_a_process_of_its_own_is_fine(engine: docker.APIClient, image: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def one_more(answer: str) -> Seen:
+        seen = understand(answer)
+        return seen if seen.unseen is None else replace(seen, unseen=seen.unseen + 1)
+
+    monkeypatch.setattr("sandbox.monitor.understand", one_more)
+    container = SandboxContainer(engine, ContainerRequest(image, unique_name(), LIMITS))
+    try:
+        assert container.empty().left == 0
+        shell(container, "sleep 60 >/dev/null 2>&1 &")
+        assert container.empty().left == 0
+    finally:
+        container.remove()
+
+
 @pytest.mark.engine
 def test_programs_have_no_privilege_no_mount_and_no_network(container: SandboxContainer) -> None:
     status = shell(container, "id -u; grep -E 'CapEff|CapBnd|NoNewPrivs|Seccomp:' /proc/self/status; ls /sys/class/net; touch /etc/x")
@@ -74,7 +124,20 @@ def test_programs_have_no_privilege_no_mount_and_no_network(container: SandboxCo
 @pytest.mark.engine
 def test_programs_see_no_variable_of_ours(container: SandboxContainer, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = {line.partition("=")[0] for line in shell(container, "env; cat /proc/*/environ | tr '\\0' '\\n'").splitlines() if "=" in line}
-    allowed = {"PATH", "HOME", "USER", "LOGNAME", "LANG", "HOSTNAME", "PWD", "MPLBACKEND", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "_"}
+    allowed = {
+        "PATH",
+        "HOME",
+        "USER",
+        "LOGNAME",
+        "LANG",
+        "HOSTNAME",
+        "PWD",
+        "MPLBACKEND",
+        "OMP_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "CGO_ENABLED",
+        "_",
+    }
     assert {name for name in seen if name not in allowed and not name.startswith(("PYTHON", "PIP_"))} <= {"OLDPWD", "SHLVL"}
     assert "canary" not in shell(container, "cat /proc/*/environ /proc/*/cmdline")
 
