@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
+from typing import Any
 
 from autogen_agentchat.agents import ApprovalRequest, ApprovalResponse, CodeExecutorAgent
 from autogen_agentchat.base import Response
@@ -117,13 +118,15 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
             *grouped("The block at line {} was not run", [(str(each.line), each.reason) for each in answer.skipped]),
         ]
         runs: dict[int, ProgramRun] = {}
+        made = False
         async for event in self.run_programs(blocks, cancellation_token):
             if isinstance(event, ProgramFinished):
                 runs[event.number] = event.run
+            made |= isinstance(event, FilesProduced)
             notes += _notes(event)
             yield event
         self._done.clear()
-        yield self._report(list(runs.values()), len(blocks), notes)
+        yield self._report(list(runs.values()), len(blocks), notes, made)
 
     def _about(self, answer: Answer) -> list[BaseAgentEvent]:
         skipped = [BlocksSkipped(source=self.name, blocks=answer.skipped)] if answer.skipped else []
@@ -255,20 +258,18 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
                 run.cancel()
                 await asyncio.wait({run})  # the program has to be dead before the team goes on
 
-    def _report(self, runs: Sequence[ProgramRun], total: int, notes: Sequence[str]) -> Response:
+    def _report(self, runs: Sequence[ProgramRun], total: int, notes: Sequence[str], made: bool) -> Response:
         last = runs[-1]
+        good = last.verdict is Verdict.OK
         # The output stands last, to the end of the message: nothing that a program prints can be taken for what we say after it.
-        parts = [NOTHING_LEFT] if last.verdict is Verdict.OK else []
-        parts += [f"[sandbox] {note}" for note in notes]
-        parts += tell_runs(runs, total, self._sandbox.limits)
-        last_line = last.reason or next((line for line in reversed(last.output.splitlines()) if line.strip()), "")
-        return self._respond(
-            "\n\n".join(parts), last.verdict.value, exit_code=last.exit_code, error="" if last.verdict is Verdict.OK else last_line.strip()
-        )
+        parts = [*([NOTHING_LEFT] if good else []), *(f"[sandbox] {note}" for note in notes), *tell_runs(runs, total, self._sandbox.limits)]
+        error = last.reason or next((line.strip() for line in reversed(last.output.splitlines()) if line.strip()), "")
+        silent = good and not made and not any(run.output.strip() for run in runs)
+        content, error = "\n\n".join(parts), "" if good else error
+        return self._respond(content, last.verdict.value, exit_code=last.exit_code, error=error, silent=silent)
 
-    def _respond(self, content: str, verdict: str, *, exit_code: int | None = None, error: str = "", said: str = "") -> Response:
-        message = RunResult(source=self.name, content=content, verdict=verdict, exit_code=exit_code, error=error, said=said)
-        return Response(chat_message=message)
+    def _respond(self, content: str, verdict: str, **more: Any) -> Response:
+        return Response(chat_message=RunResult(source=self.name, content=content, verdict=verdict, **more))
 
 
 def _notes(event: BaseAgentEvent) -> list[str]:

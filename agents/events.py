@@ -209,6 +209,8 @@ class RunResult(BaseTextChatMessage):
     """Why it failed, or the last line of a failed program's output."""
     said: str = ""
     """What the user said instead of letting the program run; it is the user's answer for this turn."""
+    silent: bool = False
+    """The programs ended well, and nothing came of it: they printed nothing and made no file."""
     type: Literal["RunResult"] = "RunResult"
 
 

@@ -1,31 +1,30 @@
-"""What is said to the generator about an answer of which nothing was run, and which such answers are the user's to judge."""
+"""What is said to the generator about an answer from which nothing came, and which such answers are the user's to judge."""
 
 from __future__ import annotations
 
 import re
 
+from agents.answers.parts import DOES_NOTHING
 from utils.code_blocks import Answer, SkippedBlock
 from utils.labels import SHOWN, why_not_run
+from utils.text import shorten
 
 SEND_CODE = "No program was run, as said above. Send one whole program in one closed block, marked with its language."
 NUDGE = "Write one complete program in a fenced block that computes the result of the task and prints it."
+PRINT = "Nothing was printed. Use print() for the result, and send the whole program again."
+PRINT_FOR = "Nothing was printed. Use print() for the result of this task, and send the whole program: {task}"
 
+_LONGEST_TASK = 1000  # characters that are said again
 _DATA = ("json", "jsonl", "csv", "tsv")  # a task that names one of these wants it made
 # What tasks call a language if not by its label.
 _NAMES = {
     "html": "web ?page|web ?site|page|site",
     "css": "style",
-    "js": "javascript|node",
     "jsx": "javascript|react",
-    "ts": "typescript",
     "tsx": "typescript|react",
     "sql": "query|queries|database",
-    "cpp": r"c\+\+",
     "cs": r"c#|csharp|\.net",
     "csharp": r"c#|\.net",
-    "golang": "go",
-    "rs": "rust",
-    "rb": "ruby",
     "yml": "yaml",
     "yaml": "docker|compose|kubernetes|workflow|config\\w*",
     "dockerfile": "docker\\w*",
@@ -48,6 +47,8 @@ def what_to_send_back(answer: Answer, task: str | None) -> str:
     foreign = [block.language for block in answer.skipped if _is_foreign(block)]
     if foreign:
         return NUDGE if task is not None and not any(_asks_for(task, label) for label in foreign) else ""
+    if any(block.reason == DOES_NOTHING for block in answer.skipped):
+        return PRINT_FOR.format(task=shorten(task, _LONGEST_TASK)) if task is not None else ""
     if any(block.language not in SHOWN for block in answer.skipped):
         return SEND_CODE
     return NUDGE if task is not None else ""

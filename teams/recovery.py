@@ -16,7 +16,7 @@ from agents.events import NO_CODE, REFUSED, TASK_SOURCE, RunResult
 from agents.user_proxy_agent import AskUser, SendBack
 from sandbox.languages import ALIASES
 from sandbox.verdicts import Verdict
-from teams.missing_program import SEND_CODE, what_to_send_back
+from teams.missing_program import PRINT, SEND_CODE, what_to_send_back
 from utils.code_blocks import Answer, CodeBlock
 from utils.docker_utils import WORKSPACE
 from utils.text import shorten
@@ -27,6 +27,7 @@ SAME = (
     "Look at {where}, find out why it cannot work there, and send the whole program with that part written differently."
 )
 NO_PROGRAM = "no program in the answer"
+SILENT = "the program printed nothing and made no file"
 # A program that somebody stopped, or whose result is unknown, is no failure of the generator's.
 _NOT_FAILURES = {Verdict.OK.value, Verdict.CANCELLED.value, Verdict.LOST.value, REFUSED}
 _NOTHING_RAN = {NO_CODE, REFUSED, Verdict.NOT_RUN.value}
@@ -38,7 +39,8 @@ class Recovery:
 
     A failed run goes back at most `max_retries` times. The same error twice in a row, a time-out twice, or an answer without code twice
     asks the user at once; a program that is sent again unchanged is first sent back once with what to look at. A new task whose first
-    answer holds no program is asked once for one. The count starts again with each message of the user.
+    answer holds no program, or one of which nothing comes, is asked once for one that does. The count starts again with each message
+    of the user.
     """
 
     max_retries: int
@@ -63,30 +65,33 @@ class Recovery:
 
     def _decide(self, messages: Sequence[BaseChatMessage]) -> SendBack | AskUser:
         result = next((m for m in reversed(messages) if isinstance(m, RunResult)), None)
-        if result is None or result.verdict in _NOT_FAILURES:
+        # Of the messages since the user was asked last, a task is one only until its first answer has been decided about.
+        task = next((m.to_text() for m in reversed(messages) if m.source == TASK_SOURCE), None)
+        owes_output = result is not None and result.silent and task is not None
+        if result is None or (result.verdict in _NOT_FAILURES and not owes_output):
             return AskUser(ran=result is not None and result.verdict != REFUSED)
         failure = _describe(result)
         answer = _newest_answer(messages)
-        if result.verdict == NO_CODE:
-            words = self._ask_for_program(messages, answer)
-            if not words:
-                return AskUser(ran=False)
-            same = False
+        same = False
+        if owes_output:
+            words = PRINT
+        elif result.verdict == NO_CODE:
+            words = self._ask_for_program(answer, task)
         else:
             same = self._is_same(answer, failure)
             words = SAME.format(failure=failure, where=_where(result, answer)) if same else FIX
+        if not words:
+            return AskUser(ran=False)
         because = None if same and len(self.tried) < self.max_retries else self._reason_to_ask(failure)
         self.tried.append(failure)
         if because is not None:
             return AskUser(because, tuple(self.tried), ran=result.verdict not in _NOTHING_RAN)
         return SendBack(words, failure, len(self.tried) + 1, self.max_retries + 1)
 
-    def _ask_for_program(self, messages: Sequence[BaseChatMessage], answer: Answer | None) -> str:
+    def _ask_for_program(self, answer: Answer | None, task: str | None) -> str:
         """Return the words that ask for the program that is missing, "" if the answer is the user's to judge."""
-        if any(failure != NO_PROGRAM for failure in self.tried):
+        if any(failure not in (NO_PROGRAM, SILENT) for failure in self.tried):
             return SEND_CODE  # a program failed, and another one was asked for
-        # Of the messages since the user was asked last, a task is one only until its first answer has been decided about.
-        task = next((m.to_text() for m in reversed(messages) if m.source == TASK_SOURCE), None)
         return what_to_send_back(answer, task) if answer else ""
 
     def _is_same(self, answer: Answer | None, failure: str) -> bool:
@@ -138,6 +143,7 @@ _EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(Error|Exception|Interrupt|Exit|Warning
 _TIME = "stopped after the time limit"
 _FAILURES = {
     NO_CODE: NO_PROGRAM,
+    Verdict.OK.value: SILENT,
     Verdict.TIME.value: _TIME,
     Verdict.MEMORY.value: "used more memory than allowed",
     Verdict.PROCESSES.value: "started too many processes",

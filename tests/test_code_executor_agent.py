@@ -204,6 +204,16 @@ async def test_files_are_listed() -> None:
     assert files[0].to_text() == "table.txt"
 
 
+@pytest.mark.parametrize(
+    ("output", "files", "verdict", "silent"),
+    [("", [], Verdict.OK, True), ("\n \n", [], Verdict.OK, True), ("1\n", [], Verdict.OK, False), ("", [FILE], Verdict.OK, False)]
+    + [("", [], Verdict.FAILED, False)],
+)
+async def test_a_run_of_which_nothing_comes_is_marked(output: str, files: list[ProducedFile], verdict: Verdict, silent: bool) -> None:
+    _, message = await turn(ListedRuns(ran(output, verdict, 0), files=files), answer(program("len(str(1))")))
+    assert message.silent is silent
+
+
 async def test_files_that_were_left_out_are_named_to_the_user_and_the_model() -> None:
     executor = ListedRuns(left_out=[LeftOut("link", "a link")])
     events, message = await turn(executor, answer(program("print(1)")))

@@ -9,8 +9,8 @@ from agents.answers.reading import read_answer
 from agents.events import RunResult
 from agents.user_proxy_agent import AskUser, SendBack
 from sandbox.languages import ALIASES
-from teams.missing_program import NUDGE, SEND_CODE, what_to_send_back
-from teams.recovery import FIX, NO_PROGRAM, SAME, Recovery
+from teams.missing_program import NUDGE, PRINT, PRINT_FOR, SEND_CODE, what_to_send_back
+from teams.recovery import FIX, NO_PROGRAM, SAME, SILENT, Recovery
 
 CODE = "```python\nprint(1)\n```"
 OTHER = "```python\nprint(2)\n```"
@@ -94,16 +94,17 @@ def first(answer: str, task: str = "What is 5 times 7?") -> list[BaseChatMessage
     [
         ("What is 5 times 7?", "35", NUDGE),
         ("What is 5 times 7?", "The product is:\n\n```text\n35\n```", NUDGE),
-        ("What is 5 times 7?", "```javascript\nconsole.log(35)\n```", NUDGE),
-        ("What is 5 times 7? Use JavaScript.", "```javascript\nconsole.log(35)\n```", ""),
-        ("What is 5 times 7? Use C++.", "```cpp\nint main() {}\n```", ""),
-        ("What is 5 times 7? Use C.", "```c++\nint main() {}\n```", NUDGE),
+        ("What is 5 times 7?", "```swift\nprint(5 * 7)\n```", NUDGE),
+        ("What is 5 times 7? Use Swift.", "```swift\nprint(5 * 7)\n```", ""),
+        ("What is 5 times 7? Use C#.", "```cs\nConsole.WriteLine(5 * 7);\n```", ""),
+        ("What is 5 times 7? Use F#.", "```f\nprint *, 5 * 7\n```", NUDGE),
         ("Make a web page about bees.", "```html\n<h1>Bees</h1>\n```", ""),
         ("Write a SQL query for all users.", "```sql\nSELECT * FROM users\n```", ""),
         ("Write a Dockerfile for a Flask app.", "```dockerfile\nFROM python\n```", ""),
         ("Write a Dockerfile and how to run it.", "```dockerfile\nFROM python\n```\n\n```text\nit is running\n```", ""),
         ("Write the JSON file ada.json.", '```json\n{"name": "Ada"}\n```', NUDGE),
         ("Make a web page about bees.", "**bees.html**\n\n```html\n<h1>Bees</h1>\n```", ""),
+        ("What is 5 times 7?", "```python\n5 * 7\n```", PRINT_FOR.format(task="What is 5 times 7?")),
         ("What is 5 times 7?", "```python\nprint(5 * 7)", SEND_CODE),
         ("What is 5 times 7?", '{"name": "python", "arguments": {"code": "print(35)"}}', SEND_CODE),
     ],
@@ -117,6 +118,16 @@ def test_a_new_task_without_a_program_is_asked_once_for_one(task: str, answer: s
     assert decision == SendBack(words, NO_PROGRAM, 2, 4)
     # The second answer is the user's, whatever it holds but a block that was meant to run.
     assert recovery.decide(turn("no code", answer="It is 35, as I said.")) == AskUser(ran=False)
+
+
+def test_a_first_program_of_which_nothing_comes_is_sent_back_once() -> None:
+    silent = [*turn("ok")[:1], RunResult(source="CodeExecutorAgent", content="…", verdict="ok", exit_code=0, silent=True)]
+    task = TextMessage(source="user", content="What is 5 times 7?")
+    recovery = Recovery(max_retries=3)
+    assert recovery.decide([task, *silent]) == SendBack(PRINT, SILENT, 2, 4)
+    assert recovery.decide(silent) == AskUser()
+    assert Recovery(max_retries=3).decide(silent) == AskUser(), "after feedback the user has seen what the program does"
+    assert Recovery(max_retries=0).decide([task, *silent]) == AskUser("", (SILENT,))
 
 
 def test_after_feedback_nobody_asks_for_a_program() -> None:

@@ -17,6 +17,7 @@ MOST_COMPARED = 100
 """How many Python blocks of an answer are compared with each other: no answer that is meant has more."""
 
 _SHEBANG = re.compile(r"#!\s*(?:\S*/)?(?:env\s+(?:-S\s+)?)?([\w.]+)")
+DOES_NOTHING = "it does nothing when run"
 AS_PYTHON = "run as Python: the block has no language"
 
 
@@ -138,7 +139,7 @@ def _leave_out_what_is_shown(found: Sorted, python: str) -> None:
         if part.python is not None:
             if (part.python.is_literal or (whole and part.python.is_only_shown)) and not part.name:
                 found.programs.remove(part)
-                found.skip(part, "it does nothing when run")
+                found.skip(part, DOES_NOTHING)
             continue
         inner = read_python(textwrap.dedent(part.text))
         if inner is not None:
