@@ -40,7 +40,7 @@ matrix: ## run the tests that need no Docker engine on the oldest and the newest
 	done
 
 lock: .venv/dev.stamp ## choose the newest allowed versions again, and write the lock files
-	@$(LOCK) --upgrade -o requirements/run.lock requirements.txt
+	@$(LOCK) --upgrade -o requirements/run.lock -c requirements/constraints.txt requirements.txt
 	@$(LOCK) --upgrade -o requirements/dev.lock -c requirements/run.lock requirements/dev.txt
 
 lint: .venv/dev.stamp ## check style, format and types
