@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from cli.entry import run_command
 from cli.startup import hold_garbage_collection, import_parts, leave, use_own_environment
+from cli.streams import open_streams
 from cli.wiring import Wiring
 from utils.settings import Settings
 
@@ -134,5 +135,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    open_streams()
     use_own_environment(Path(__file__))
     leave(main())

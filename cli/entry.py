@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -22,7 +23,9 @@ def run_command(wiring: Wiring, argv: Sequence[str] | None = None) -> int:
     """Run the command that argv names and return the exit status; never raises."""
     wants_traceback = "--traceback" in (sys.argv if argv is None else argv)
     try:
-        return int(_run(wiring, argv))
+        status = int(_run(wiring, argv))
+        sys.stdout.flush()  # what cannot be written shows here
+        return status
     except AppError as error:
         print_error(error)
         if wants_traceback:
@@ -46,6 +49,8 @@ def _explain(error: Exception) -> AppError:
     if missing:
         hint = "start it with `make run`, or activate its environment: . .venv/bin/activate (pip install -r requirements.txt makes one)"
         return AppError(f"a requirement is not installed here: {missing}", hint)
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:
+        return AppError(f"the output could not be written: {error.strerror}", "free some space, or send it somewhere else")
     return AppError(f"internal error: {type(error).__name__}: {error}", "run it again with --traceback and report what it prints")
 
 
@@ -57,6 +62,7 @@ def _missing_requirement(error: Exception) -> str:
 
 def _run(wiring: Wiring, argv: Sequence[str] | None) -> ExitStatus:
     arguments = parse_arguments(argv)
+    _check_folder()
     flags = {setting.field: getattr(arguments, setting.field, None) for setting in SETTINGS}
     switches = {name: getattr(arguments, name) for name in (s.removeprefix("--").replace("-", "_") for s in SWITCHES)}
 
@@ -136,6 +142,16 @@ _COMMANDS: Mapping[str, Callable[[Settings, Wiring, Namespace], ExitStatus]] = {
     "replay": _replay,
     "doctor": _doctor,
 }
+
+
+def _check_folder() -> None:
+    """See that the folder of the start is still there: settings, workspace and files are looked for in it. Raises UsageError."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        raise UsageError(
+            "the current folder does not exist any more", "change to a folder that does, and start again", kind="usage"
+        ) from None
 
 
 def _check_added(paths: Sequence[str]) -> None:
