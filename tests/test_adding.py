@@ -135,7 +135,7 @@ async def test_a_mentioned_file_that_may_hold_secrets_is_asked_about_as_with_add
 
 async def test_many_names_are_counted() -> None:
     told, _ = await lines_of(Selection([(f"{number}.txt", Path("x"), 1) for number in range(25)]))
-    assert told[0].endswith("19.txt (1 bytes) and 5 more.")
+    assert told[0].endswith("19.txt (1 byte) and 5 more.")
     assert (await lines_of(Selection()))[0] == ["There is nothing to add."]
 
 
