@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.advice import NO_KEYBOARD
 from tests.endpoint import ModelEndpoint
 from tests.fakes import program
 from tests.program import model_environment, start_piped
@@ -154,7 +155,7 @@ def test_what_it_printed_is_kept(seen: dict[str, Seen], name: str, printed: str)
 
 
 def test_the_model_learns_that_there_is_no_keyboard(seen: dict[str, Seen]) -> None:
-    assert "no keyboard input here" in seen["asks"].model
+    assert NO_KEYBOARD.fact in seen["asks"].model
 
 
 def test_a_program_cannot_write_control_codes_to_the_terminal(seen: dict[str, Seen]) -> None:
