@@ -14,7 +14,7 @@ from tests.fakes import unused
 from utils.errors import ExitStatus, ModelError
 from utils.settings import load_settings
 
-PARTS = ["settings", "key", "model", "engine", "machine", "image", "limits", "workspace", "history"]
+PARTS = ["settings", "key", "model", "engine", "machine", "image", "languages", "limits", "workspace", "history"]
 
 
 async def answer(settings: object) -> str:

@@ -12,6 +12,7 @@ import pytest
 from sandbox.engine import inspection
 from sandbox.engine.find import Attempt, FoundEngine, Place, _no_engine
 from sandbox.engine.inspection import Finding, inspect_folder, inspect_sandbox
+from sandbox.languages import LANGUAGES
 from tests.images import image_of
 from utils.docker_utils import LABEL, Limits
 from utils.errors import ExitStatus
@@ -84,3 +85,17 @@ def test_without_any_engine_each_place_is_told_and_the_doctor_is_not_sent_to_its
         ("Docker (unix:///x): nothing answers there", False, None),
         ("Podman (no address): it is odd", False, None),
     ]
+
+
+@pytest.mark.engine
+@pytest.mark.usefixtures("nothing_left")
+def test_each_language_is_here_or_has_to_be_pulled(engine: docker.APIClient, image: str) -> None:
+    with image_of(engine, image) as own:
+        images = {"ruby": own, "go": "sandbox-none:missing"}
+        text = finding_of(inspect_sandbox(image, LIMITS, strict=False, images=images), "languages").text
+    here, own_image, pull = (part.partition(": ")[2] for part in text.split("; "))
+    assert {"python", "sh"} <= set(here.split(", "))
+    assert f"ruby ({own})" in own_image
+    assert "go (sandbox-none:missing)" in pull
+    assert "rust (rust:1-slim, about 300 MB)" in pull
+    assert all(language.name in text for language in LANGUAGES)

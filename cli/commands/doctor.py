@@ -60,7 +60,7 @@ async def _findings(settings: Settings, wiring: Wiring, ask: bool) -> AsyncItera
         yield Finding("model", f"{model} ({answer})")
     except AppError as error:
         yield Finding("model", error.message, error)
-    looking = inspect_sandbox(settings.image, limits_of(settings), settings.strict, settings.runtime)
+    looking = inspect_sandbox(settings.image, limits_of(settings), settings.strict, settings.runtime, settings.images)
     while (finding := await asyncio.to_thread(next, looking, None)) is not None:
         yield finding
     yield await asyncio.to_thread(_workspace, settings)

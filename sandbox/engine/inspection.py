@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,11 +15,15 @@ from sandbox.engine.limit_check import Fact, State, check_limits
 from sandbox.engine.start_checks import check_memory, engine_info
 from sandbox.exec_stream import Command
 from sandbox.files.host_folder import HostFolder
+from sandbox.languages import LANGUAGES
 from sandbox.verdicts import size
 from utils.docker_utils import ENGINE_FAILURES, SHELL, ContainerRequest, Limits, engine_error, unique_name
 from utils.errors import AppError, EngineError
 
-_TOOLS = "for tool in sh timeout cp head find python3 python; do command -v $tool >/dev/null 2>&1 && echo $tool; done"
+_NEEDED = ("sh", "timeout", "cp", "head", "find")
+_STEPS = [step for language in LANGUAGES for step in (language.build, language.run) if step]
+_ASKED = " ".join(dict.fromkeys((*_NEEDED, *(tool for step in _STEPS for tool in step.tools))))
+_TOOLS = f"for tool in {_ASKED}; do command -v $tool >/dev/null 2>&1 && echo $tool; done"
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,9 @@ class Finding:
     fine: bool = True  # False without an error: it is neither fine nor wrong
 
 
-def inspect_sandbox(image: str, limits: Limits, strict: bool, runtime: str = "") -> Iterator[Finding]:
+def inspect_sandbox(
+    image: str, limits: Limits, strict: bool, runtime: str = "", images: Mapping[str, str] | None = None
+) -> Iterator[Finding]:
     """Look at the engine, the image and the limits in force, and yield what was found as it is found; blocks, and never pulls."""
     try:
         found = find_engine()
@@ -44,7 +50,7 @@ def inspect_sandbox(image: str, limits: Limits, strict: bool, runtime: str = "")
         others = "; not taken: " + "; ".join(other_places(found)) if other_places(found) else ""
         yield Finding("engine", f"{found.place.name} at {found.place.address}: {describe_engine(found.client)}{others}")
         yield from _inspect_machine(found.client, limits)
-        yield from _inspect_image(found.client, image, limits, strict, runtime)
+        yield from _inspect_image(found.client, image, limits, strict, runtime, images or {})
     except ENGINE_FAILURES as error:
         told = engine_error(error, "asking the engine")
         yield Finding("engine", told.message, told)
@@ -65,7 +71,9 @@ def _inspect_machine(client: docker.APIClient, limits: Limits) -> Iterator[Findi
         yield Finding("machine", error.message, error)
 
 
-def _inspect_image(client: docker.APIClient, image: str, limits: Limits, strict: bool, runtime: str) -> Iterator[Finding]:
+def _inspect_image(
+    client: docker.APIClient, image: str, limits: Limits, strict: bool, runtime: str, images: Mapping[str, str]
+) -> Iterator[Finding]:
     try:
         seen = client.inspect_image(image)  # type: ignore[no-untyped-call]
     except ImageNotFound:
@@ -81,6 +89,7 @@ def _inspect_image(client: docker.APIClient, image: str, limits: Limits, strict:
     try:
         tools = container.run(Command([SHELL, "-c", _TOOLS])).output.decode("utf-8", "replace").split()
         yield _judge_tools(image, tools, int(seen.get("Size") or 0))
+        yield _find_languages(client, tools, images)
         yield _judge_limits(check_limits(container, request.limits, strict=strict))
     except EngineError as error:
         yield Finding("limits", error.message, error)
@@ -89,13 +98,36 @@ def _inspect_image(client: docker.APIClient, image: str, limits: Limits, strict:
 
 
 def _judge_tools(image: str, tools: list[str], length: int) -> Finding:
-    missing = [name for name in ("sh", "timeout", "cp", "head", "find") if name not in tools]
+    missing = [name for name in _NEEDED if name not in tools]
     if not {"python3", "python"} & set(tools):
         missing.append("python")
     if not missing:
         return Finding("image", f"{image} is here ({size(length // 2**20 * 2**20)}) and has what is needed")
     told = f"{image} has no {', '.join(missing)}"
     return Finding("image", told, EngineError(told, "set SANDBOX_IMAGE to an image that has them, such as python:3.12-slim", kind="image"))
+
+
+def _find_languages(client: docker.APIClient, tools: Collection[str], images: Mapping[str, str]) -> Finding:
+    """Say of each language where it runs, or what has to be pulled for it."""
+    places: dict[str, list[str]] = {"here": [], "here, in an image of its own": [], "to pull": []}
+    for language in LANGUAGES:
+        own = images.get(language.key) or language.image
+        steps = filter(None, (language.build, language.run))
+        if language.key not in images and all(set(step.tools) & set(tools) for step in steps):
+            places["here"].append(language.name)
+        elif own and _is_here(client, own):
+            places["here, in an image of its own"].append(f"{language.name} ({own})")
+        elif own:
+            places["to pull"].append(f"{language.name} ({own}" + (f", about {language.download} MB)" if own == language.image else ")"))
+    return Finding("languages", "; ".join(f"{place}: {', '.join(names)}" for place, names in places.items() if names))
+
+
+def _is_here(client: docker.APIClient, image: str) -> bool:
+    try:
+        client.inspect_image(image)  # type: ignore[no-untyped-call]
+    except ImageNotFound:
+        return False
+    return True
 
 
 def _judge_limits(facts: tuple[Fact, ...]) -> Finding:
