@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @asynccontextmanager
-async def open_session(settings: Settings, notify: Callable[[str], None], resumed: StoredSession | None = None) -> AsyncIterator[Session]:
+async def open_session(settings: Settings, notify: Callable[[str], None], resumed: StoredSession | None) -> AsyncIterator[Session]:
     """Wire a session, or one that is resumed: engine, model, history, agents, team. The container lives as long as it is open."""
     import asyncio
 
@@ -131,7 +131,7 @@ def demo_scenes() -> Sequence[Sequence[str]]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program and return its exit status."""
     hold_garbage_collection()
-    return run_command(Wiring(open_session, check_model, demo_scenes, ask_model, open_sessions, open_session), argv)
+    return run_command(Wiring(open_session, check_model, demo_scenes, ask_model, open_sessions), argv)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from cli.output.files import size_text
 from cli.state import ChatState
 from utils.errors import AppError
 from utils.text import sanitize
+from utils.words import says_yes
 
 if TYPE_CHECKING:
     from teams.session import Session
@@ -78,7 +79,7 @@ async def agree_to_copy(state: ChatState, names: str) -> bool:
     state.prompt.set_aside()
     state.screen.say(Text(f"These may hold secrets, which programs could then read and print: {names}. Copy them? y/N", style="yellow"))
     typed = await state.prompt.read(suggests=False)
-    return (typed or "").strip().lower() in ("y", "yes")
+    return says_yes(typed)
 
 
 def _some(names: Sequence[str]) -> str:

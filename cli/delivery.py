@@ -27,7 +27,7 @@ def deliver(record: Record, folder: Path) -> list[Path]:
         program.write_text(record.newest.code, encoding="utf-8", errors="replace", newline="\n")
         paths = [program]
         for file in record.files.values():
-            if file.path.name == program.name and file.path.suffix == program.suffix and _same(file.path, program):
+            if file.path.name == program.name and _same(file.path, program):
                 continue
             target = _free(folder / file.name)
             target.parent.mkdir(parents=True, exist_ok=True)

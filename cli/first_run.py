@@ -15,6 +15,7 @@ from cli.wiring import Wiring
 from utils.errors import AppError, ModelError
 from utils.settings import Settings
 from utils.text import sanitize
+from utils.words import says_yes
 
 Reload = Callable[[Mapping[str, str]], Settings]
 """Read the settings again with these variables in the environment."""
@@ -107,7 +108,7 @@ def _tried(changes: Mapping[str, str], start: _Start) -> Settings | None:
         print_out(f"That did not work: {error.message}" + (f"\n  → {error.hint}" if error.hint else ""))
         return None
     print_out(f"It answers. It can be kept for next time in {start.keep_in}, which only you can read.")
-    if input("Keep it? [y/N] ").strip().lower() in ("y", "yes"):
+    if says_yes(input("Keep it? [y/N] ")):
         keep(changes, start.keep_in)
         print_out("Kept.")
     return settings

@@ -18,7 +18,7 @@ from cli.output.screen import QUIET_STYLE
 from cli.slash import run_slash_command
 from cli.state import RETRY, ChatState
 from utils.text import sanitize
-from utils.words import APPROVE, STOP, mentioned_words, spoken_word
+from utils.words import APPROVE, STOP, mentioned_words, says_yes, spoken_word
 
 if TYPE_CHECKING:
     from agents.events import Question, Reply
@@ -159,7 +159,7 @@ async def _allow(state: ChatState, question: Question) -> bool | None:
     if state.prompt.leaving and state.session is not None:
         # A "no" would let the program run without its packages, fail, and go back to the model: one more request that nobody reads.
         state.session.stop()
-    return (typed or "").strip().lower() in ("y", "yes") and not state.prompt.leaving
+    return says_yes(typed) and not state.prompt.leaving
 
 
 @contextmanager

@@ -13,14 +13,13 @@ if TYPE_CHECKING:  # AutoGen takes most of a second to import, and the prompt do
     from history.records import StoredSession
     from teams.session import Session
 
-OpenSession = Callable[[Settings, Callable[[str], None]], AbstractAsyncContextManager["Session"]]
-"""Open a session and close it at the end, container and all; the second argument is called with what is being waited for meanwhile.
+OpenSession = Callable[[Settings, Callable[[str], None], "StoredSession | None"], AbstractAsyncContextManager["Session"]]
+"""Open a session and close it at the end, container and all: a new one, or one of an earlier process, which is the third argument.
+
+The second argument is called with what is being waited for meanwhile.
 
 Entering it raises AppError if a part cannot be had.
 """
-
-ResumeSession = Callable[[Settings, Callable[[str], None], "StoredSession"], AbstractAsyncContextManager["Session"]]
-"""Do the same for a session of an earlier process."""
 
 OpenSessions = Callable[
     [Settings, int, Callable[[str], None]], AbstractAsyncContextManager[Callable[[], AbstractAsyncContextManager["Session"]]]
@@ -40,4 +39,3 @@ class Wiring:
     ask_model: Callable[[Settings], Coroutine[Any, Any, str]]
     """Ask the model for one word and return what it says, or raise AppError."""
     open_sessions: OpenSessions
-    resume_session: ResumeSession

@@ -8,7 +8,6 @@ from typing import Any
 
 OPEN = "open"  # the newest task has no outcome yet
 APPROVED = "approved"
-STOPPED = "stopped"
 UNREADABLE = "cannot be read"
 FRESH = "Fresh"
 """The source of a row that says that nothing before it is part of the conversation any more."""

@@ -50,7 +50,7 @@ class Session:
         self._answers = answers
         self._switch_model = switch_model
         self._token: CancellationToken | None = None
-        self._is_stopped = False  # by us, and not because whoever reads the stream was cancelled
+        self._stop_asked = False  # by us, and not because whoever reads the stream was cancelled
 
     # The course of a task
 
@@ -69,7 +69,7 @@ class Session:
                 self._model.start_task()
         self.record.ended = None
         self._token = token = CancellationToken()
-        self._is_stopped = False
+        self._stop_asked = False
         ended = TaskEnded("interrupted")
         try:
             async with aclosing(self._team.run_stream(task, token)) as stream:
@@ -79,7 +79,7 @@ class Session:
                         continue
                     yield event
         except asyncio.CancelledError:
-            if not self._is_stopped:
+            if not self._stop_asked:
                 raise
         except Exception as error:
             ended = TaskEnded("error", error=self._explain(error))
@@ -132,7 +132,7 @@ class Session:
     def stop(self) -> None:
         """Stop the step that runs, if one does."""
         if self._token is not None:
-            self._is_stopped = True
+            self._stop_asked = True
             self._token.cancel()
 
     @property

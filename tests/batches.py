@@ -66,9 +66,9 @@ def run_batch(
     async def open_sessions(
         settings: Settings, jobs: int, notify: Callable[[str], None]
     ) -> AsyncIterator[Callable[[], AbstractAsyncContextManager[Session]]]:
-        yield lambda: opens(endpoint, *runs, opened=opened)(settings, notify)
+        yield lambda: opens(endpoint, *runs, opened=opened)(settings, notify, None)
 
-    wiring = Wiring(unused, lambda settings: "test-model", list, unused, open_sessions, unused)
+    wiring = Wiring(unused, lambda settings: "test-model", list, unused, open_sessions)
     chosen = BatchOptions(str(folder / name), **{"output": folder / "out.jsonl", **options})
     return batch(settings or settings_for(folder), wiring, chosen)
 

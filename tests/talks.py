@@ -15,6 +15,7 @@ from cli.input.prompt import Prompt
 from cli.output.screen import Screen
 from cli.state import ChatState
 from cli.wiring import OpenSession
+from history.records import StoredSession
 from main import open_team
 from sandbox.verdicts import ProducedFile, ProgramRun
 from teams.session import Session
@@ -71,7 +72,7 @@ def opens(
     """Return the wiring of main.py with listed runs in place of the container; with a failure, one that cannot be opened."""
 
     @asynccontextmanager
-    async def open_session(settings: Settings, notify: Callable[[str], None]) -> AsyncIterator[Session]:
+    async def open_session(settings: Settings, notify: Callable[[str], None], resumed: StoredSession | None) -> AsyncIterator[Session]:
         if failure is not None:
             raise failure
         executor = ListedRuns(*runs, files=files)
@@ -131,7 +132,7 @@ async def rehearsal(
     state = ChatState(settings, screen, prompt, confirms=settings.confirm, model="test-model")
     chat = Chat(state)
     with ModelEndpoint(answers) as endpoint:
-        async with opens(endpoint, *runs, files=files)(settings, chat.show_progress) as session:
+        async with opens(endpoint, *runs, files=files)(settings, chat.show_progress, None) as session:
             state.opened(session)
             yield Rehearsal(chat, state, session, endpoint, keyboard, paper)
 

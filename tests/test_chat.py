@@ -48,9 +48,7 @@ class Pipe:
         with ModelEndpoint(answers) as endpoint:
             opening: OpenSession = opens(endpoint, *runs, failure=failure)
             try:
-                return await chat(
-                    settings, Wiring(opening, lambda settings: "test-model", lambda: scenes, nobody, unused, unused), first_task
-                )
+                return await chat(settings, Wiring(opening, lambda settings: "test-model", lambda: scenes, nobody, unused), first_task)
             finally:
                 self.asked = [request.texts[1:] for request in endpoint.requests]
 
@@ -116,7 +114,7 @@ async def test_a_model_that_cannot_be_used_is_an_error_before_anything_is_opened
 
     opened = opens(ModelEndpoint([]), failure=AssertionError("opened"))
     with pytest.raises(ModelError, match="no key"):
-        await chat(load_settings({"workspace": str(tmp_path)}, {}), Wiring(opened, check, lambda: [], nobody, unused, unused), None)
+        await chat(load_settings({"workspace": str(tmp_path)}, {}), Wiring(opened, check, lambda: [], nobody, unused), None)
 
 
 async def test_the_demo_without_a_terminal_plays_itself(session: Pipe, capsys: pytest.CaptureFixture[str]) -> None:

@@ -27,10 +27,10 @@ def wiring(model: str | ModelError = "test-model") -> Wiring:
             raise model
         return model
 
-    return Wiring(never, check, lambda: [], answer, unused, unused)  # type: ignore[arg-type]
+    return Wiring(never, check, lambda: [], answer, unused)  # type: ignore[arg-type]
 
 
-def never(settings: object, notify: object) -> None:
+def never(settings: object, notify: object, resumed: object) -> None:
     raise AssertionError("the doctor opens no session")
 
 

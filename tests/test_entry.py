@@ -19,7 +19,7 @@ from utils.errors import AppError, ContainerLost, EngineError, ExitStatus, Model
 from utils.settings import Settings
 
 
-def never(settings: Settings, notify: Callable[[str], None]) -> NoReturn:
+def never(settings: Settings, notify: Callable[[str], None], resumed: object) -> NoReturn:
     raise AssertionError("nothing is opened here")
 
 
@@ -31,7 +31,7 @@ def raising(error: BaseException) -> Wiring:
     def check(settings: Settings) -> str:
         raise error
 
-    return Wiring(never, check, lambda: [], nobody, unused, unused)
+    return Wiring(never, check, lambda: [], nobody, unused)
 
 
 FAILURES = {
@@ -174,4 +174,4 @@ def talkative() -> int:
             sys.stdout.write("x" * 100 + "\n")
         return ""
 
-    return run_command(Wiring(never, check, lambda: [], nobody, unused, unused), [])
+    return run_command(Wiring(never, check, lambda: [], nobody, unused), [])

@@ -40,7 +40,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     monkeypatch.chdir(tmp_path)
 
     def command(*words: str) -> tuple[int, str, str]:
-        status = run_command(Wiring(unused, unused, unused, unused, unused, unused), [*words, "--workspace", str(tmp_path / "w")])
+        status = run_command(Wiring(unused, unused, unused, unused, unused), [*words, "--workspace", str(tmp_path / "w")])
         captured = capsys.readouterr()
         return status, captured.out, captured.err
 

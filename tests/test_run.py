@@ -44,7 +44,7 @@ def unattended(
     sessions: list[Session] = []
     with ModelEndpoint(answers) as endpoint:
         open_session = opens(endpoint, *runs, files=files, opened=sessions.append)
-        wiring = Wiring(open_session, lambda settings: "test-model", list, unused, unused, unused)
+        wiring = Wiring(open_session, lambda settings: "test-model", list, unused, unused)
         status = run(settings, wiring, RunOptions(task, **options))  # type: ignore[arg-type]
         return Ran(status, sessions, endpoint)
 

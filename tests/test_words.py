@@ -2,7 +2,7 @@
 
 import pytest
 
-from utils.words import mentioned_words, spoken_word
+from utils.words import mentioned_words, says_yes, spoken_word
 
 
 @pytest.mark.parametrize("text", ["APPROVE", "approve", " Approve! ", "APPROVE.", "«approve»", "**APPROVE**", "approve\n", "_approve_"])
@@ -44,3 +44,10 @@ def test_the_word_among_others_is_not(text: str) -> None:
 )
 def test_a_message_that_holds_a_word_is_ambiguous(text: str, words: tuple[str, ...]) -> None:
     assert mentioned_words(text) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "yes"), [("y", True), (" YES\n", True), ("Yes", True), ("", False), (None, False), ("yes please", False), ("n", False)]
+)
+def test_only_a_plain_yes_is_one(text: str | None, yes: bool) -> None:
+    assert says_yes(text) is yes

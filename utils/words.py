@@ -1,4 +1,4 @@
-"""The two words that end the talk, and how a message is read for them."""
+"""The two words that end the talk, how a message is read for them, and what a yes is."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ import re
 APPROVE = "APPROVE"
 STOP = "STOP"
 WORDS = (APPROVE, STOP)
+
+
+def says_yes(text: str | None) -> bool:
+    """Tell whether the text is y or yes, in any case; nothing at all is no."""
+    return (text or "").strip().lower() in ("y", "yes")
 
 
 def spoken_word(text: str) -> str | None:

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agents.models.choice import choose_model, find_model, find_provider
-from agents.models.errors import explain_model_error
 from agents.models.local import LocalServer
 from utils.errors import ModelError
 from utils.settings import Settings
@@ -25,9 +24,6 @@ if TYPE_CHECKING:
     from agents.models.scripted import ScriptedModel
 
     Model = ResilientClient | ScriptedModel
-
-__all__ = ["build_model_client", "describe_model", "explain_model_error", "open_model", "switch_model"]
-
 
 _DEMO_PACE = 0.015  # seconds between two words: quick to read along, and nobody waits for it
 

@@ -27,7 +27,7 @@ from cli.wiring import Wiring
 from utils.errors import AppError, ExitStatus
 from utils.settings import Settings
 from utils.text import sanitize
-from utils.words import spoken_word
+from utils.words import says_yes, spoken_word
 
 if TYPE_CHECKING:
     from agents.events import Event
@@ -81,12 +81,7 @@ async def _open(stack: AsyncExitStack, wiring: Wiring, chat: Chat, added: Sequen
     # The prompt comes first: importing AutoGen and starting the container happen while the user reads and types.
     state = chat.state
     await state.prompt.shown.wait()
-    opening = (
-        wiring.open_session(state.settings, chat.show_progress)
-        if chat.resumed is None
-        else wiring.resume_session(state.settings, chat.show_progress, chat.resumed)
-    )
-    session = await stack.enter_async_context(opening)
+    session = await stack.enter_async_context(wiring.open_session(state.settings, chat.show_progress, chat.resumed))
     if added:
         session.sandbox.concerns += await add_files(session, added, state.notes)
     state.opened(session)
@@ -154,7 +149,7 @@ class Chat:
         if question:
             self.state.screen.say(question)
             typed = (await self.state.prompt.read(suggests=False) or "").strip()
-            if typed.lower() not in ("y", "yes"):
+            if not says_yes(typed):
                 session.wait_for_user()
                 self.state.notice("It was not run. Say what to do instead, or /run.")
                 return typed if typed.lower() not in ("", "n", "no") else None

@@ -19,6 +19,7 @@ from history.store import Store
 from utils.errors import AppError, ExitStatus, UsageError
 from utils.settings import Settings
 from utils.text import sanitize
+from utils.words import says_yes
 
 DATABASE = "history.db"
 _SHOWN = 30  # sessions in a list
@@ -135,7 +136,7 @@ def _agreed(question: str) -> bool:
         raise UsageError("nobody is here to ask before sessions are deleted", "add --yes", kind="usage")
     sys.stdout.write(question)
     sys.stdout.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    return says_yes(sys.stdin.readline())
 
 
 def _the_one(store: Store, words: Sequence[str], action: str) -> SessionInfo:

@@ -79,7 +79,7 @@ class _Unattended:
         """Run the task to its end; the session is closed afterwards, container and all."""
         for warning in self._settings.warnings:
             self._say(warning)
-        async with wiring.open_session(self._settings, self._say) as session:
+        async with wiring.open_session(self._settings, self._say, None) as session:
             notes: list[str] = []
             lines = await add_files(session, self._options.added, notes) if self._options.added else []
             for line in [*session.sandbox.concerns, *lines]:
