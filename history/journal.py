@@ -32,6 +32,7 @@ class HistoryJournal:
         self._info = info
         self._store: Store | None = None
         self._pending: deque[Callable[[Store], None]] = deque()
+        self._early: list[Callable[[Store], None]] = []
         self._begun = False
         self._failure = ""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="history")
@@ -51,7 +52,8 @@ class HistoryJournal:
 
     def _begin(self, info: SessionInfo) -> None:
         self._begun = True
-        self._pending.append(lambda store: store.begin(info))
+        self._pending += [lambda store: store.begin(info), *self._early]
+        self._early.clear()
 
     async def wrote(self, messages: Sequence[Message]) -> None:
         """Keep messages that are not kept yet; a session begins to exist with its first."""
@@ -77,10 +79,14 @@ class HistoryJournal:
         await self._write(lambda store: store.finish_attempt(self.session, attempt))
 
     async def add(self, rows: Iterable[StoredFile | StoredPackage | Approval]) -> None:
-        """Keep files, packages or approvals."""
+        """Keep files, packages or approvals; what comes before the first message waits for it, which makes the session exist."""
         kept = tuple(rows)
-        if kept:
+        if not kept:
+            return
+        if self._begun:
             await self._write(lambda store: store.add(self.session, kept))
+        else:
+            self._early.append(lambda store: store.add(self.session, kept))
 
     async def called(self, call: ModelCall) -> None:
         """Keep what an answer of the model cost."""

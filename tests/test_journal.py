@@ -62,6 +62,19 @@ async def test_a_session_without_a_message_leaves_nothing_behind(tmp_path: Path)
     assert not path.exists()
 
 
+async def test_files_that_are_added_before_the_first_task_are_kept_with_it(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    said: list[str] = []
+    journal = HistoryJournal(lambda: Store.open(path, said.append), info("a"), said.append)
+    await journal.add([StoredFile("a.csv", "0" * 64, 3, 0, added=True)])
+    assert not path.exists()
+    await journal.wrote([Message("user", "one", "1")])
+    session = stored(path)
+    assert ([file.name for file in session.files], texts(path, "a")) == (["a.csv"], ["one"])
+    await journal.close()
+    assert said == []
+
+
 async def test_a_resumed_session_goes_on_where_it_was(tmp_path: Path) -> None:
     path = tmp_path / "history.db"
     first = HistoryJournal(lambda: Store.open(path, no_notice), info("a", owner="first"), no_notice)

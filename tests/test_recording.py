@@ -181,6 +181,17 @@ async def test_what_the_user_adds_is_kept_for_a_later_container(tmp_path: Path) 
         assert session.sandbox.put["data/mine.csv"].read_text() == "a,b\n"
 
 
+async def test_what_the_user_adds_before_the_first_task_is_kept_and_handed_over(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.csv"
+    mine.write_text("a,b\n")
+    async with opened(tmp_path, [program("one")], ran("1\n")) as (session, _):
+        await session.journal.added({"mine.csv": mine})
+        await live(session, "Print the answer.", "APPROVE")
+        assert session.journal.news() == []
+    stored = kept(tmp_path)
+    assert ([file.name for file in stored.files if file.added], len(stored.approvals)) == (["mine.csv"], 1)
+
+
 async def test_a_fresh_conversation_stays_fresh_when_the_session_is_taken_up(tmp_path: Path) -> None:
     async with opened(tmp_path, [program("one"), program("two")], ran("1\n"), ran("2\n")) as (session, _):
         await live(session, "Print one.", "APPROVE")
