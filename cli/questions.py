@@ -18,7 +18,7 @@ from cli.output.screen import QUIET_STYLE
 from cli.slash import run_slash_command
 from cli.state import RETRY, ChatState
 from utils.text import sanitize
-from utils.words import APPROVE, STOP, mentioned_words, says_yes, spoken_word
+from utils.words import APPROVE, STOP, mentioned_words, resembled_word, says_yes, spoken_word
 
 if TYPE_CHECKING:
     from agents.events import Question, Reply
@@ -26,9 +26,11 @@ if TYPE_CHECKING:
 
 _NO_PROGRAM = "No program in this answer: nothing was run."
 _NOT_RUN = "Nothing of this answer was run."
-_GATE = "Enter to run it, e to edit it first, always to run and ask no more, STOP to give up, or say why not."
+_GATE = "Enter to run it, e to edit it first, always to run it and not ask again, STOP to give up, or say what to change."
 _ALWAYS = ("a", "always")
+_NO = ("n", "no")
 _NOT_APPROVED = "APPROVE is for the result. Press Enter to run the program."
+_WHY_NOT = "Say what to change, or type STOP to give up."
 
 
 class StepStopped(Exception):
@@ -52,13 +54,13 @@ async def answer(state: ChatState, question: Question) -> Reply:
 
 async def _approve(state: ChatState, question: Question) -> str:
     why = _why_asked(state, question)
-    if state.prompt.is_terminal or why:
+    if why:
         state.screen.say("", *why)
     _say_question(state, question)
     while not state.prompt.leaving:
         typed = await _read_answer(state)
         command = await run_slash_command(state, typed) if typed and typed.strip() else None
-        if command is None and typed and typed.startswith("/"):
+        if command is None and typed and typed.strip():
             _say_question(state, question)  # what the command has shown may have pushed it out of sight
         meant = None if command is None else await _meant(state, command)
         if meant is None:
@@ -77,7 +79,7 @@ def _say_question(state: ChatState, question: Question) -> None:
     if state.prompt.is_terminal and not state.prompt.leaving:
         verb = "to accept" if question.ran else "to end the task"
         words = ("Type ", ("APPROVE", "bold"), f" {verb}, ", ("STOP", "bold"), " to give up, or say what to change.")
-        state.screen.say(Text.assemble(*words))
+        state.screen.say("", Text.assemble(*words))
 
 
 def _why_asked(state: ChatState, question: Question) -> list[Text]:
@@ -115,12 +117,13 @@ async def _gate(state: ChatState, programs: Sequence[CodeBlock]) -> Sequence[Cod
             typed = await _read_answer(state, suggests=False)
             if typed is None:
                 continue
-            if typed.strip().lower() in _ALWAYS:
+            bare = typed.strip().lower()
+            if bare in _ALWAYS:
                 state.set_confirms(False)
                 state.notice("Programs run without asking from now on. /confirm on asks again.")
-            if not typed.strip() or typed.strip().lower() in _ALWAYS:
+            if not bare or says_yes(bare) or bare in _ALWAYS:
                 return state.waiting
-            if typed.strip().lower() == "e" and state.prompt.is_terminal:
+            if bare == "e" and state.prompt.is_terminal:
                 state.waiting = await _all_edited(state, state.waiting)
                 state.screen.say(Text(_GATE, style=QUIET_STYLE))
                 continue
@@ -132,6 +135,9 @@ async def _gate(state: ChatState, programs: Sequence[CodeBlock]) -> Sequence[Cod
 
 async def _said_at_gate(state: ChatState, typed: str) -> str | None:
     """Return STOP or why the programs may not run; None if the question is still open."""
+    if state.prompt.is_terminal and (typed.strip().lower() in _NO or resembled_word(typed) == APPROVE):
+        state.notice(_WHY_NOT if typed.strip().lower() in _NO else _NOT_APPROVED)
+        return None
     command = await run_slash_command(state, typed)
     meant = None if command is None else await _meant(state, command)
     if meant is None:

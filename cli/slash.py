@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from sandbox.verdicts import ProducedFile, ProgramRun
     from utils.code_blocks import CodeBlock
 
+_MEANT = {**dict.fromkeys(("?", "/", "/?", "help"), "/help"), **dict.fromkeys(("q", "quit", "exit", "bye"), "/exit")}
+"""What somebody types for help or to leave, and never as a task or as feedback."""
 Command = Callable[[ChatState, str], Awaitable[str | None]]
 _MOST_COPIED = 100_000  # characters of base64; terminals that take more are rare
 _USAGE_COLUMNS = 18
@@ -279,7 +281,7 @@ async def run_slash_command(state: ChatState, typed: str) -> str | None:
 
     Only a slash followed by letters is a command: "/tmp/x should be used" is feedback.
     """
-    word, _, argument = ("/help" if typed.strip() == "?" else typed.strip()).partition(" ")
+    word, _, argument = _MEANT.get(typed.strip().lower(), typed.strip()).partition(" ")
     if not word.startswith("/") or not word[1:].isalpha() or "\n" in typed.strip():
         return typed
     command = COMMANDS.get(word[1:].lower())

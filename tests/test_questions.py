@@ -64,6 +64,50 @@ async def test_a_word_among_others_may_be_the_word() -> None:
         assert "✔ User approves result" in await session.converse("count")
 
 
+@pytest.mark.parametrize("typed", ["ok", "Yes!", "aprove", "looks good"])
+async def test_what_resembles_approve_is_asked_back_before_the_model_is(typed: str) -> None:
+    async with rehearsal([FIRST], typed=[typed, "approve"]) as session:
+        seen = await session.converse("count")
+        assert "Is that APPROVE, or feedback?" in seen
+        assert "✔ User approves result" in seen
+        assert len(session.asked) == 1
+
+
+async def test_what_resembles_approve_is_feedback_if_enter_says_so() -> None:
+    async with rehearsal([FIRST, SECOND], typed=["done", "", "STOP"]) as session:
+        await session.converse("count")
+        assert session.asked[1][-1] == "done"
+
+
+@pytest.mark.parametrize("word", ["exit", "quit", "Q"])
+async def test_a_word_for_leaving_leaves_at_the_question_too(word: str) -> None:
+    async with rehearsal([FIRST], typed=[word]) as session:
+        await session.converse("count")
+        assert session.state.prompt.leaving
+        assert len(session.asked) == 1
+
+
+async def test_help_at_the_question_asks_again_below_it() -> None:
+    async with rehearsal([FIRST], typed=["help", "STOP"]) as session:
+        seen = await session.converse("count")
+        assert re.search(r"quit \(also Ctrl-D\)\n\n" + QUESTION, seen)
+        assert len(session.asked) == 1
+
+
+@pytest.mark.parametrize("yes", ["y", "Yes", ""])
+async def test_yes_at_the_gate_runs_the_program(yes: str) -> None:
+    async with rehearsal([FIRST], typed=[yes, "APPROVE"], confirm="true") as session:
+        await session.converse("count")
+        assert session.ran == [ONE]
+
+
+@pytest.mark.parametrize(("typed", "said"), [("no", "Say what to change"), ("n", "Say what to change"), ("ok", "Press Enter to run")])
+async def test_a_bare_no_or_ok_at_the_gate_asks_the_model_nothing(typed: str, said: str) -> None:
+    async with rehearsal([FIRST], typed=[typed, "STOP"], confirm="true") as session:
+        assert said in await session.converse("count")
+        assert (session.ran, len(session.asked)) == ([], 1)
+
+
 async def test_a_pipe_is_not_asked_back() -> None:
     async with rehearsal([FIRST, SECOND], typed=["APPROVE but rename it"], is_terminal=False) as session:
         seen = await session.converse("count")
@@ -212,7 +256,7 @@ async def test_after_failures_the_user_sees_why_it_is_their_turn_and_what_was_tr
     async with rehearsal([FIRST, SECOND], failed, failed, typed=["STOP"], max_retries="3") as session:
         seen = await session.converse("count")
         assert "↻ ValueError: \\x1b[31mno – attempt 2 of 4" in seen
-        assert re.search(r"\nYour turn: .*\btwice\b.*:\n  1\. ValueError: \\x1b\[31mno \(2 times\)\n" + QUESTION, seen)
+        assert re.search(r"\nYour turn: .*\btwice\b.*:\n  1\. ValueError: \\x1b\[31mno \(2 times\)\n\n" + QUESTION, seen)
 
 
 @pytest.mark.parametrize("max_retries", ["0", "3"])
@@ -298,7 +342,7 @@ async def test_a_stopped_step_ends_a_pipe_as_interrupted() -> None:
 
 
 async def test_a_refused_run_does_not_answer_a_later_question() -> None:
-    async with rehearsal([FIRST, FIRST, SECOND], typed=["no", "", "APPROVE"], confirm="true") as session:
+    async with rehearsal([FIRST, FIRST, SECOND], typed=["not like this", "", "APPROVE"], confirm="true") as session:
         await session.converse("count")
         assert session.chat.status() is ExitStatus.DONE
 

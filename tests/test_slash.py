@@ -74,7 +74,15 @@ async def test_no_command_fails_while_the_session_opens(name: str) -> None:
             await type_into(session, line)
 
 
-@pytest.mark.parametrize("text", ["/tmp/x should be used", "/etc/passwd", "/", "/2", "no /help", "/help\nmore", "count"])
+@pytest.mark.parametrize("text", ["/help", "?", "/", " Help "])
+async def test_help_is_shown_however_it_is_asked_for(text: str) -> None:
+    async with rehearsal([]) as session:
+        typed, seen = await type_into(session, text)
+        assert typed is None
+        assert "/help " in seen
+
+
+@pytest.mark.parametrize("text", ["/tmp/x should be used", "/etc/passwd", "/2", "no /help", "/help\nmore", "count"])
 async def test_what_is_no_command_is_text(text: str) -> None:
     async with rehearsal([]) as session:
         assert await type_into(session, text) == (text, "")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from utils.words import mentioned_words, says_yes, spoken_word
+from utils.words import mentioned_words, resembled_word, says_yes, spoken_word
 
 
 @pytest.mark.parametrize("text", ["APPROVE", "approve", " Approve! ", "APPROVE.", "«approve»", "**APPROVE**", "approve\n", "_approve_"])
@@ -40,10 +40,24 @@ def test_the_word_among_others_is_not(text: str) -> None:
         ("remove the STOPWORDS", ()),
         ("APPROVE", ()),
         ("either APPROVE or STOP", ("APPROVE", "STOP")),
+        ("ok", ("APPROVE",)),
+        ("stopp", ("STOP",)),
     ],
 )
 def test_a_message_that_holds_a_word_is_ambiguous(text: str, words: tuple[str, ...]) -> None:
     assert mentioned_words(text) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        *((text, "APPROVE") for text in ("ok", "Yes!", "y", "looks good", "LGTM", "aprove", "approved", "done.")),
+        *((text, "STOP") for text in ("stopp", "cancel", "give up")),
+        *((text, None) for text in ("APPROVE", "stop", "", "improve", "no", "step", "yes, but rename it", "ok now in blue", "more")),
+    ],
+)
+def test_what_resembles_a_word_is_recognized_only_if_nothing_else_is_said(text: str, word: str | None) -> None:
+    assert resembled_word(text) == word
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 
 APPROVE = "APPROVE"
 STOP = "STOP"
 WORDS = (APPROVE, STOP)
+_ASSENTS = ("Y", "YES", "OK", "OKAY", "FINE", "GOOD", "GREAT", "LOOKS GOOD", "LGTM", "ACCEPT", "DONE")
+_REFUSALS = ("CANCEL", "ABORT", "GIVE UP", "END")
+_CLOSE = 0.8  # "aprove" and "stopp" are closer to a word than this, "improve" is not
 
 
 def says_yes(text: str | None) -> bool:
@@ -16,18 +20,35 @@ def says_yes(text: str | None) -> bool:
 
 def spoken_word(text: str) -> str | None:
     """Return APPROVE or STOP if the text is only that word, in any case, with or without punctuation; else None."""
-    bare = re.sub(r"[\W_]+", " ", text).strip().upper()
+    bare = _bare(text)
     return bare if bare in WORDS else None
 
 
-def mentioned_words(text: str) -> tuple[str, ...]:
-    """Return the words that are used among others in the text ("APPROVE but rename it"): the user has to say what is meant.
+def resembled_word(text: str) -> str | None:
+    """Return the word that the whole text seems to be meant for ("ok", "aprove", "cancel"); None if it is one, or is like none."""
+    bare = _bare(text)
+    if bare in WORDS:
+        return None
+    if bare in _ASSENTS or bare in _REFUSALS:
+        return APPROVE if bare in _ASSENTS else STOP
+    return next(iter(difflib.get_close_matches(bare, WORDS, 1, _CLOSE)), None)
 
-    A word counts only as it is asked for, in capitals, or as the first word of the message, so that ordinary prose
-    ("please stop printing the header") is taken for what it is.
+
+def _bare(text: str) -> str:
+    return re.sub(r"[\W_]+", " ", text).strip().upper()
+
+
+def mentioned_words(text: str) -> tuple[str, ...]:
+    """Return the words that the text may be meant for, so that the user has to say what is meant.
+
+    These are the word that all of it resembles, and words among others ("APPROVE but rename it"). The latter count only as they are asked
+    for, in capitals, or as the first word of the message, so that ordinary prose ("please stop printing the header") is taken for what it
+    is.
     """
     if spoken_word(text):
         return ()
+    if resembled := resembled_word(text):
+        return (resembled,)
     found = []
     for word in WORDS:
         in_capitals = re.search(rf"\b{word}\b", text)

@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from history.records import StoredSession
     from teams.session import Session
 
-_LEAVING = ("q", "quit", "exit")
-"""What somebody types to leave, and never a task."""
 _DEMO_OVER = "That was the demo. With a key in .env (see README.md), `python main.py` takes your own tasks."
 
 
@@ -175,8 +173,6 @@ class Chat:
         state = self.state
         while not state.prompt.leaving:
             typed = await state.prompt.read(until=None if opening.done() else opening)
-            if typed and typed.strip().lower() in _LEAVING:
-                typed = "/exit"
             typed = await run_slash_command(state, typed) if typed and typed.strip() else None
             if typed is None:
                 continue
