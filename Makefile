@@ -62,7 +62,7 @@ outcome: .venv/dev.stamp ## count tasks that come out right with a model, beside
 	@$(WITH_IMAGE) && exec $(PY) -m tests.outcome.bench --url "$(MODEL_URL)" --model "$(or $(MODEL),local)" $(ARGS)
 
 languages: .venv/dev.stamp ## run programs in every language, in an image with real toolchains (built once, up to ten minutes)
-	@$(WITH_IMAGE) && POLYGLOT_IMAGE=$$(bash tests/polyglot.sh) && export POLYGLOT_IMAGE && exec $(PY) -m pytest -q tests/test_languages_run.py $(ARGS)
+	@$(WITH_IMAGE) && POLYGLOT_IMAGE=$$(bash tests/polyglot.sh) && export POLYGLOT_IMAGE && exec $(PY) -m pytest -q tests/test_languages_run.py tests/test_npm_run.py $(ARGS)
 
 soak: .venv/dev.stamp ## run many sessions and attacks in a row, kill 300 more, and watch what is left behind
 	@$(WITH_IMAGE) && $(PY) -m tests.soak $(ARGS) && $(PY) -m tests.killing

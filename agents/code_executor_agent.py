@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -85,9 +85,12 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
         self._done: dict[tuple[str, str], ProgramRun] = {}
         self._packages = PackageSteps(NAME, sandbox, self._answers, any_package)
 
-    def take_up(self, packages: PipRequest | None, done: Sequence[ProgramRun]) -> None:
-        """Install these packages before the next program runs, and do not run those again that were done in the turn that is due."""
-        self._packages.first = packages
+    def take_up(self, packages: PipRequest | None, versions: Mapping[str, str], done: Sequence[ProgramRun]) -> None:
+        """Install these packages before the next program runs, and do not run those again that were done in the turn that is due.
+
+        `versions` are those of npm's packages.
+        """
+        self._packages.first, self._packages.versions = packages, versions
         self._done = {(run.language, run.code): run for run in done}
 
     async def on_messages_stream(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -12,9 +12,12 @@ from autogen_core import CancellationToken
 
 from agents.answers.file_names import own_modules
 from agents.events import Answers, InstallStarted, PackagesInstalled, Question, Refusal
+from sandbox.languages import BY_NAME
 from sandbox.network import STRICT
 from sandbox.packages.install import INSTALL_SECONDS, Installation, PipRequest
 from sandbox.packages.names import Package, imports_of, is_known, missing_module, name_of, package_of
+from sandbox.packages.npm import NpmRequest
+from sandbox.packages.npm_names import NPM, known_npm_packages, npm_imports
 from sandbox.packages.pip_lines import PipCommand, PipLines, address_of, find_pip_lines, read_requirements
 from sandbox.sandbox import Sandbox
 from sandbox.verdicts import ProgramRun, Verdict
@@ -39,6 +42,10 @@ _STOPPED = {
     Verdict.LOST: "the contact with the container was lost",
 }
 _MOST_TEXT = 4000
+_SCRIPTS = tuple(f".{ending}" for ending in (*BY_NAME["javascript"].aliases, *BY_NAME["typescript"].aliases))
+
+
+Requests = Sequence[PipRequest | NpmRequest]
 
 
 @dataclass(frozen=True)
@@ -51,9 +58,9 @@ class Prepared:
 
 @dataclass
 class _Wish:
-    """What is to be installed: calls of pip in their order, names that the user has to allow, and what is refused."""
+    """What is to be installed: calls of pip in their order, or one of npm, names that the user has to allow, and what is refused."""
 
-    requests: list[PipRequest] = field(default_factory=list)
+    requests: list[PipRequest | NpmRequest] = field(default_factory=list)
     to_ask: list[str] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
 
@@ -70,6 +77,8 @@ class PackageSteps:
         self.repaired = False
         self.first: PipRequest | None = None
         """What is installed before the next program runs: the packages that a resumed session had."""
+        self.versions: Mapping[str, str] = {}
+        """The versions of npm's packages that a resumed session had, which it gets again once a program lacks one."""
         self._allowed: set[str] = set()
         self._block = CodeBlock("", "", 0)
         self._modules: set[str] = set()
@@ -142,21 +151,36 @@ class PackageSteps:
         The program can print what Python prints about a missing module. All that this can lead to is a well-known package, or a question.
         """
         self.repaired = False
-        module = missing_module(run.output) if run.verdict is Verdict.FAILED else None
-        if module is None or module in self._modules or len(self._modules) >= MOST_REPAIRS:
+        if run.verdict is not Verdict.FAILED or len(self._modules) >= MOST_REPAIRS:
             return
+        language = BY_NAME.get(run.language)
         try:
-            packages = await self._packages_for(module, run.code)
+            wish, modules = await (self._lacks_of_npm(run) if language and language.packages == "npm" else self._lacks_of_pip(run))
         except EngineError:
             return  # the next run tells that the container is lost
-        if not packages:
+        if not modules:
             return
-        self._modules.add(module)
-        wish = _Wish()
-        self._sort(packages, (), wish)
-        async for event in self._fulfil(wish, f"the program imports {module}", token):
+        self._modules.update(modules)
+        async for event in self._fulfil(wish, f"the program imports {', '.join(modules)}", token):
             yield event
             self.repaired = isinstance(event, PackagesInstalled) and event.verdict is Verdict.OK
+
+    async def _lacks_of_pip(self, run: ProgramRun) -> tuple[_Wish, list[str]]:
+        wish, module = _Wish(), missing_module(run.output)
+        packages = await self._packages_for(module, run.code) if module and module not in self._modules else []
+        self._sort(packages, (), wish)
+        return wish, [module] if module and packages else []
+
+    async def _lacks_of_npm(self, run: ProgramRun) -> tuple[_Wish, list[str]]:
+        """Look which imports of the program lead nowhere; what it prints says nothing about that."""
+        texts = [run.code, *(file.text for file in self._block.files if posixpath.splitext(file.name)[1] in _SCRIPTS)]
+        own = {posixpath.splitext(file.name)[0].partition("/")[0] for file in self._block.files}
+        names = sorted({name for text in texts for name in npm_imports(text)} - own - self._modules)
+        missing = await self._sandbox.missing_from_npm(run.language, run.file_name, names) if names else []
+        known = self._allowed | {f"{NPM}{name}" for name in (*known_npm_packages(), *self.versions)}
+        to_ask = [] if self._any else [f"{NPM}{name}" for name in missing if f"{NPM}{name}" not in known]
+        wanted = tuple(f"{name}@{self.versions[name]}" if name in self.versions else name for name in missing)
+        return _Wish([NpmRequest(wanted, run.language)], to_ask), missing
 
     async def _packages_for(self, module: str, code: str) -> list[str]:
         package = package_of(module, code)
@@ -199,12 +223,12 @@ class PackageSteps:
         async for event in self._install(wish.requests, why, token):
             yield event
 
-    async def _install(self, requests: Sequence[PipRequest], why: str, token: CancellationToken) -> AsyncGenerator[BaseAgentEvent, None]:
+    async def _install(self, requests: Requests, why: str, token: CancellationToken) -> AsyncGenerator[BaseAgentEvent, None]:
         """Install from wheels; what exists as source code only is built after a yes."""
         commands = tuple(str(request) for request in requests)
         yield InstallStarted(source=self._source, commands=commands, why=why, timeout=INSTALL_SECONDS)
         try:
-            done = await self._sandbox.install(requests, token)
+            done = await self._call(requests, token)
             refused: list[Refusal] = []
             if done.sources:
                 question = self._question("build", done.sources, why)
@@ -212,12 +236,18 @@ class PackageSteps:
                 allowed = (await self._answers.wait(question.key, token)).yes
                 if allowed:
                     yield InstallStarted(source=self._source, commands=commands, why=why, timeout=INSTALL_SECONDS)
-                    done = await self._sandbox.install([replace(request, build=True) for request in requests], token)
+                    building = [replace(request, build=True) for request in requests if isinstance(request, PipRequest)]
+                    done = await self._sandbox.install(building, token)
                 else:
                     refused = [Refusal(name, _NOBODY_BUILDS if allowed is None else _NOT_ALLOWED) for name in done.sources]
             yield self._told(why, done, refused)
         except EngineError as error:
             yield self._told(why, None, (Refusal(", ".join(commands), error.message),))
+
+    async def _call(self, requests: Requests, token: CancellationToken) -> Installation:
+        for_pip = [request for request in requests if isinstance(request, PipRequest)]
+        for_npm = [request for request in requests if isinstance(request, NpmRequest)]
+        return await (self._sandbox.install_from_npm(for_npm[0], token) if for_npm else self._sandbox.install(for_pip, token))
 
     def _question(self, kind: Literal["packages", "build"], packages: Sequence[str], why: str) -> Question:
         key = self._answers.open()
@@ -248,7 +278,7 @@ def _summary(why: str, verdict: Verdict, installed: Sequence[Package], refused: 
     if verdict not in (Verdict.OK, Verdict.FAILED):
         lines.append(f"The installation did not finish ({_STOPPED.get(verdict, verdict.value)}).")
     elif verdict is Verdict.FAILED and not refused:
-        lines.append("pip failed.")
+        lines.append("The installation failed.")
     return "\n".join([*lines, remedy] if remedy else lines)
 
 

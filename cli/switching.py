@@ -69,7 +69,7 @@ async def _confirm(state: ChatState, argument: str) -> str | None:
 
 
 async def _network(state: ChatState, argument: str) -> str | None:
-    """[off|install|on]: whether programs may use the network; with install, only pip does"""
+    """[off|install|on]: whether programs may use the network; with install, only pip and npm do"""
     if argument not in NETWORKS:
         state.notice(f"The network is {state.settings.network}. /network off, /network install, or /network on")
         return None
@@ -85,7 +85,7 @@ async def _network(state: ChatState, argument: str) -> str | None:
     if argument == "on":
         state.screen.say(Text(NETWORK_ON, style="yellow"))
     else:
-        state.notice("Programs have no network." if argument == "off" else "Programs have no network; only pip does.")
+        state.notice("Programs have no network." if argument == "off" else "Programs have no network; only pip and npm do.")
     state.notes.append(f"The network setting is now: {_NETWORK_FOR_MODEL[argument]}")
     return None
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
-from history.records import Approval, Attempt, StoredFile, StoredPackage, StoredSession
+from history.records import Approval, Attempt, StoredFile, StoredPackage, StoredSession, npm_versions, python_packages
 from history.steps import TASK
 from sandbox.files.names import header_name
 from sandbox.languages import BUILT, BY_NAME
@@ -25,7 +27,7 @@ RESULTS = "results"
 """The folder of what the program made when it was approved, in its own folder."""
 MOST_FILE, MOST_FILES = 10 * 1024**2, 50 * 1024**2  # bytes of one file, and of all, that are handed over
 
-OURS = ("readme.md", "dockerfile", "requirements.txt", RESULTS)
+OURS = ("readme.md", "dockerfile", "requirements.txt", "package.json", RESULTS)
 """Names in a handed-over folder that nothing of the program's or the user's gets, in small letters."""
 
 _IMAGE_PYTHON = re.compile(r"(?:^|/)python:(3\.\d+)")
@@ -38,6 +40,7 @@ class Program:
     name: str
     language: str
     code: str
+    image: str  # that it ran in
     moved: int = 0  # lines that were put before the first line of what was approved
 
 
@@ -55,18 +58,24 @@ class Handover:
 
     @property
     def lock(self) -> str:
-        """Return the file of requirements, with hashes if they are known for all."""
+        """Return the file of requirements for Python, with hashes if they are known for all."""
         hashed = self.hashed
         lines = (
             f"{each.name}=={each.version} --hash=sha256:{each.sha256}" if hashed else f"{each.name}=={each.version}"
-            for each in self.packages
+            for each in python_packages(self.packages)
         )
         return "".join(f"{line}\n" for line in lines)
 
     @property
     def hashed(self) -> bool:
-        """Whether the hash of every package is known."""
-        return all(each.sha256 for each in self.packages)
+        """Whether the hash of every package of Python is known."""
+        return all(each.sha256 for each in python_packages(self.packages))
+
+    @property
+    def npm(self) -> str:
+        """Return the package.json with the versions of npm's packages, "" if there are none."""
+        versions = npm_versions(self.packages)
+        return json.dumps({"private": True, "dependencies": versions}, indent=2) + "\n" if versions else ""
 
 
 def plan(session: StoredSession, folder: Path) -> Handover | None:
@@ -96,30 +105,35 @@ def hand_over(session: StoredSession, folder: Path) -> Approval | None:
     if target.exists():  # left by a session that ended while it wrote
         shutil.rmtree(target)
     target.mkdir(parents=True)
-    for program in planned.programs:
-        _write(target / program.name, program.code)
-    for module, code in planned.modules:
-        _write(target / module, code)
+    for text_name, text in _texts(session, planned):
+        _write(target / text_name, text)
     for files, source, place in ((planned.files, folder / ADDED, target), (planned.results, folder, target / RESULTS)):
         for file in files:
             (place / file.name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source / file.name, place / file.name, follow_symlinks=False)
-    if planned.packages:
-        _write(target / "requirements.txt", planned.lock)
-        _write(target / "Dockerfile", _dockerfile(session, planned))
     _write(target / "README.md", _readme(session, planned, name))
     return Approval(number, f"{APPROVED}/{name}", tuple(attempt.number for attempt in planned.attempts), time.time())
 
 
+def _texts(session: StoredSession, planned: Handover) -> Iterator[tuple[str, str]]:
+    yield from ((program.name, program.code) for program in planned.programs)
+    yield from planned.modules
+    ours = {"requirements.txt": planned.lock, "package.json": planned.npm, "Dockerfile": _dockerfile(_recipes(session, planned))}
+    yield from ((name, text) for name, text in ours.items() if text)
+
+
 def run_lines(session: StoredSession, planned: Handover, name: str) -> list[tuple[str, str]]:
     """Return what each command to run the programs is for, and the command; they are typed in the handed-over folder."""
-    image = _image(session)
     tag = re.sub(r"^\d+-", "", name).replace("_", "-").strip("-.") or "program"
+    recipes = _recipes(session, planned)
+    names = {image: tag if len(recipes) == 1 else f"{tag}-{number}" for number, image in enumerate(recipes, 1)}
     lines = []
-    if planned.packages:
-        lines.append(("Once, to put the packages into an image of their own", f"docker build -t {tag} ."))
-        image = tag
-    lines.append(("In a container that sees this folder and nothing else, and has no network", _docker_line(session, planned, image)))
+    for image, built in names.items():
+        target = "" if len(recipes) == 1 else f"--target {_stage(recipes, image)} "
+        lines.append(("Once, to put the packages into an image of their own", f"docker build {target}-t {built} ."))
+    for image, programs in groupby(planned.programs, lambda program: program.image):
+        line = _docker_line(session, list(programs), planned.modules, names.get(image, image))
+        lines.append(("In a container that sees this folder and nothing else, and has no network", line))
     python = [program for program in planned.programs if program.language == "python"]
     if len(python) == len(planned.programs):
         lines.append(("Without the sandbox: it can read and change your files", " && ".join(f"uv run {each.name}" for each in python)))
@@ -153,10 +167,11 @@ def _program(session: StoredSession, attempt: Attempt, packages: Sequence[Stored
         path = Path(name)
         name = f"{path.stem}-{number}{path.suffix}"
     code = find_pip_lines(attempt.language, attempt.code).rest
+    image = str(attempt.said.get("image") or _image(session))
     if attempt.language != "python":
-        return Program(name, attempt.language, code)
-    header = _script_header(session.info.image, packages)
-    return Program(name, attempt.language, header + code, header.count("\n"))
+        return Program(name, attempt.language, code, image)
+    header = _script_header(session.info.image, python_packages(packages))
+    return Program(name, attempt.language, header + code, image, header.count("\n"))
 
 
 def _header(code: str) -> str:
@@ -215,12 +230,12 @@ def _image(session: StoredSession) -> str:
     return f"{tagged}@{digest.partition('@')[2]}" if "@" in digest else digest
 
 
-def _docker_line(session: StoredSession, planned: Handover, image: str) -> str:
+def _docker_line(session: StoredSession, programs: Sequence[Program], modules: Sequence[tuple[str, str]], image: str) -> str:
     limits = session.info.facts.get("limits", {})
     bounds = "".join(
         f" --{option} {limits[name]}" for option, name in (("memory", "memory_bytes"), ("pids-limit", "pids")) if limits.get(name)
     )
-    commands = " && ".join(_command(program, planned.modules) for program in planned.programs)
+    commands = " && ".join(_command(program, modules) for program in programs)
     start = f"sh -c {shlex.quote(commands)}" if "&&" in commands else commands
     return (
         f"docker run --rm --network none --cap-drop ALL --security-opt no-new-privileges{bounds}"
@@ -239,12 +254,32 @@ def _command(program: Program, beside: Sequence[tuple[str, str]]) -> str:
     ).replace("env /tmp/", "/tmp/")
 
 
-def _dockerfile(session: StoredSession, planned: Handover) -> str:
+def _recipes(session: StoredSession, planned: Handover) -> dict[str, str]:
+    """Return what puts the packages into each image that needs some; of the images that programs ran in, by their names."""
     options = "--no-deps --require-hashes" if planned.hashed else "--no-deps"
-    return (
-        f"FROM {_image(session)}\nCOPY requirements.txt /tmp/requirements.txt\n"
+    pip = (
+        "COPY requirements.txt /tmp/requirements.txt\n"
         f"RUN python3 -m pip install --no-cache-dir --break-system-packages {options} -r /tmp/requirements.txt\n"
     )
+    npm = "COPY package.json /package.json\nRUN cd / && npm install --ignore-scripts\n"  # found from every folder
+    recipes: dict[str, str] = {}
+    for program in planned.programs:
+        language = BY_NAME.get(program.language)
+        from_npm = language is not None and language.packages == "npm"
+        for wanted, recipe in ((planned.lock and program.image == _image(session), pip), (planned.npm and from_npm, npm)):
+            if wanted and recipe not in recipes.get(program.image, ""):
+                recipes[program.image] = recipes.get(program.image, "") + recipe
+    return recipes
+
+
+def _dockerfile(recipes: Mapping[str, str]) -> str:
+    if len(recipes) == 1:
+        return "".join(f"FROM {image}\n{recipe}" for image, recipe in recipes.items())
+    return "\n".join(f"FROM {image} AS {_stage(recipes, image)}\n{recipe}" for image, recipe in recipes.items())
+
+
+def _stage(recipes: Mapping[str, str], image: str) -> str:
+    return f"image-{list(recipes).index(image) + 1}"
 
 
 def _readme(session: StoredSession, planned: Handover, name: str) -> str:
@@ -253,11 +288,13 @@ def _readme(session: StoredSession, planned: Handover, name: str) -> str:
     parts.append(f"Written by {session.info.model or 'a model'} and approved after it had run. In this folder, run:\n")
     for meaning, line in run_lines(session, planned, name):
         parts += [f"{meaning}:\n", f"```sh\n{line}\n```\n"]
-    if planned.packages:
+    if planned.lock:
         kind = (
             "with the hash of each file, which is for one kind of processor and one version of Python" if planned.hashed else "by version"
         )
         parts.append(f"`requirements.txt` names every package {kind}. Packages that are part of the image are not in it.\n")
+    if planned.npm:
+        parts.append("`package.json` names the packages of npm that the programs import, by version; their install scripts did not run.\n")
     if session.info.image_digest.startswith("sha256:"):
         parts.append(f"The image was built on the machine of the session. Elsewhere, use {session.info.image} or one like it.\n")
     if planned.results:

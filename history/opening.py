@@ -12,7 +12,7 @@ from agents.events import Event, FilesProduced, ProgramFinished, ProgramStarted,
 from history.handover import ADDED
 from history.journal import HistoryJournal
 from history.recording import Recording, dumped_of
-from history.records import FRESH, OPEN, Attempt, HistoryError, SessionInfo, StoredSession
+from history.records import FRESH, OPEN, Attempt, HistoryError, SessionInfo, StoredSession, npm_versions, python_packages
 from history.redact import hider
 from history.removal import remove_older
 from history.steps import EXECUTOR, TASK
@@ -96,7 +96,8 @@ async def take_up(session: Session, stored: StoredSession) -> None:
     messages = [load_message(dumped_of(row)) for row in stored.messages[stored.conversation :]]
     was_stopped = stored.info.status == "interrupted"
     done = [_run_of(attempt) for attempt in stored.attempts if attempt.message == len(stored.messages) and attempt.finished is not None]
-    await session.restore(messages, list(_events(stored, sandbox.work_dir)), lock_of(stored), done, was_stopped=was_stopped)
+    events, versions = list(_events(stored, sandbox.work_dir)), npm_versions(stored.packages)
+    await session.restore(messages, events, lock_of(stored), done, versions=versions, was_stopped=was_stopped)
     await _end(session, stored, outcome_of(messages))
     if missing:
         sandbox.concerns.append(f"Not there any more: {', '.join(missing)}.")
@@ -111,11 +112,12 @@ async def _end(session: Session, stored: StoredSession, outcome: str) -> None:
 
 
 def lock_of(stored: StoredSession) -> PipRequest | None:
-    """Return what installs the session's packages again, by their hashes if they are known."""
-    if not stored.packages:
+    """Return what installs the session's Python packages again, by their hashes if they are known."""
+    packages = python_packages(stored.packages)
+    if not packages:
         return None
-    hashed = all(package.sha256 for package in stored.packages)
-    lines = (f"{each.name}=={each.version}{f' --hash=sha256:{each.sha256}' if hashed else ''}\n" for each in stored.packages)
+    hashed = all(package.sha256 for package in packages)
+    lines = (f"{each.name}=={each.version}{f' --hash=sha256:{each.sha256}' if hashed else ''}\n" for each in packages)
     return PipRequest((), ("--no-deps", "--require-hashes") if hashed else ("--no-deps",), "".join(lines))
 
 
@@ -157,4 +159,5 @@ def _run_of(attempt: Attempt) -> ProgramRun:
         tuple(said.get("notes", ())),
         str(said.get("reason", "")),
         advice=tuple(said.get("advice", ())),
+        image=str(said.get("image", "")),
     )

@@ -96,7 +96,8 @@ class Recording:
     async def finished(self, program: ProgramFinished, output: str) -> None:
         """Keep the result of a program."""
         run = program.run
-        said = {name: value for name, value in (("reason", run.reason), ("notes", run.notes), ("advice", run.advice)) if value}
+        words = (("reason", run.reason), ("notes", run.notes), ("advice", run.advice), ("image", run.image))
+        said = {name: value for name, value in words if value}
         known = {"exit_code": run.exit_code, "seconds": run.seconds, "output": output, "cut": run.dropped, "said": said}
         await self._finish(run.verdict.value, file_name=run.file_name, **known)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from sandbox.packages.npm_names import NPM
 
 OPEN = "open"  # the newest task has no outcome yet
 APPROVED = "approved"
@@ -75,7 +77,7 @@ class Attempt:
     cut: int = 0  # characters of output that are not kept
     file_name: str = ""
     given: tuple[tuple[str, str], ...] = ()  # name and text of the files that were stored beside it
-    said: Mapping[str, Any] = field(default_factory=dict)  # reason, notes and advice that came with the verdict
+    said: Mapping[str, Any] = field(default_factory=dict)  # reason, notes and advice that came with the verdict, and the image
 
 
 @dataclass(frozen=True)
@@ -91,9 +93,9 @@ class StoredFile:
 
 @dataclass(frozen=True)
 class StoredPackage:
-    """A package that was installed, with the hash of the very archive that it came from ("" if pip gave none)."""
+    """A package that was installed, with the hash of the very archive that it came from ("" if pip gave none, or it is one of npm's)."""
 
-    name: str
+    name: str  # one of npm's begins with "npm:"
     version: str
     sha256: str = ""
     requested: bool = True  # False: another package needs it
@@ -147,3 +149,13 @@ class StoredSession:
         """Return the program that was running when the session died, if nothing was said since."""
         last = self.attempts[-1] if self.attempts else None
         return last if last is not None and last.finished is None and last.message == len(self.messages) else None
+
+
+def python_packages(packages: Iterable[StoredPackage]) -> tuple[StoredPackage, ...]:
+    """Return those that are Python's."""
+    return tuple(each for each in packages if not each.name.startswith(NPM))
+
+
+def npm_versions(packages: Iterable[StoredPackage]) -> dict[str, str]:
+    """Return the versions of those of npm that a program asked for, by their names there."""
+    return {each.name.removeprefix(NPM): each.version for each in packages if each.name.startswith(NPM) and each.requested}

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from history.handover import Handover, Program, is_ours, plan
-from history.records import Approval, Attempt, HistoryError, StoredFile, StoredSession
+from history.records import Approval, Attempt, HistoryError, StoredFile, StoredSession, npm_versions
 
+NODE = ("javascript", "typescript")
 MOST_DIFFERENCES = 20
 _NUMBERS = re.compile(r"0x[0-9a-fA-F]+|\d[\d.,:_-]*")
 _SHOWN = 80  # characters of a line that is different
@@ -37,6 +38,9 @@ class Room(Protocol):
 
     async def install(self, lock: str, hashed: bool) -> None:
         """Install packages from a file of requirements."""
+
+    async def install_from_npm(self, versions: Mapping[str, str], language: str) -> None:
+        """Install these packages of npm for a language's programs."""
 
     async def put(self, files: Mapping[str, Path]) -> None:
         """Copy files in."""
@@ -74,8 +78,10 @@ async def check(
     programs = [replace(program, code=_read(here / program.name)) for program in planned.programs]
     async with open_room() as room:
         lock = here / "requirements.txt"
-        if planned.packages:
+        if planned.lock:
             await room.install(_read(lock), planned.hashed)
+        for language in dict.fromkeys(program.language for program in programs if planned.npm and program.language in NODE):
+            await room.install_from_npm(npm_versions(planned.packages), language)
         await room.put(_inputs(here))
         found: list[str] = []
         for program, attempt in zip(programs, planned.attempts, strict=True):

@@ -15,7 +15,8 @@ from autogen_core.code_executor import CodeBlock
 from sandbox.engine.find import find_engine
 from sandbox.engine.images import ensure_image
 from sandbox.opening import make_sandbox
-from sandbox.packages.install import PipRequest
+from sandbox.packages.install import Installation, PipRequest
+from sandbox.packages.npm import NpmRequest
 from sandbox.sandbox import Sandbox
 from sandbox.verdicts import ProducedFile, ProgramRun, Verdict
 from utils.errors import EngineError
@@ -31,9 +32,12 @@ class CleanRoom:
     async def install(self, lock: str, hashed: bool) -> None:
         """Install the packages of a file of requirements, and no others; EngineError if that fails."""
         options = ("--no-deps", "--require-hashes") if hashed else ("--no-deps",)
-        done = await self.sandbox.install([PipRequest((), options, lock)], CancellationToken())
-        if done.verdict is not Verdict.OK:
-            raise EngineError(f"the packages cannot be installed: {done.last_lines[-500:]}", "check the network and the package index")
+        _check(await self.sandbox.install([PipRequest((), options, lock)], CancellationToken()))
+
+    async def install_from_npm(self, versions: Mapping[str, str], language: str) -> None:
+        """Install these packages of npm for a language's programs; EngineError if that fails."""
+        request = NpmRequest(tuple(f"{name}@{version}" for name, version in versions.items()), language)
+        _check(await self.sandbox.install_from_npm(request, CancellationToken()))
 
     async def put(self, files: Mapping[str, Path]) -> None:
         """Copy files in, by name."""
@@ -47,6 +51,11 @@ class CleanRoom:
     async def files(self) -> Sequence[ProducedFile]:
         """Return the files that the programs made."""
         return await self.sandbox.collect_files()
+
+
+def _check(done: Installation) -> None:
+    if done.verdict is not Verdict.OK:
+        raise EngineError(f"the packages cannot be installed: {done.last_lines[-500:]}", "check the network and the package index")
 
 
 @asynccontextmanager

@@ -40,7 +40,7 @@ class Language:
     build_seconds: int = 120  # that compiling may take, whatever the program's own limit is
     check: Step | None = None  # after a failure: fails if the program is not even written in the language
     comment: str = "#"  # starts a comment that ends with its line
-    packages: str = ""  # what installs packages: "pip" or nothing
+    packages: str = ""  # what installs packages: "pip", "npm" or nothing
     cannot: str = ""  # what the model reads when a program does not compile, or lacks something
     lacks: str = ""  # a pattern of how a program says that it lacks a package
     names: Callable[[str], tuple[str, str]] | None = None  # from a program's text: the file name that it needs, and its main class
@@ -82,8 +82,6 @@ class Language:
 
 
 _NODE = Step(("node",))
-_NO_NPM = "Only Node's own modules are here: no packages of npm."
-_NODE_LACKS = r"Cannot find (?:module|package) '[^./]"
 _STRIP = "require('node:module').stripTypeScriptTypes(require('node:fs').readFileSync(process.argv[1], 'utf8'))"
 _BUILT = Step(("env",), (BINARY,))
 _ERASABLE = (
@@ -98,15 +96,14 @@ LANGUAGES = (
         *("javascript", ("javascript", "js", "mjs", "cjs", "node", "nodejs"), "program.js", _NODE, "node:24-slim", 80),
         check=Step(("node",), ("--check", "{file}")),
         comment="//",
-        cannot=_NO_NPM,
-        lacks=_NODE_LACKS,
+        packages="npm",
     ),
     Language(
         *("typescript", ("typescript", "ts", "mts", "cts"), "program.ts", Step(("node",), ("--no-warnings", "{file}")), "node:24-slim", 80),
         check=Step(("node",), ("--no-warnings", "-e", _STRIP, "{file}")),
         comment="//",
-        cannot=f"{_ERASABLE} {_NO_NPM}",
-        lacks=_NODE_LACKS,
+        packages="npm",
+        cannot=_ERASABLE,
     ),
     Language(
         *("go", ("go", "golang"), "main.go", _BUILT, "golang:1", 300),

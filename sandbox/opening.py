@@ -63,7 +63,7 @@ def make_sandbox(settings: Settings, engine: docker.APIClient, folder: Path) -> 
         runtime=settings.runtime,
         certificates=_certificates(settings.ca_bundle) if settings.ca_bundle else b"",
     )
-    sandbox = Sandbox(request, lambda: folder, client=engine, index_url=settings.index_url)
+    sandbox = Sandbox(request, lambda: folder, client=engine, index_url=settings.index_url, registry_url=settings.registry_url)
     sandbox.images = settings.images
     sandbox.kept_out = (settings.workspace, settings.workspace / "sessions")
     return sandbox

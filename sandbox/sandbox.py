@@ -27,6 +27,7 @@ from sandbox.files.transfer import LeftOut
 from sandbox.languages import BY_NAME, find_language
 from sandbox.network import STRICT, network_switch
 from sandbox.packages.install import Installation, PipRequest, install_packages, names_present, read_text
+from sandbox.packages.npm import NpmRequest, install_from_npm, missing_packages
 from sandbox.program import Job
 from sandbox.runner import Runner
 from sandbox.session_runner import SessionRunner
@@ -54,13 +55,14 @@ class Sandbox:
         *,
         client: docker.APIClient | None = None,
         index_url: str = "",
+        registry_url: str = "",
         init_command: str = "",
         keep_programs: bool = True,
     ) -> None:
         """Take what container to make, and what tells the folder for files, which must exist once something is written.
 
-        `client` is an engine that is connected already, and not closed by us; `index_url` is where pip looks; `init_command` is run in each
-        new container; without `keep_programs`, the programs themselves are not left in the folder.
+        `client` is an engine that is connected already, and not closed by us; `index_url` is where pip looks, and `registry_url` where
+        npm does; `init_command` is run in each new container; without `keep_programs`, the programs themselves are not left in the folder.
         """
         self.request = request
         """What container was asked for at first; `limits` may have changed since."""
@@ -78,9 +80,10 @@ class Sandbox:
         self._folder = folder
         self._client = client
         self._index_url = index_url
+        self._registry_url = registry_url
         self._init_command = init_command
         self._keep_programs = keep_programs
-        self._runner: Runner | None = None
+        self._runner: SessionRunner | None = None
         self._threads: ThreadPoolExecutor | None = None
         self._stops: set[threading.Event] = set()
 
@@ -212,8 +215,7 @@ class Sandbox:
         self, requests: Sequence[PipRequest], cancellation_token: CancellationToken, on_output: OnOutput = None
     ) -> Installation:
         """Run pip for each request in order; `on_output` gets what pip prints. EngineError if nothing can be installed here."""
-        if self.strict:
-            raise EngineError(STRICT, "start without --strict", kind="network")
+        self._allow_installing()
         runner, network, disk = self._current(), self.limits.network, self.limits.disk
 
         def work(stop: threading.Event, show: Callable[[str], None]) -> Installation:
@@ -223,10 +225,48 @@ class Sandbox:
                 )
             )
 
-        done = await self._stoppable(work, cancellation_token, on_output)
+        return await self._install(runner, work, cancellation_token, on_output)
+
+    async def install_from_npm(
+        self, request: NpmRequest, cancellation_token: CancellationToken, on_output: OnOutput = None
+    ) -> Installation:
+        """Run npm where programs of the request's language run; see install."""
+        self._allow_installing()
+        runner = await self._in_thread(lambda: self._current().runner_for(BY_NAME[request.language]))
+        network, disk = self.limits.network, self.limits.disk
+
+        def work(stop: threading.Event, show: Callable[[str], None]) -> Installation:
+            return runner.use(
+                lambda client, container: install_from_npm(
+                    client, container, request, network=network, registry_url=self._registry_url, disk=disk, stop=stop, on_text=show
+                )
+            )
+
+        return await self._install(runner, work, cancellation_token, on_output)
+
+    def _allow_installing(self) -> None:
+        if self.strict:
+            raise EngineError(STRICT, "start without --strict", kind="network")
+
+    async def _install(
+        self,
+        runner: Runner,
+        work: Callable[[threading.Event, Callable[[str], None]], Installation],
+        token: CancellationToken,
+        on_output: OnOutput,
+    ) -> Installation:
+        done = await self._stoppable(work, token, on_output)
         if done.verdict is Verdict.DISK:
-            await self._in_thread(runner.drop)  # pip may have left something there that takes the room
+            await self._in_thread(runner.drop)  # the installer may have left something there that takes the room
         return done
+
+    async def missing_from_npm(self, language: str, file: str, names: Sequence[str]) -> list[str]:
+        """Return which of these packages a program in the file would not find."""
+
+        def work() -> list[str]:
+            return self._current().runner_for(BY_NAME[language]).use(lambda _, container: missing_packages(container, file, names))
+
+        return await self._in_thread(work)
 
     async def set_network(self, network: str) -> None:
         """Attach the network for the session ("on"), or detach it ("install", "off"); what runs is killed. EngineError when that fails."""
@@ -247,7 +287,7 @@ class Sandbox:
 
     # --- From the event loop to a thread --------------------------------------------------------------------------------------
 
-    def _current(self) -> Runner:
+    def _current(self) -> SessionRunner:
         if self._threads is None or self._runner is None:
             raise ValueError(_NOT_RUNNING)
         return self._runner

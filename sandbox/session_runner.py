@@ -11,6 +11,8 @@ from pathlib import Path
 import docker
 from docker.errors import ImageNotFound
 
+from sandbox.engine.images import digest_of
+from sandbox.exec_stream import Command
 from sandbox.files.added import Selection
 from sandbox.files.host_folder import HostFolder
 from sandbox.languages import Language
@@ -19,8 +21,10 @@ from sandbox.program import Job, ToolMissing, not_run
 from sandbox.runner import Runner
 from sandbox.verdicts import ProducedFile, ProgramRun, Verdict
 from sandbox.workspace import Workspace
-from utils.docker_utils import ENGINE_FAILURES, ContainerRequest, Limits, unique_name
+from utils.docker_utils import ENGINE_FAILURES, SHELL, ContainerRequest, Limits, unique_name
 from utils.errors import ContainerLost, EngineError
+
+_LOOK = 'PATH=${PATH#*:}; for tool; do if command -v "$tool" >/dev/null; then exit 0; fi; done; exit 1'
 
 
 class SessionRunner(Runner):
@@ -83,12 +87,25 @@ class SessionRunner(Runner):
             except EngineError as error:
                 return replace(not_run(job, Verdict.NOT_RUN), reason=f"{error.message}; {error.hint}")
 
+    def runner_for(self, language: Language) -> Runner:
+        """Return what runs the language's programs: this one, or that of the language's own container, started if it has to be."""
+        with self._busy:
+            other = self._others.get(language.key)
+            if other is None and (language.key in self._images or not self._has_tools(language)):
+                other = self._open(language, "")
+            return self if other is None else other.runner
+
+    def _has_tools(self, language: Language) -> bool:
+        step = language.build or language.run
+        look = Command([SHELL, "-c", _LOOK, "sh", *step.tools], seconds=10)
+        return self.use(lambda _, container: container.run(look).exit_code) == 0
+
     def _open(self, language: Language, missing: str) -> _Other:
         image = self._images.get(language.key) or language.image
         if self._client is None:
             raise ContainerLost("there is no container", "start again")
         try:
-            self._client.inspect_image(image)  # type: ignore[no-untyped-call]
+            found = self._client.inspect_image(image)  # type: ignore[no-untyped-call]
         except ImageNotFound as error:
             size = f" (about {language.download} MB)" if image == language.image else ""
             told = f"{missing or f'{language.name} runs in {image}'}, and the image {image} is not here"
@@ -96,7 +113,7 @@ class SessionRunner(Runner):
             raise EngineError(told, hint, kind="image") from error
         except ENGINE_FAILURES as error:
             raise ContainerLost("the engine does not answer", "try again") from error
-        other = _Other(replace(self._request, image=image, name=unique_name()), self._client)
+        other = _Other(replace(self._request, image=image, name=unique_name()), self._client, digest_of(found))
         self._others[language.key] = other
         return other
 
@@ -104,12 +121,13 @@ class SessionRunner(Runner):
 class _Other:
     """A container of another image, and what is known of the files that both containers have."""
 
-    def __init__(self, request: ContainerRequest, client: docker.APIClient) -> None:
+    def __init__(self, request: ContainerRequest, client: docker.APIClient, digest: str) -> None:
+        self._image = digest
         self._folder = tempfile.TemporaryDirectory(prefix="sandbox-", ignore_cleanup_errors=True)
         there, here = Path(self._folder.name, "there"), Path(self._folder.name, "here")
         there.mkdir()
         here.mkdir()
-        self._runner = Runner(request, Workspace(lambda: HostFolder(there)), client)
+        self.runner = Runner(request, Workspace(lambda: HostFolder(there)), client)
         self._sent = Workspace(lambda: HostFolder(here))
 
     def run(self, home: Runner, job: Job, stop: threading.Event, show: Callable[[str], None]) -> ProgramRun:
@@ -118,19 +136,19 @@ class _Other:
         changed = home.use(lambda _, container: self._sent.collect(container, limits))
         left_out = list(self._sent.left_out)
         if changed:
-            self._runner.add(_selection(changed))
-            self._runner.collect()  # from here on, what differs from these was made by the program, whatever its size
-        run = self._runner.run(job, stop, show)
-        made = self._runner.collect()
-        left_out += self._runner.workspace.left_out
+            self.runner.add(_selection(changed))
+            self.runner.collect()  # from here on, what differs from these was made by the program, whatever its size
+        run = self.runner.run(job, stop, show)
+        made = self.runner.collect()
+        left_out += self.runner.workspace.left_out
         if made:
             home.use(lambda _, container: self._sent.add(container, _selection(made)))
             home.use(lambda _, container: self._sent.collect(container, limits))
         lost = tuple(f"{each.name} was not carried between containers: {each.reason}" for each in left_out)
-        return replace(run, notes=notes + run.notes + lost)
+        return replace(run, notes=notes + run.notes + lost, image=self._image)
 
     def stop(self) -> None:
-        self._runner.stop()
+        self.runner.stop()
         self._folder.cleanup()
 
 

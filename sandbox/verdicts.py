@@ -84,6 +84,7 @@ class ProgramRun:
     reason: str = ""  # what it did too much of, or why it was not run; its output is then the result for its packages
     lines: int | None = None  # how many lines with something on them were printed, where the middle of `output` has been cut out
     advice: tuple[str, ...] = ()  # what the model is to do about some of the notes
+    image: str = ""  # that it ran in, if it was not the session's
 
 
 class _Words(NamedTuple):

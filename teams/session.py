@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
 
@@ -149,14 +149,16 @@ class Session:
         packages: PipRequest | None,
         done: Sequence[ProgramRun] = (),
         *,
+        versions: Mapping[str, str] | None = None,
         was_stopped: bool = False,
     ) -> None:
         """Take up a session of an earlier process: its messages, the events that make up its record, and its packages.
 
-        `done` are the programs of the newest answer that ran, and whose results were not reported any more.
+        `done` are the programs of the newest answer that ran, and whose results were not reported any more; `versions` those of npm's
+        packages.
         """
         await self._team.restore(messages, was_stopped=was_stopped)
-        self._executor.take_up(packages, done if self._team.next_speaker == self._executor.name else ())
+        self._executor.take_up(packages, versions or {}, done if self._team.next_speaker == self._executor.name else ())
         for event in events:
             if isinstance(event, TaskEnded):
                 self.record.start_task()

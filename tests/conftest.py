@@ -51,6 +51,14 @@ def image() -> str:
 
 
 @pytest.fixture(scope="session")
+def toolchains() -> str:
+    """Name the image with the toolchains of every language: `make languages` builds it, and says which it is."""
+    if not os.environ.get("POLYGLOT_IMAGE"):
+        pytest.skip("no image with toolchains is named: `make languages` runs this")
+    return os.environ["POLYGLOT_IMAGE"]
+
+
+@pytest.fixture(scope="session")
 def engine() -> Iterator[docker.APIClient]:
     """Connect to the engine that the tests use."""
     client = connect_engine()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import json
 import re
 import shutil
 import subprocess
@@ -164,6 +165,35 @@ def test_packages_without_a_known_hash_are_named_by_version(tmp_path: Path) -> N
     approval = hand_over(kept, tmp_path)
     assert approval is not None
     assert "--require-hashes" not in (tmp_path / approval.folder / "Dockerfile").read_text()
+
+
+def test_each_program_runs_in_the_image_that_it_ran_in(tmp_path: Path) -> None:
+    node = f"node@sha256:{'b' * 64}"
+    kept = session("open('a.csv', 'w')", "require('left-pad')")
+    attempts = (kept.attempts[0], replace(kept.attempts[1], language="javascript", file_name="program.js", said={"image": node}))
+    kept = replace(kept, attempts=attempts)
+    lines = [line for _, line in run_lines(kept, planned(kept, tmp_path), "01-x")]
+    assert [line.rpartition("/work ")[2] for line in lines] == [
+        f"python:3.12-slim@sha256:{'a' * 64} python3 factorial.py",
+        f"{node} node factorial.js",
+    ]
+    # Packages go into the image of the programs that import them.
+    packages = (StoredPackage("six", "1.17.0"), StoredPackage("npm:left-pad", "1.3.0"), StoredPackage("npm:other", "1.0.0", "", False))
+    kept = replace(kept, packages=packages)
+    approval = hand_over(kept, tmp_path)
+    assert approval is not None
+    folder = tmp_path / approval.folder
+    assert json.loads((folder / "package.json").read_text())["dependencies"] == {"left-pad": "1.3.0"}
+    assert (folder / "requirements.txt").read_text() == "six==1.17.0\n"
+    first, second = (folder / "Dockerfile").read_text().split("\n\n")
+    assert first.startswith(f"FROM python:3.12-slim@sha256:{'a' * 64} AS image-1\nCOPY requirements.txt")
+    assert second.startswith(f"FROM {node} AS image-2\nCOPY package.json")
+    lines = [line for _, line in run_lines(kept, planned(kept, tmp_path), "01-x")]
+    assert lines[:2] == ["docker build --target image-1 -t x-1 .", "docker build --target image-2 -t x-2 ."]
+    assert [line.rpartition("/work ")[2] for line in lines[2:]] == ["x-1 python3 factorial.py", "x-2 node factorial.js"]
+    only = replace(kept, attempts=attempts[1:], packages=packages[1:])
+    lines = [line for _, line in run_lines(only, planned(only, tmp_path), "01-x")]
+    assert (lines[0], lines[1].rpartition("/work ")[2]) == ("docker build -t x .", "x node factorial.js")
 
 
 def test_a_shell_program_has_no_line_for_uv(tmp_path: Path) -> None:

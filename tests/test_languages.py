@@ -40,7 +40,7 @@ def test_every_entry_can_be_named_in_settings_and_says_what_it_cannot_do() -> No
     assert len({language.key for language in LANGUAGES}) == len(LANGUAGES)
     assert {language.image_setting for language in LANGUAGES if not language.image} == {"SANDBOX_IMAGE"}
     assert BY_NAME["c++"].image_setting == "SANDBOX_IMAGE_CPP"
-    assert [language.name for language in LANGUAGES if language.image and not language.cannot] == []
+    assert [language.name for language in LANGUAGES if language.image and not (language.cannot or language.packages)] == []
     assert [language.name for language in LANGUAGES if bool(language.build) and language.check] == []
 
 

@@ -42,6 +42,9 @@ class LocalRoom:
     async def install(self, lock: str, hashed: bool) -> None:
         self.installed.append(lock)
 
+    async def install_from_npm(self, versions: Mapping[str, str], language: str) -> None:
+        self.installed.append(f"{dict(versions)} for {language}")
+
     async def put(self, files: Mapping[str, Path]) -> None:
         for name, path in files.items():
             (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -108,6 +111,22 @@ async def test_line_numbers_and_the_name_in_messages_are_those_from_before_the_h
     before = "program.py:3: UserWarning: old\n  warnings.warn('old')\n"
     result = await replayed(code, before, tmp_path)
     assert [line for line in result.differences if "line 1" in line] == []
+
+
+async def test_packages_of_npm_are_installed_for_the_language_that_imports_them(tmp_path: Path) -> None:
+    attempt = Attempt(1, 2, "javascript", "1", START, START + 1, "ok", 0, 1.0, "", file_name="program.js")
+    packages = (StoredPackage("npm:left-pad", "1.3.0", attempt=1),)
+    session = StoredSession(info(), attempts=(attempt,), packages=packages)
+    approval = hand_over(session, tmp_path / "session")
+    assert approval is not None
+    room = LocalRoom(tmp_path)
+
+    @asynccontextmanager
+    async def open_room() -> AsyncIterator[LocalRoom]:
+        yield room
+
+    await check(session, approval, tmp_path / "session", open_room)
+    assert room.installed == ["{'left-pad': '1.3.0'} for javascript"]
 
 
 async def test_very_many_differences_are_counted(tmp_path: Path) -> None:

@@ -67,6 +67,7 @@ def test_every_setting_can_be_set_by_variable_and_flag(tmp_path: Path) -> None:
         "packages": "any",
         "ca_bundle": str(certificates),
         "index_url": "https://pypi.example/simple",
+        "registry_url": "https://npm.example/",
         "index_credentials": "true",
         "strict": "true",
         "runtime": "runsc",
@@ -210,20 +211,22 @@ def test_certificates_are_looked_at_before_the_session_begins(tmp_path: Path) ->
     assert load({"SANDBOX_CA_BUNDLE": str(no_pem)}).ca_bundle == no_pem
 
 
+@pytest.mark.parametrize("name", ["PIP_INDEX_URL", "NPM_CONFIG_REGISTRY"])
 @pytest.mark.parametrize("url", ["pypi.org/simple", "file:///simple", "https://", "https://[", "https://a b/simple", "https://a\x1b[2J/"])
-def test_an_index_is_an_address(url: str) -> None:
-    with pytest.raises(UsageError, match="PIP_INDEX_URL is not the address"):
-        load({"PIP_INDEX_URL": url})
+def test_an_index_is_an_address(url: str, name: str) -> None:
+    with pytest.raises(UsageError, match=f"{name} is not the address"):
+        load({name: url})
 
 
+@pytest.mark.parametrize("name", ["PIP_INDEX_URL", "NPM_CONFIG_REGISTRY"])
 @pytest.mark.parametrize("url", ["https://jo:secret@pypi.example/simple", "https://secret@pypi.example/simple"])
-def test_a_password_for_the_index_has_to_be_meant_and_is_never_told(url: str) -> None:
-    with pytest.raises(UsageError, match="PIP_INDEX_URL holds") as caught:
-        load({"PIP_INDEX_URL": url})
+def test_a_password_for_the_index_has_to_be_meant_and_is_never_told(url: str, name: str) -> None:
+    with pytest.raises(UsageError, match=f"{name} holds") as caught:
+        load({name: url})
     assert "secret" not in caught.value.message + caught.value.hint
     assert "SANDBOX_INDEX_CREDENTIALS" in caught.value.hint
-    settings = load({"PIP_INDEX_URL": url, "SANDBOX_INDEX_CREDENTIALS": "true"})
-    assert settings.index_url == url
+    settings = load({name: url, "SANDBOX_INDEX_CREDENTIALS": "true"})
+    assert settings.index_url + settings.registry_url == url
     assert "secret" not in repr(settings)
 
 

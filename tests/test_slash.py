@@ -261,7 +261,7 @@ async def test_the_network_is_switched_with_a_warning_and_the_model_learns_it() 
         session.session.sandbox = sandbox
         for mode, seen, told, contract in (
             ("on", "local network", "may use", " · network on"),
-            ("install", "only pip does", "pip install", " · offline, pip only"),
+            ("install", "only pip and npm do", "pip install", " · offline, pip only"),
             ("off", "no network", "no network", " · offline"),
         ):
             began = session.paper.tell()

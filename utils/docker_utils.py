@@ -25,8 +25,8 @@ LABEL = "multi-agent-codegen"
 WORKSPACE = "/workspace"
 HOME = "/home/sandbox"
 PROGRAM_USER = "1000:1000"  # programs; no name in the image's passwd is needed
-PIP_USER = "1001:1001"  # pip: what it installs, programs can read and not change
-PACKAGES = "/opt/sandbox-packages"  # what pip installs, laid out as Python's folder for a user (PYTHONUSERBASE)
+PIP_USER = "1001:1001"  # pip and npm: what they install, programs can read and not change
+PACKAGES = "/opt/sandbox-packages"  # what pip installs, laid out as Python's folder for a user (PYTHONUSERBASE); npm's is beside it
 MONITOR_USER = "65534:65534"  # the container's main process, which programs can neither signal nor read
 SHELL = "/opt/sandbox-shell/sh"  # what our own scripts run with: programs can execute it and not read it, and so not trace what runs it
 HOSTNAME = "sandbox"
@@ -36,7 +36,7 @@ _SHELL_FOLDER = str(PurePosixPath(SHELL).parent)
 _FOLDERS = {WORKSPACE: PROGRAM_USER, HOME: PROGRAM_USER, PACKAGES: PIP_USER, _SHELL_FOLDER: MONITOR_USER}  # folder: owner
 ENGINE_FAILURES = (DockerException, RequestException, OSError)
 _REMOVAL_SECONDS = 10
-_TRUST = {name: CERTIFICATES for name in ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")}
+_TRUST = {name: CERTIFICATES for name in ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")}
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _SECCOMP = Path(__file__).with_name("seccomp.json")  # the filter of system calls: an allow-list
 _MIB = 1024**2
@@ -57,7 +57,7 @@ class Limits:
     copied_files: int = 200  # files taken out after a run
     copied_file: int = 50 * _MIB  # bytes of one of them
     copied_total: int = 200 * _MIB  # bytes of all of them
-    network: str = "off"  # off, install (only pip, through this program) or on
+    network: str = "off"  # off, install (only pip and npm, through this program) or on
     lifetime: int = 86400  # seconds after which a container ends by itself, even if this program is gone
 
 

@@ -69,7 +69,7 @@ def dotenv_change(variable: str, value: Any, otherwise: Any) -> str:
     said, matters = _CHANGES.get(IMAGES if variable.startswith(IMAGES) else variable, ("", _differs))
     if not said or value == otherwise or not matters(value, otherwise):
         return ""
-    shown = without_password(value) if variable in (*ADDRESSES, "PIP_INDEX_URL") else value
+    shown = without_password(value) if variable in (*ADDRESSES, "PIP_INDEX_URL", "NPM_CONFIG_REGISTRY") else value
     return f".env in this folder {said.format(shown)} ({variable})."
 
 
@@ -97,7 +97,7 @@ _CHANGES: Mapping[str, tuple[str, Callable[[Any, Any], bool]]] = {
     "SANDBOX_IMAGE": ("chooses the image that programs run in: {}", _differs),
     IMAGES: ("chooses the image of a language: {}", _differs),
     "SANDBOX_CA_BUNDLE": ("chooses the certificate authorities of the sandbox: {}", _differs),
-    "PIP_INDEX_URL": ("chooses where packages come from: {}", _differs),
+    **dict.fromkeys(("PIP_INDEX_URL", "NPM_CONFIG_REGISTRY"), ("chooses where packages come from: {}", _differs)),
     "SANDBOX_INDEX_CREDENTIALS": ("allows a password in the address of the package index", _wider(False, True)),
     "SANDBOX_STRICT": ("turns the strict profile off", _wider(True, False)),
     "CONFIRM_RUN": ("turns off the question before each run", _wider(True, False)),

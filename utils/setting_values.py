@@ -116,7 +116,7 @@ def certificates_file(text: str) -> Path | None:
     return file
 
 
-def check_index(url: str, credentials: bool) -> None:
+def check_index(name: str, url: str, credentials: bool) -> None:
     """Check that the address of a package index is one, and holds a password only on purpose; UsageError never shows the value."""
     # It may hold a password.
     try:
@@ -125,10 +125,10 @@ def check_index(url: str, credentials: bool) -> None:
     except ValueError:
         good = False
     if not good:
-        raise UsageError("PIP_INDEX_URL is not the address of a package index", "use one such as https://pypi.org/simple", kind="setting")
+        raise UsageError(f"{name} is not the address of a package index", "use one such as https://pypi.org/simple", kind="setting")
     if url and "@" in parts.netloc and not credentials:
         hint = "if code that packages run while they are built may see it, set SANDBOX_INDEX_CREDENTIALS=true"
-        raise UsageError("PIP_INDEX_URL holds a name or password", hint, kind="setting")
+        raise UsageError(f"{name} holds a name or password", hint, kind="setting")
 
 
 def without_password(url: str) -> str:

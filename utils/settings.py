@@ -51,6 +51,7 @@ class Settings:
     packages: str
     ca_bundle: Path | None
     index_url: str = field(repr=False)  # it may hold a password
+    registry_url: str = field(repr=False)  # the same
     index_credentials: bool
     max_retries: int
     confirm: bool
@@ -123,7 +124,7 @@ SETTINGS = (
     Setting("pids", "SANDBOX_PIDS", None, "256", whole_number(16, 65536), "processes and threads"),
     Setting(
         *("network", "SANDBOX_NETWORK", "--network", "install", one_of(*NETWORKS)),
-        "`off`; `install`: only pip, through this program; `on`",
+        "`off`; `install`: only pip and npm, through this program; `on`",
     ),
     Setting(
         *("packages", "SANDBOX_PACKAGES", None, "known", one_of(*PACKAGES)),
@@ -138,8 +139,12 @@ SETTINGS = (
         "index_url", "PIP_INDEX_URL", None, "", ANYTHING, "package index to use instead of pypi.org; only pip learns it, while it installs"
     ),
     Setting(
+        *("registry_url", "NPM_CONFIG_REGISTRY", None, "", ANYTHING),
+        "npm registry to use instead of registry.npmjs.org; only npm learns it, while it installs",
+    ),
+    Setting(
         *("index_credentials", "SANDBOX_INDEX_CREDENTIALS", None, "false", YES_OR_NO),
-        "`PIP_INDEX_URL` holds a name or password on purpose; code that packages run while they are built can see it",
+        "`PIP_INDEX_URL` or `NPM_CONFIG_REGISTRY` holds a name or password on purpose; code that runs while a package is built can see it",
     ),
     Setting(
         *("strict", "SANDBOX_STRICT", "--strict", "false", YES_OR_NO),
@@ -225,7 +230,8 @@ def _read(name: str, text: str, kind: Kind) -> Any:
 
 
 def _check_together(values: dict[str, Any]) -> None:
-    check_index(values["index_url"], values["index_credentials"])
+    for name, field_name in (("PIP_INDEX_URL", "index_url"), ("NPM_CONFIG_REGISTRY", "registry_url")):
+        check_index(name, values[field_name], values["index_credentials"])
     if values["max_cost"] is not None and None in (values["price_in"], values["price_out"]):
         raise UsageError("MAX_COST cannot be checked without prices", "set MODEL_PRICE_IN and MODEL_PRICE_OUT", kind="setting")
     if values["strict"]:

@@ -59,8 +59,9 @@ def batch(settings: Settings, wiring: Wiring, options: BatchOptions) -> ExitStat
     _check(options)
     for warning in () if settings.quiet else settings.warnings:
         _say(warning)
-    if options.scheduler and settings.index_url:
-        _say("PIP_INDEX_URL stays here: each worker uses its own")
+    for name, url in (("PIP_INDEX_URL", settings.index_url), ("NPM_CONFIG_REGISTRY", settings.registry_url)):
+        if options.scheduler and url:
+            _say(f"{name} stays here: each worker uses its own")
     # Read before the event loop starts: Ctrl-C ends the reading.
     with read_tasks(options.file, options.format) as tasks, _open_results(options) as results:
         if tasks.ignored and not settings.quiet:

@@ -1,4 +1,4 @@
-"""Where pip may connect to while it installs: the package index, and public addresses only if what is installed needs them."""
+"""Where pip and npm may connect to while they install: the package index, and public addresses only if what is installed needs them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import urlsplit
 
 _PYPI = frozenset({("pypi.org", 443), ("files.pythonhosted.org", 443)})
+NPM = frozenset({("registry.npmjs.org", 443)})
+"""Where npm's packages come from."""
 _WEB_PORTS = (80, 443)
 # Public as they are written, but they stand for an IPv4 address that may not be.
 _TRANSLATED = tuple(map(ip_network, ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")))
@@ -37,13 +39,14 @@ class Gate:
         return allowed
 
 
-def gate_for(index_url: str, *, addresses: bool) -> Gate:
-    """Return the gate for this package index; `addresses` says that packages are fetched from elsewhere, too, as the user wants.
+def gate_for(index_url: str, *, addresses: bool = False, otherwise: frozenset[tuple[str, int]] = _PYPI) -> Gate:
+    """Return the gate for this package index, or for the `otherwise` hosts if it is "".
 
-    An index of the user's own may link to files on any host, so public addresses are allowed with it.
+    `addresses` says that packages are fetched from elsewhere, too, as the user wants. An index of the user's own may link to files on
+    any host, so public addresses are allowed with it.
     """
     if not index_url:
-        return Gate(_PYPI, public=addresses)
+        return Gate(otherwise, public=addresses)
     parts = urlsplit(index_url)
     return Gate(frozenset({((parts.hostname or "").lower(), parts.port or (443 if parts.scheme == "https" else 80))}), public=True)
 

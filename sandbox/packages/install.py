@@ -143,8 +143,9 @@ class Installation:
 
 
 @contextmanager
-def _window(client: docker.APIClient, container: SandboxContainer, gate: Gate, network: str) -> Iterator[Relay]:
-    relay = Relay(client, container, gate)
+def open_window(client: docker.APIClient, container: SandboxContainer, gate: Gate, network: str, *, node: bool = False) -> Iterator[Relay]:
+    """End what programs left running, and give the way out while it is entered, carried by Node in an image that may have no Python."""
+    relay = Relay(client, container, gate, node=node)
     container.empty()
     try:
         if network == "on":  # attached for the session
@@ -177,7 +178,7 @@ def install_packages(
     calls: list[_Call] = []
     gate = gate_for(index_url, addresses=any(request.has_address for request in requests))
     try:
-        with container.watch_disk(disk, stop) as watch, _window(client, container, gate, network) as relay:
+        with container.watch_disk(disk, stop) as watch, open_window(client, container, gate, network) as relay:
             for request in requests:
                 calls.append(_run_pip(container, request, index_url, relay, watch.stop, on_text))
                 if calls[-1].failed:
@@ -188,7 +189,7 @@ def install_packages(
     if watch.full and last.ended is Ended.CANCEL:
         last.ended = Ended.DISK
     return Installation(
-        _judge(last),
+        judge(last),
         last.exit_code,
         tuple(package for call in calls for package in call.installed),
         "".join(call.output for call in calls),
@@ -260,7 +261,8 @@ def _trusted_host(url: str) -> str:
     return urlsplit(url).netloc.rpartition("@")[2] if url.startswith("http:") else ""
 
 
-def _judge(outcome: Outcome) -> Verdict:
+def judge(outcome: Outcome) -> Verdict:
+    """Say how an installation ended."""
     if outcome.ended is Ended.EXIT:
         return {0: Verdict.OK, None: Verdict.LOST}.get(outcome.exit_code, Verdict.FAILED)
     stopped = {Ended.CANCEL: Verdict.CANCELLED, Ended.LOST: Verdict.LOST, Ended.DEADLINE: Verdict.TIME, Ended.DISK: Verdict.DISK}

@@ -35,27 +35,28 @@ _POLL_SECONDS = 0.01
 _MOST_CONNECTIONS = 64
 _LARGEST_HEAD = 64 * 1024  # bytes
 _PIECE = 64 * 1024  # bytes
-_INSIDE = Path(__file__).with_name("relay_inside.py")
 _START = """
 PATH=${PATH#*:}
 for each in python3 python; do
   if command -v "$each" >/dev/null; then exec "$each" -I -c "$1"; fi
 done
 """
+_START_NODE = 'PATH=${PATH#*:}; exec node -e "$1"'
 _REQUEST = re.compile(rb"([A-Z]+) (\S+) HTTP/1\.[01]\r\n")
 
 
 class Relay:
-    """A proxy for pip while it is entered; `url` is where pip finds it, "" if the image cannot run it."""
+    """A proxy for pip while it is entered, or for npm in an image that has Node; `url` is where it is, "" if the image cannot run it."""
 
-    def __init__(self, client: docker.APIClient, container: SandboxContainer, gate: Gate) -> None:
-        """Take the engine, the container, and what decides where connections may lead."""
+    def __init__(self, client: docker.APIClient, container: SandboxContainer, gate: Gate, *, node: bool = False) -> None:
+        """Take the engine, the container, what decides where connections may lead, and whether Node carries them in the container."""
         self.url = ""
         self.gate = gate
         self.refused: list[str] = []
         """Why connections were refused, in order."""
         self._client = client
         self._container = container
+        self._inside = [_START_NODE if node else _START, "sh", _source("js" if node else "py")]
         self._password = secrets.token_urlsafe(24)
         self.login = b"basic " + base64.b64encode(f"pip:{self._password}".encode())
         self._frames = Frames()
@@ -71,7 +72,7 @@ class Relay:
 
     def __enter__(self) -> Relay:
         """Start the container's side and wait for its port; raises one of ENGINE_FAILURES."""
-        opened = open_exec(self._client, self._container.id, [SHELL, "-c", _START, "sh", _INSIDE.read_text("utf-8")], PIP_USER)
+        opened = open_exec(self._client, self._container.id, [SHELL, "-c", *self._inside], PIP_USER)
         self._pumping = threading.Thread(target=self._pump, args=(opened.connection,), name="pip-relay", daemon=True)
         self._pumping.start()
         self._started.wait(_START_SECONDS)
@@ -143,6 +144,10 @@ class Relay:
             self._open[number].earn(*struct.unpack(">L", payload))
         else:
             self._open[number].take(payload if kind == DATA else b"")
+
+
+def _source(ending: str) -> str:
+    return Path(__file__).with_name(f"relay_inside.{ending}").read_text("utf-8")
 
 
 class _Carried:
