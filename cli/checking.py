@@ -36,6 +36,11 @@ class Checks:
         self.cancel()
         self._running = asyncio.create_task(self._check(journal))
 
+    def seen(self) -> None:
+        """Forget a result that has been below the prompt for a whole task."""
+        if self._running is None or self._running.done():
+            self.status = ""
+
     def cancel(self) -> None:
         """Stop a check that runs; its container ends with it."""
         if self._running is not None:
@@ -55,7 +60,7 @@ class Checks:
         approval = recording.approval
         assert approval is not None
         name = Path(approval.folder).name
-        self.status = f"checking {name} …"
+        self.status = f"testing {name} in a fresh container …"
         try:
             session = await asyncio.to_thread(recording.stored)
             checked = await check_approval(self._settings, session, approval, lambda text: None)
@@ -68,7 +73,7 @@ class Checks:
             self.status = ""
             raise
         differences = checked.result["differences"]
-        self.status = f"{name}: {'✔ reproduced' if not differences else f'✘ {len(differences)} differences'}"
+        self.status = f"{name}: {'✔ same result' if not differences else '✘ not the same result'} in a fresh container"
         if differences:
             self.lines.append(f"{name} ran again in a fresh container with nothing but its own files, and was not the same:")
             self.lines += [f"  {difference}" for difference in differences]

@@ -219,7 +219,12 @@ async def _copy(state: ChatState, argument: str) -> str | None:
 
 async def _cost(state: ChatState, argument: str) -> str | None:
     """show the tokens used so far, and what they cost"""
-    state.notice(" · ".join(state.spent()) or "No tokens have been used yet.")
+    tokens = state.record.tokens if state.record else None
+    if tokens is None or not state.spent():
+        state.notice("No tokens have been used yet.")
+        return None
+    cost = state.spent()[1:] or ["for the cost, set MODEL_PRICE_IN and MODEL_PRICE_OUT"]
+    state.notice(f"{tokens.prompt_tokens:,} tokens sent, {tokens.completion_tokens:,} received · {cost[0]}")
     return None
 
 

@@ -115,25 +115,29 @@ class ChatState:
         """Say what one program may use."""
         settings = self.settings
         memory = f"{settings.memory / 1024**3:.3g} GiB" if settings.memory >= 1024**3 else f"{settings.memory / 1024**2:.0f} MiB"
-        return f"{memory} · {settings.timeout} s · {_NETWORKS[settings.network]}"
+        return f"up to {memory} and {settings.timeout} s · {_NETWORKS[settings.network]}"
 
     def status_line(self) -> str:
         """Return the row below the prompt: what is being waited for, or else session, model, tokens, cost and limits, if there is room."""
         if self.progress:
             return self.progress
-        if self.checks is not None and self.checks.status:
-            return f"{self.checks.status} · {self.model}"
-        parts = [*filter(None, [sanitize(self.title)]), self.model, *self.spent(), *self._context_left()]
-        rows = [[*parts, self.contract()], *([*parts[dropped:], self.limits()] for dropped in range(len(parts) + 1))]
+        check = [self.checks.status] if self.checks is not None and self.checks.status else []
+        parts = [*filter(None, [sanitize(self.name) or self._short_id()]), self.model, *self.spent(), *self._context_left()]
+        rows = [[*check, *parts, self.contract()], *([*check, *parts[dropped:], self.limits()] for dropped in range(len(parts) + 1)), check]
         texts = [" · ".join(row) for row in rows]
-        return next((text for text in texts if len(text) < self.screen.width), texts[-1])
+        return next((text for text in texts if len(text) < self.screen.width), texts[-1] or self.limits())
+
+    def _short_id(self) -> str:
+        from history.resuming import short_id
+
+        return short_id(self.session.sandbox.session) if self.session else ""
 
     def spent(self) -> list[str]:
         """Return the tokens used, and their cost if prices are set."""
         tokens = self.record.tokens if self.record else None
         if tokens is None or not (tokens.prompt_tokens or tokens.completion_tokens):
             return []
-        parts = [f"{tokens.prompt_tokens:,} + {tokens.completion_tokens:,} tokens"]
+        parts = [f"{tokens.prompt_tokens + tokens.completion_tokens:,} tokens"]
         cost = self.settings.cost(tokens.prompt_tokens, tokens.completion_tokens)
         return parts if cost is None else [*parts, f"${cost:.4f}"]
 
@@ -161,4 +165,4 @@ class ChatState:
         return "\n\n".join([*notes, text])
 
 
-_NETWORKS = {"off": "offline", "install": "offline, pip only", "on": "network on"}
+_NETWORKS = {"off": "no network", "install": "network for packages only", "on": "network on"}

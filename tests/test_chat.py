@@ -83,9 +83,12 @@ async def test_the_exit_status_of_a_pipe_is_that_of_the_last_task(typed: str, st
     assert await session.run(typed, [FIRST, FIRST]) is status
 
 
-async def test_the_first_task_may_come_with_the_command(session: Pipe) -> None:
+async def test_the_first_task_may_come_with_the_command_and_is_shown_as_if_it_were_typed(
+    session: Pipe, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert await session.run("APPROVE\n", [FIRST], first_task="count") is ExitStatus.DONE
     assert session.asked == [["count"]]
+    assert capsys.readouterr().out.startswith("\n› count\n")
 
 
 async def test_a_pipe_gets_no_greeting_but_what_was_said(session: Pipe, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,7 +15,7 @@ from utils.settings import load_settings
 
 
 async def ended(checks: Checks) -> None:
-    while checks.status.startswith("checking"):
+    while checks.status.startswith("testing"):
         await asyncio.sleep(0.01)
 
 
@@ -30,7 +30,7 @@ async def test_a_check_that_cannot_be_made_is_said_and_leaves_the_approval_unche
         checks = Checks(settings)
         checks.start(session)
         await asyncio.sleep(0)
-        assert checks.status == "checking 01-answer …"
+        assert checks.status == "testing 01-answer in a fresh container …"
         await ended(checks)
         await checks.close()
     assert checks.lines[0].startswith("01-answer was not checked: ")

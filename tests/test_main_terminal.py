@@ -223,6 +223,8 @@ def test_what_is_typed_before_ctrl_c_stops_the_step_is_in_the_next_prompt(tmp_pa
 def test_what_is_typed_before_the_first_prompt_answers_no_question(tmp_path: Path) -> None:
     with ModelEndpoint([Answer(FACTORIAL, delay=0.05)]) as endpoint, session(endpoint, tmp_path, "chat", TASK) as terminal:
         wait_until(lambda: bool(endpoint.requests), 60)
+        terminal.wait_for(f"{PROMPT}{TASK}")
+        assert "What should I build?" not in terminal.text()
         terminal.line("APPROVE")
         terminal.wait_for(QUESTION, 60)
         terminal.wait_for(f"{PROMPT}APPROVE", 60)

@@ -61,7 +61,7 @@ def test_a_killed_session_is_chosen_from_the_list_and_goes_on_where_it_was(tmp_p
             terminal.line("APPROVE")
             terminal.wait_for("User approves result", 60)
             terminal.wait_for("approved/01-factorial")
-            terminal.wait_for("01-factorial_five: ✔ reproduced", 60)
+            terminal.wait_for("01-factorial_five: ✔ same result", 60)
             terminal.wait_for_prompt()
             terminal.type(CTRL_D)
             terminal.wait_for(f"python main.py resume {session.rpartition('-')[2]}", 30)

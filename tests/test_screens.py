@@ -147,6 +147,7 @@ def test_long_tasks_new_lines_history_and_completion(tmp_path: Path) -> None:
             terminal.wait_for(QUESTION, times=2)
             terminal.wait_for_prompt()
             assert "first row\nsecond row" in endpoint.requests[-1].texts
+            assert "\n  second row" in terminal.text()  # below the text of the first, not below the prompt's mark
             terminal.type("/hel")
             terminal.wait_for("show this help")  # the menu
             terminal.type(TAB)

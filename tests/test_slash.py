@@ -105,7 +105,9 @@ async def test_the_commands_after_a_run(tmp_path: Path) -> None:
         assert (await type_into(session, "/diff"))[1] == "\nChanges since the last attempt:\n@@ -1,2 +1,2 @@\n-a = 1\n+a = 2\n print(a)\n"
         assert (await type_into(session, "/files"))[1] == f"  new: table.txt (12 bytes) → {tmp_path}/table.txt\n"
         assert "Files: table.txt" in (await type_into(session, "/open nothing"))[1]
-        assert (await type_into(session, "/cost"))[1] == "22 + 14 tokens\n"
+        assert (await type_into(session, "/cost"))[
+            1
+        ] == "22 tokens sent, 14 received · for the cost, set MODEL_PRICE_IN and MODEL_PRICE_OUT\n"
         seen = (await type_into(session, "/run"))[1]
         assert "│ 3\n✔ Finished" in seen
         assert session.ran[-1] == "a = 2\nprint(a)\n"
@@ -261,8 +263,8 @@ async def test_the_network_is_switched_with_a_warning_and_the_model_learns_it() 
         session.session.sandbox = sandbox
         for mode, seen, told, contract in (
             ("on", "local network", "may use", " · network on"),
-            ("install", "only pip and npm do", "pip install", " · offline, pip only"),
-            ("off", "no network", "no network", " · offline"),
+            ("install", "only pip and npm do", "pip install", " · network for packages only"),
+            ("off", "no network", "no network", " · no network"),
         ):
             began = session.paper.tell()
             assert await run_slash_command(session.state, f"/network {mode}") is None

@@ -9,12 +9,15 @@ from autogen_agentchat.messages import TextMessage
 from autogen_core.models import RequestUsage
 
 from agents.events import TokensUsed
+from cli.checking import Checks
 from cli.output.screen import Screen
 from cli.state import ChatState
 from teams.record import Record
 from tests.talks import rehearsal
 from tests.views import TerminalStream
 from utils.settings import load_settings
+
+CONTRACT = "img:1 · up to 2 GiB and 60 s · network for packages only"
 
 
 def state_of(columns: int = 80, usage: tuple[int, int] = (0, 0), **environment: str) -> ChatState:
@@ -31,23 +34,23 @@ def state_of(columns: int = 80, usage: tuple[int, int] = (0, 0), **environment: 
 )
 def test_the_contract_names_what_programs_may_do(memory: str, said: str) -> None:
     state = state_of(SANDBOX_MEMORY=memory, SANDBOX_TIMEOUT="7", SANDBOX_NETWORK="off")
-    assert state.contract() == f"img:1 · {said} · 7 s · offline"
+    assert state.contract() == f"img:1 · up to {said} and 7 s · no network"
 
 
 def test_tokens_are_shown_and_their_cost_only_if_prices_are_set() -> None:
     assert state_of().spent() == []
-    assert state_of(usage=(12345, 678)).spent() == ["12,345 + 678 tokens"]
-    assert state_of(usage=(12345, 678), MODEL_PRICE_IN="2").spent() == ["12,345 + 678 tokens"]
+    assert state_of(usage=(12345, 678)).spent() == ["13,023 tokens"]
+    assert state_of(usage=(12345, 678), MODEL_PRICE_IN="2").spent() == ["13,023 tokens"]
     priced = state_of(usage=(1_000_000, 500_000), MODEL_PRICE_IN="2.5", MODEL_PRICE_OUT="10")
-    assert priced.spent() == ["1,000,000 + 500,000 tokens", "$7.5000"]
+    assert priced.spent() == ["1,500,000 tokens", "$7.5000"]
 
 
 @pytest.mark.parametrize(
     ("columns", "row"),
     [
-        (200, "test-model · 12,345 + 678 tokens · img:1 · 2 GiB · 60 s · offline, pip only"),
-        (70, "test-model · 12,345 + 678 tokens · 2 GiB · 60 s · offline, pip only"),
-        (60, "12,345 + 678 tokens · 2 GiB · 60 s · offline, pip only"),
+        (200, "test-model · 13,023 tokens · img:1 · up to 2 GiB and 60 s · network for packages only"),
+        (82, "test-model · 13,023 tokens · up to 2 GiB and 60 s · network for packages only"),
+        (70, "13,023 tokens · up to 2 GiB and 60 s · network for packages only"),
     ],
 )
 def test_the_row_below_the_prompt_fits_the_window(columns: int, row: str) -> None:
@@ -57,9 +60,9 @@ def test_the_row_below_the_prompt_fits_the_window(columns: int, row: str) -> Non
 @pytest.mark.parametrize(
     ("columns", "row"),
     [
-        (200, "waves · test-model · 1,000 + 9 tokens · $0.0020 · 93% of context left · img:1 · 2 GiB · 60 s · offline, pip only"),
-        (100, "test-model · 1,000 + 9 tokens · $0.0020 · 93% of context left · 2 GiB · 60 s · offline, pip only"),
-        (60, "93% of context left · 2 GiB · 60 s · offline, pip only"),
+        (200, "waves · test-model · 1,009 tokens · $0.0020 · 93% of context left · " + CONTRACT),
+        (110, "test-model · 1,009 tokens · $0.0020 · 93% of context left · up to 2 GiB and 60 s · network for packages only"),
+        (80, "93% of context left · up to 2 GiB and 60 s · network for packages only"),
     ],
 )
 def test_the_sessions_name_and_what_is_left_of_a_known_context_are_shown_if_there_is_room(columns: int, row: str) -> None:
@@ -102,3 +105,15 @@ async def test_before_the_session_is_open_nothing_has_been_spent() -> None:
         session.state.session = None
         assert session.state.spent() == []
         assert session.state.record is None
+
+
+def test_the_result_of_a_check_is_shown_beside_the_rest_until_the_next_task() -> None:
+    state = state_of(200, usage=(1, 2))
+    state.checks = Checks(state.settings)
+    state.checks.status = "01-waves: ✔ same result"
+    assert state.status_line().startswith("01-waves: ✔ same result · test-model · 3 tokens · img:1")
+    narrow = state_of(40)
+    narrow.checks = state.checks
+    assert narrow.status_line() == "01-waves: ✔ same result"
+    state.checks.seen()
+    assert state.status_line().startswith("test-model")

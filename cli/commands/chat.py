@@ -53,9 +53,11 @@ async def chat(
     state.name = resumed.info.name if resumed is not None else ""
     state.checks = Checks(settings) if prompt.is_terminal else None
     session = Chat(state, resumed)
-    greet(state)
+    greet(state, asks=first_task is None and resumed is None)
     if resumed is not None:
         session.tell_story(resumed)
+    if first_task is not None and not settings.quiet:
+        prompt.echo(first_task)
     with own_title(screen), prompt.signals(), keyboard.hushed():
         async with AsyncExitStack() as stack:
             opening = asyncio.ensure_future(_open(stack, wiring, session, added))
@@ -167,6 +169,8 @@ class Chat:
         checks = self.state.checks
         while checks is not None and checks.lines:
             self.state.notice(checks.lines.pop(0))
+        if checks is not None:
+            checks.seen()
 
     async def next_task(self, opening: asyncio.Future[Session]) -> str | None:
         """Return the next task (RETRY asks the model again), or None if the user leaves; raises what `opening` raises."""

@@ -23,6 +23,15 @@ PROMPT = "› "
 _END = "\x04"
 _KEYS = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|O.|.)?")  # keys that are not characters, and a terminal's own replies
 
+# The menu has the terminal's own colours, which can be read in a light and in a dark theme.
+_MENU = "fg:default bg:default noreverse"
+_STYLES = {
+    **{"user": "bold ansigreen", "placeholder": "dim", "bottom-toolbar": "noreverse dim"},
+    **dict.fromkeys(("completion-menu", "completion-menu.completion", "scrollbar.background", "scrollbar.button"), _MENU),
+    "completion-menu.meta.completion": f"{_MENU} dim",
+    **dict.fromkeys(("completion-menu.completion.current", "completion-menu.meta.completion.current"), "fg:default bg:default reverse"),
+}
+
 
 class InterruptedAtPrompt(Exception):
     """The user pressed Ctrl-C at the prompt."""
@@ -166,6 +175,7 @@ class TerminalKeyboard:
                 placeholder=lambda: FormattedText([("class:placeholder", _suggested(suggestion))]),
                 bottom_toolbar=lambda: status() or None,
                 refresh_interval=0.5,
+                prompt_continuation=" " * len(PROMPT),
                 handle_sigint=False,  # prompt_toolkit would take our handler away when the prompt ends
             )
         except EOFError:
@@ -263,7 +273,7 @@ class TerminalKeyboard:
             tempfile_suffix=".md",
             key_bindings=keys,
             color_depth=ColorDepth.DEPTH_4_BIT if self._colors else ColorDepth.DEPTH_1_BIT,
-            style=Style.from_dict({"user": "bold ansigreen", "placeholder": "dim", "bottom-toolbar": "noreverse dim"}),
+            style=Style.from_dict(_STYLES),
         )
 
 

@@ -74,9 +74,13 @@ class Prompt:
         elif self._demo and suggests and typed.strip() and not typed.startswith("/"):
             self._demo.taken()
         if typed is not None and self.echoes and not self.is_terminal:
-            self._screen.print("")
-            self._screen.bar(Text(PROMPT), typed)
+            self.echo(typed)
         return typed
+
+    def echo(self, text: str) -> None:
+        """Show what the user said if no terminal has shown it as it was typed."""
+        self._screen.print("")
+        self._screen.bar(Text.assemble((PROMPT, "bold green")), text)
 
     def set_aside(self) -> None:
         """Keep anything typed so far from answering the next question."""

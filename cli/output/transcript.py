@@ -162,7 +162,7 @@ class Transcript:
     def _show_install(self, event: InstallStarted) -> None:
         self._waiting_since = 0.0
         if not self._quiet:
-            self._heading(code_executor_agent.NAME, f"{event.why} · network open for pip only")
+            self._heading(code_executor_agent.NAME, f"{event.why} · network open for packages only")
             self._screen.say(*(Text(f"  {command}", style=QUIET_STYLE) for command in event.commands))
         self._program.start(event.timeout)
 
