@@ -44,6 +44,8 @@ class Language:
     cannot: str = ""  # what the model reads when a program does not compile, or lacks something
     lacks: str = ""  # a pattern of how a program says that it lacks a package
     names: Callable[[str], tuple[str, str]] | None = None  # from a program's text: the file name that it needs, and its main class
+    warm: str = ""  # a program that, compiled once, leaves in `cache` what others need compiled, too
+    cache: str = ""  # a folder in the programs' home
     entry: str = ""  # a pattern of where a program starts: files of the answer without it are parts of one that has it
 
     @property
@@ -89,6 +91,15 @@ _ERASABLE = (
     "and imports of types need `import type`."
 )
 
+# What programs that a model writes import; the whole library would take three times as long.
+_GO_PACKAGES = (
+    *("bufio", "bytes", "cmp", "container/heap", "container/list", "context", "crypto/md5", "crypto/rand", "crypto/sha1", "crypto/sha256"),
+    *("encoding/base64", "encoding/binary", "encoding/csv", "encoding/hex", "encoding/json", "encoding/xml", "errors", "flag", "fmt"),
+    *("hash/fnv", "io", "iter", "log", "maps", "math", "math/big", "math/bits", "math/cmplx", "math/rand", "math/rand/v2", "os"),
+    *("os/exec", "os/signal", "path", "path/filepath", "reflect", "regexp", "runtime", "slices", "sort", "strconv", "strings", "sync"),
+    *("sync/atomic", "text/tabwriter", "text/template", "time", "unicode", "unicode/utf8"),
+)
+
 LANGUAGES = (
     Language("python", ("python", "py", "python3"), "program.py", Step(("python3", "python")), packages="pip"),
     Language("sh", ("sh", "bash", "shell"), "script.sh", Step(("bash", "sh"))),
@@ -110,6 +121,8 @@ LANGUAGES = (
         build=Step(("go",), ("build", "-o", BINARY, "{files}")),
         comment="//",
         cannot="Only Go's standard library is here.",
+        warm="package main\n" + "".join(f'import _ "{package}"\n' for package in _GO_PACKAGES) + "func main() {}\n",
+        cache=".cache/go-build",
         entry=r"func\s+main\s*\(",
     ),
     Language(

@@ -61,6 +61,7 @@ def make_sandbox(settings: Settings, engine: docker.APIClient, folder: Path) -> 
         session=folder.name,
         strict=settings.strict,
         runtime=settings.runtime,
+        caches=settings.workspace / "cache",
         certificates=_certificates(settings.ca_bundle) if settings.ca_bundle else b"",
     )
     sandbox = Sandbox(request, lambda: folder, client=engine, index_url=settings.index_url, registry_url=settings.registry_url)

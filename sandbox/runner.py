@@ -16,8 +16,10 @@ from sandbox.engine.find import connect_engine
 from sandbox.exec_stream import Command
 from sandbox.files.added import Selection
 from sandbox.files.transfer import LeftOut
+from sandbox.languages import Language
 from sandbox.monitor import Counters
 from sandbox.program import ARGV, Denied, Job, NotStarted, ToolMissing, not_run, run_program
+from sandbox.toolchain_cache import bring_cache
 from sandbox.verdicts import Ended, ProducedFile, ProgramRun, Verdict, not_compiled, tell_disk
 from sandbox.workspace import Workspace
 from utils.docker_utils import ENGINE_FAILURES, SHELL, ContainerRequest, Limits
@@ -48,6 +50,7 @@ class Runner:
         self._given_client = client
         self._client: docker.APIClient | None = None
         self._init_command = init_command
+        self._cached: set[tuple[int, str]] = set()  # containers, by their numbers, and languages whose caches they have
         self._container: SandboxContainer | None = None
         self._busy = threading.RLock()  # one program, listing or replacement at a time
         self._stopped = threading.Event()
@@ -102,6 +105,7 @@ class Runner:
         while True:
             number = 0
             if language.build:
+                self._bring_cache(language)
                 built = self._run_step(replace(job, step=language.build), compiling, stop, lambda text: None)
                 if built.verdict is not Verdict.OK:
                     show(built.output)
@@ -116,6 +120,15 @@ class Runner:
                 checked = self._run_step(replace(job, step=language.check), compiling, stop, lambda text: None)
                 return not_compiled(run, compiling, language.cannot) if checked.verdict is Verdict.FAILED else run
         return run
+
+    def _bring_cache(self, language: Language) -> None:
+        """Let the container have what the language's toolchain would have to compile first, once."""
+        if not language.warm:
+            return
+        container, _, _ = self._emptied()
+        if self._client is not None and (self.number, language.key) not in self._cached:
+            self._cached.add((self.number, language.key))
+            bring_cache(self._client, container, self._request, language)
 
     def _run_step(self, job: Job, limits: Limits, stop: threading.Event, show: Callable[[str], None]) -> ProgramRun:
         notes: tuple[str, ...] = ()

@@ -134,13 +134,19 @@ class _Other:
         notes = home.workspace.save(job)
         limits = home.limits
         changed = home.use(lambda _, container: self._sent.collect(container, limits))
-        left_out = list(self._sent.left_out)
+        left_out, gone = list(self._sent.left_out), self._sent.gone
+        if gone:
+            self.runner.use(lambda _, container: self.runner.workspace.remove(container, gone))
         if changed:
             self.runner.add(_selection(changed))
             self.runner.collect()  # from here on, what differs from these was made by the program, whatever its size
         run = self.runner.run(job, stop, show)
         made = self.runner.collect()
         left_out += self.runner.workspace.left_out
+        gone = self.runner.workspace.gone
+        self.runner.workspace.hand_on(_selection(made), gone)
+        if gone:
+            home.use(lambda _, container: self._sent.remove(container, gone))
         if made:
             home.use(lambda _, container: self._sent.add(container, _selection(made)))
             home.use(lambda _, container: self._sent.collect(container, limits))

@@ -6,21 +6,24 @@ It outlives a container: the next one gets what was copied in, and the names on 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from sandbox.container import SandboxContainer
+from sandbox.exec_stream import Command
 from sandbox.files.added import Selection, put_files
 from sandbox.files.host_folder import HostFolder
 from sandbox.files.names import HostNames
 from sandbox.files.transfer import LeftOut, Listing, choose, left_elsewhere, list_files, mirror
 from sandbox.languages import ALIASES
 from sandbox.program import Job
-from sandbox.verdicts import ProducedFile
-from utils.docker_utils import Limits
+from sandbox.verdicts import Ended, ProducedFile
+from utils.docker_utils import SHELL, Limits
 from utils.errors import ContainerLost
 
 NOT_SAVED = "could not be saved on this machine"
+_NAMES_AT_ONCE = 500
+_REMOVE = 'PATH=${PATH#*:}; rm -f -- "$@"'
 _LOG = logging.getLogger(__name__)
 
 
@@ -31,6 +34,8 @@ class Workspace:
         """Take what gives the host's folder."""
         self.left_out: tuple[LeftOut, ...] = ()
         """What the last `collect` did not mirror, and why."""
+        self.gone: tuple[str, ...] = ()
+        """The files that were deleted in the container between the last two listings of it."""
         self._folder = folder
         self._names = HostNames()
         self._known = Listing({})
@@ -48,6 +53,23 @@ class Workspace:
         """Copy files in; they do not count as files that programs made."""
         self._stored.update(put_files(container, selection))
         self._added.append(selection)
+
+    def remove(self, container: SandboxContainer, names: Sequence[str]) -> None:
+        """Delete files in the container, as the programs' user, that were deleted elsewhere; ContainerLost when that cannot be done."""
+        for at in range(0, len(names), _NAMES_AT_ONCE):
+            some = [f"./{name}" for name in names[at : at + _NAMES_AT_ONCE]]
+            if container.run(Command([SHELL, "-c", _REMOVE, "sh", *some])).ended is not Ended.EXIT:
+                raise ContainerLost("files could not be deleted", "try again")
+        lost = set(names)
+        self._known = replace(self._known, files={name: entry for name, entry in self._known.files.items() if name not in lost})
+        self.hand_on(Selection(), names)
+
+    def hand_on(self, made: Selection, gone: Sequence[str]) -> None:
+        """Let a container that takes this one's place have what was made in it, and be without what was deleted."""
+        lost = {*gone, *(name for name, _, _ in made.files)}
+        for selection in self._added:
+            selection.files[:] = [each for each in selection.files if each[0] not in lost]
+        self._added = [each for each in (*self._added, made) if each.files]
 
     def save(self, job: Job) -> tuple[str, ...]:
         """Store a program and the files beside it on this machine before it runs; return a note for each that cannot be stored."""
@@ -80,7 +102,7 @@ class Workspace:
 
     def collect(self, container: SandboxContainer, limits: Limits) -> list[ProducedFile]:
         """Mirror what is new or changed in a container that was emptied; `left_out` says what was not mirrored, and why."""
-        self.left_out = ()
+        self.left_out, self.gone = (), ()
         try:
             listing = list_files(container)
             changed = {name: entry for name, entry in listing.files.items() if self._changed(name, listing)}
@@ -89,6 +111,8 @@ class Workspace:
             produced, refused = mirror(container, chosen, there, self._folder(), self._names, self._shown)
         except (ContainerLost, OSError) as error:
             return self.lose(str(error))
+        if listing.complete and self._known.complete:
+            self.gone = tuple(name for name in self._known.files if name not in listing.files)
         elsewhere = left_elsewhere(self._known, listing)
         # What a listing that was cut does not name may still be there, and is not new when it is named again.
         self._known = listing if listing.complete else replace(listing, files={**self._known.files, **listing.files})

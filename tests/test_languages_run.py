@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import stat
+import tarfile
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -27,11 +29,13 @@ NAMES = [language.name for language in LANGUAGES]
 class Sandbox:
     """A runner with the folder that its files come to."""
 
-    def __init__(self, image: str, folder: Path, engine: docker.APIClient, *, strict: bool = False) -> None:
+    def __init__(self, image: str, folder: Path, engine: docker.APIClient, *, strict: bool = False, caches: Path | None = None) -> None:
+        folder.mkdir(exist_ok=True)
         limits = replace(LIMITS, pids=128) if strict else LIMITS
         self.folder = folder
         self.shown = ""
-        self.runner = Runner(ContainerRequest(image, unique_name(), limits, strict=strict), Workspace(lambda: HostFolder(folder)), engine)
+        request = ContainerRequest(image, unique_name(), limits, strict=strict, caches=caches)
+        self.runner = Runner(request, Workspace(lambda: HostFolder(folder)), engine)
 
     def run(self, name: str, code: str, *files: tuple[str, str], timeout: int = 0, build_seconds: int = 120) -> ProgramRun:
         language = replace(BY_NAME[name], build_seconds=build_seconds)
@@ -171,6 +175,48 @@ def test_the_generator_learns_at_the_failure_that_there_are_no_packages(name: st
     run = sandbox.run(name, code)
     assert run.verdict in (Verdict.FAILED, Verdict.COMPILE)
     assert BY_NAME[name].cannot in tell_model(run, LIMITS)
+
+
+def test_go_finds_its_own_library_compiled_by_a_container_that_no_session_has(
+    toolchains: str, engine: docker.APIClient, tmp_path: Path
+) -> None:
+    made: list[str] = []
+    for strict in (False, True):  # the first one fills the cache, the second finds it, where an engine puts no files
+        sandbox = Sandbox(toolchains, tmp_path / f"{strict}", engine, strict=strict, caches=tmp_path / "cache")
+        try:
+            look = sandbox.run("sh", "ls -d ~/.cache/go-build; ls /workspace\n")
+            assert look.output.split("\n")[1:] == ["script.sh", ""]
+            assert sandbox.run("go", PROGRAMS["go"].hello).verdict is Verdict.OK
+            # Nothing is compiled but the program itself: the packages are older than the container.
+            count = "find ~/.cache/go-build -newer /workspace/script.sh -name '*-d' ! -newermt 2090-01-01 | wc -l"
+            made.append(sandbox.run("sh", f"{count}; find ~/.cache/go-build -name '*-d' -newermt 2090-01-01 | wc -l\n").output)
+        finally:
+            sandbox.runner.stop()
+    [cache] = (tmp_path / "cache").iterdir()
+    assert stat.S_IMODE(cache.parent.stat().st_mode) == 0o700
+    for fresh, brought in (each.split() for each in made):
+        assert int(fresh) < 10 < 200 < int(brought)
+    # What a program of a session leaves in its cache is in no other one.
+    with tarfile.open(cache) as archive:
+        assert {member.name.split("/")[0] for member in archive} == {".cache"}
+        before = archive.getnames()
+    sandbox = Sandbox(toolchains, tmp_path / "again", engine, caches=tmp_path / "cache")
+    try:
+        sandbox.run("go", PROGRAMS["go"].hello)
+        sandbox.run("sh", "echo evil >~/.cache/go-build/evil-d\n")
+    finally:
+        sandbox.runner.stop()
+    with tarfile.open(cache) as archive:
+        assert archive.getnames() == before
+
+
+def test_a_cache_that_cannot_be_had_only_costs_time(toolchains: str, engine: docker.APIClient, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    made = Sandbox(toolchains, tmp_path / "made", engine, caches=tmp_path / "file")
+    try:
+        assert made.run("go", PROGRAMS["go"].hello).verdict is Verdict.OK
+    finally:
+        made.runner.stop()
 
 
 def test_what_is_compiled_is_compiled_again_in_a_new_container(sandbox: Sandbox) -> None:

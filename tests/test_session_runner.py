@@ -57,6 +57,19 @@ def test_files_are_carried_both_ways_and_come_to_the_user_once(runner: SessionRu
     assert (tmp_path / "program.odd").is_file()
 
 
+def test_what_one_language_deletes_is_gone_for_the_other(runner: SessionRunner) -> None:
+    run(runner, BY_NAME["sh"], "mkdir sub; for i in 1 2 3 4; do echo $i >$i.txt; echo $i >sub/$i.txt; done\n")
+    assert run(runner, ODD, "rm 1.txt sub/1.txt; ls *.txt sub\n").output == "2.txt\n3.txt\n4.txt\n\nsub:\n2.txt\n3.txt\n4.txt\n"
+    assert run(runner, BY_NAME["sh"], "ls *.txt; ls sub; rm 2.txt sub/2.txt\n").output == "2.txt\n3.txt\n4.txt\n" * 2
+    assert run(runner, ODD, "ls sub; ls *.txt; echo new >2.txt\n").output == "3.txt\n4.txt\n3.txt\n4.txt\n"
+    assert run(runner, BY_NAME["sh"], "cat 2.txt; ls sub\n").output == "new\n3.txt\n4.txt\n"
+    # A container that takes the other's place is without them, too.
+    run(runner, BY_NAME["sh"], "rm 3.txt\n")
+    run(runner, ODD, "true\n")
+    runner._others["odd"].runner.drop()
+    assert run(runner, ODD, "ls *.txt\n").output == "2.txt\n4.txt\n"
+
+
 def test_the_other_container_ends_with_the_session(engine: docker.APIClient, runner: SessionRunner, odd_image: str) -> None:
     run(runner, ODD, "true\n")
     assert len(engine.containers(filters={"ancestor": odd_image})) == 1

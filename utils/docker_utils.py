@@ -33,7 +33,6 @@ HOSTNAME = "sandbox"
 NETWORK = "bridge"  # the engine's own default network
 CERTIFICATES = "/etc/sandbox-certificates.pem"  # the user's certificate authorities, in the container; programs cannot change it
 _SHELL_FOLDER = str(PurePosixPath(SHELL).parent)
-_FOLDERS = {WORKSPACE: PROGRAM_USER, HOME: PROGRAM_USER, PACKAGES: PIP_USER, _SHELL_FOLDER: MONITOR_USER}  # folder: owner
 ENGINE_FAILURES = (DockerException, RequestException, OSError)
 _REMOVAL_SECONDS = 10
 _TRUST = {name: CERTIFICATES for name in ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")}
@@ -76,6 +75,7 @@ class ContainerRequest:
     tied_to_us: bool = True  # its main process loses its standard input, and ends, when our process is gone
     strict: bool = False  # the strict profile: see _strict
     runtime: str = ""  # what runs the container; "": runsc for the strict profile if the engine has it, else the engine's default
+    caches: Path | None = None  # the folder of this machine for what toolchains have compiled of their own library
     certificates: bytes = b""  # PEM: the authorities that pip and programs trust, in place of the image's
 
 
@@ -261,7 +261,7 @@ def _contents(certificates: bytes) -> bytes:
             (WORKSPACE, PROGRAM_USER, 0o700),
             (HOME, PROGRAM_USER, 0o700),
             (PACKAGES, PIP_USER, 0o755),
-            (str(PurePosixPath(SHELL).parent), MONITOR_USER, 0o755),
+            (_SHELL_FOLDER, MONITOR_USER, 0o755),
         ):
             uid, gid = (int(part) for part in user.split(":"))
             member = tarfile.TarInfo(name.lstrip("/"))
