@@ -142,7 +142,7 @@ def run_lines(session: StoredSession, planned: Handover, name: str) -> list[tupl
 
 def task_of(session: StoredSession, attempt: Attempt) -> str:
     """Return the task that the program belongs to: a session may have had several."""
-    tasks = [message.content for message in session.messages[: attempt.message] if message.source == TASK]
+    tasks = [message.own_words for message in session.messages[: attempt.message] if message.source == TASK]
     return tasks[-1] if tasks else session.info.task
 
 

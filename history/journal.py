@@ -64,7 +64,7 @@ class HistoryJournal:
         self._seen |= {message.id for message in new}
         position, self.messages = self.messages, self.messages + len(new)
         if not self._begun:
-            self._begin(replace(self._info, task=self._info.task or new[-1].content))
+            self._begin(replace(self._info, task=self._info.task or new[-1].own_words))
         await self._write(lambda store: store.add_messages(self.session, position, new))
 
     async def started(self, attempt: Attempt) -> Attempt:

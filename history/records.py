@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.packages.npm_names import NPM
+from utils.words import own_words
 
 OPEN = "open"  # the newest task has no outcome yet
 APPROVED = "approved"
@@ -57,7 +58,12 @@ class Message:
     content: str
     id: str = ""
     at: float = 0.0
-    metadata: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def own_words(self) -> str:
+        """Return what the user typed, if this is a task, without the notes that went to the model before it."""
+        return own_words(self.content, self.metadata.get("metadata") or {})
 
 
 @dataclass(frozen=True)

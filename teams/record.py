@@ -24,6 +24,7 @@ from agents.package_steps import ASKED_FOR, RESUMED
 from sandbox.packages.names import Package
 from sandbox.verdicts import ProducedFile, ProgramRun, Verdict
 from utils.code_blocks import CodeBlock
+from utils.words import own_words
 
 
 @dataclass
@@ -89,7 +90,7 @@ class Record:
     @_take.register
     def _(self, event: TextMessage) -> None:
         if event.source == TASK_SOURCE:  # the last of them: after a step that was stopped, a note about it comes first
-            self.task = event.content
+            self.task = own_words(event.content, event.metadata)
         if event.models_usage is not None:
             self.in_context = event.models_usage.prompt_tokens + event.models_usage.completion_tokens
 

@@ -42,6 +42,8 @@ class Session:
     ) -> None:
         """Take the parts that main.py has wired."""
         self.record = Record()
+        self.notes: list[str] = []
+        """What the model has to know with the next task: files added, programs changed by hand."""
         self.journal = journal or MemoryJournal()
         self.sandbox = sandbox
         self._team = team
@@ -63,7 +65,10 @@ class Session:
         return self._kept(self._events_of(task))
 
     async def _events_of(self, task: str | None) -> AsyncGenerator[Event, None]:
+        notes = ""
         if task is not None:
+            notes = "".join(f"{note}\n\n" for note in self.notes)
+            self.notes.clear()
             self.record.start_task()
             if isinstance(self._model, ResilientClient):
                 self._model.start_task()
@@ -72,7 +77,7 @@ class Session:
         self._stop_asked = False
         ended = TaskEnded("interrupted")
         try:
-            async with aclosing(self._team.run_stream(task, token)) as stream:
+            async with aclosing(self._team.run_stream(task, token, notes)) as stream:
                 async for event in stream:
                     if isinstance(event, TaskResult):
                         ended = _ended(event)

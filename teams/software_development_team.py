@@ -21,7 +21,7 @@ from agents.events import AGENT_EVENTS, TASK_SOURCE, Journal, MemoryJournal
 from teams.recovery import Recovery
 from teams.restoring import MANAGER, outcome_of, restore_recovery, restored_state
 from teams.termination import JournalCondition, SpokenWordTermination
-from utils.words import APPROVE, STOP, spoken_word
+from utils.words import APPROVE, NOTES, STOP, spoken_word
 
 TeamEvent = BaseAgentEvent | BaseChatMessage | TaskResult
 _KEPT_MESSAGES = 200  # in AutoGen's own thread, which nobody reads; the journal has all of them
@@ -53,11 +53,14 @@ class SoftwareDevelopmentTeam:
         self.goes_on = False
         """Whether the next run without a message goes on with whoever is due, rather than with the generator."""
 
-    async def run_stream(self, message: str | None, cancellation_token: CancellationToken) -> AsyncGenerator[TeamEvent, None]:
+    async def run_stream(
+        self, message: str | None, cancellation_token: CancellationToken, notes: str = ""
+    ) -> AsyncGenerator[TeamEvent, None]:
         """Yield everything that the agents say and do about the message, the TaskResult last.
 
         `stop_reason` of the TaskResult is the word that ended the talk, and its last message's source is who said it. None as the message
-        asks the generator again. Cancelling the token ends the run with CancelledError; what was said until then is kept.
+        asks the generator again; `notes` is what the model reads before the message. Cancelling the token ends the run with
+        CancelledError; what was said until then is kept.
         """
         goes_on, self.goes_on = self.goes_on and message is None, False
         if not goes_on:
@@ -69,7 +72,7 @@ class SoftwareDevelopmentTeam:
                 await agent.on_reset(cancellation_token)
         else:
             await team.load_state(self._state)
-        stream = team.run_stream(task=self._task(message), cancellation_token=cancellation_token)
+        stream = team.run_stream(task=self._task(message, notes), cancellation_token=cancellation_token)
         try:
             async with aclosing(_stopped_with_its_reader(stream, cancellation_token)) as events:
                 async for event in events:
@@ -106,11 +109,12 @@ class SoftwareDevelopmentTeam:
         """Return the newest messages of the conversation, oldest first, as AutoGen dumps them; the journal has all of them."""
         return [] if self._state is None else list(self._state["agent_states"][MANAGER]["message_thread"])
 
-    def _task(self, message: str | None) -> list[BaseChatMessage] | None:
+    def _task(self, message: str | None, notes: str) -> list[BaseChatMessage] | None:
         if message is None:
             return None
         note = [TextMessage(source=TASK_SOURCE, content=_STOPPED_STEP)] if self._was_stopped else []
-        return [*note, TextMessage(source=TASK_SOURCE, content=message)]
+        counted = {NOTES: str(len(notes))} if notes else {}
+        return [*note, TextMessage(source=TASK_SOURCE, content=notes + message, metadata=counted)]
 
     def _build(self) -> RoundRobinGroupChat:
         approved = SpokenWordTermination(APPROVE, {user_proxy_agent.NAME: spoken_word})

@@ -186,10 +186,14 @@ async def test_what_the_user_adds_before_the_first_task_is_kept_and_handed_over(
     mine.write_text("a,b\n")
     async with opened(tmp_path, [program("one")], ran("1\n")) as (session, _):
         await session.journal.added({"mine.csv": mine})
+        session.notes.append("mine.csv is in the working folder.")
         await live(session, "Print the answer.", "APPROVE")
         assert session.journal.news() == []
+        assert (session.record.task, session.notes) == ("Print the answer.", [])
     stored = kept(tmp_path)
     assert ([file.name for file in stored.files if file.added], len(stored.approvals)) == (["mine.csv"], 1)
+    assert stored.messages[0].content == "mine.csv is in the working folder.\n\nPrint the answer."
+    assert (stored.info.task, stored.approvals[0].folder) == ("Print the answer.", "approved/01-answer")
 
 
 async def test_a_fresh_conversation_stays_fresh_when_the_session_is_taken_up(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Mapping
+from typing import Any
 
 APPROVE = "APPROVE"
 STOP = "STOP"
@@ -11,6 +13,14 @@ WORDS = (APPROVE, STOP)
 _ASSENTS = ("Y", "YES", "OK", "OKAY", "FINE", "GOOD", "GREAT", "LOOKS GOOD", "LGTM", "ACCEPT", "DONE")
 _REFUSALS = ("CANCEL", "ABORT", "GIVE UP", "END")
 _CLOSE = 0.8  # "aprove" and "stopp" are closer to a word than this, "improve" is not
+
+NOTES = "notes"
+"""In a task's metadata: how many characters at its beginning are notes, which the user did not type."""
+
+
+def own_words(task: str, metadata: Mapping[str, Any]) -> str:
+    """Return what the user typed of a task's text, without the notes before it."""
+    return task[int(metadata.get(NOTES, 0)) :]
 
 
 def says_yes(text: str | None) -> bool:

@@ -195,12 +195,10 @@ class _Command:
         async with self._wiring.open_sessions(self._settings, jobs, display.say) as open_next:
             yield LocalWork(self._settings, model, open_next, self._prepare), jobs
 
-    async def _prepare(self, session: Session, task: BatchTask) -> str:
-        notes: list[str] = []
+    async def _prepare(self, session: Session, task: BatchTask) -> None:
         paths = [*self._options.added, *task.add]
         if paths:
-            await add_files(session, paths, notes)
-        return "\n\n".join([*notes, task.task])
+            await add_files(session, paths, session.notes)
 
     def _sum_up(self, seconds: float) -> ExitStatus:
         """Print the sum and return the status; raises the error that stopped the batch, if one did."""

@@ -217,9 +217,10 @@ class Chat:
         transcript = state.transcript()
         self._unfinished = True
         await add_mentioned(state, task)
-        message = None if task == RETRY else state.with_notes(task)
+        if task != RETRY:
+            session.notes, state.notes = [*session.notes, *state.notes], []
         with state.prompt.step(session.stop), transcript.live(waits_for_model=True):
-            await self._follow(session.run(message))
+            await self._follow(session.run(None if task == RETRY else task))
         self._show_end(session)
 
     async def _follow(self, events: AsyncIterator[Event]) -> None:

@@ -80,12 +80,11 @@ class _Unattended:
         for warning in self._settings.warnings:
             self._say(warning)
         async with wiring.open_session(self._settings, self._say, None) as session:
-            notes: list[str] = []
-            lines = await add_files(session, self._options.added, notes) if self._options.added else []
+            lines = await add_files(session, self._options.added, session.notes) if self._options.added else []
             for line in [*session.sandbox.concerns, *lines]:
                 self._say(line)
             self._session = session
-            await self._follow(session, "\n\n".join([*notes, task]))
+            await self._follow(session, task)
             self._output = session.whole_output
 
     def stop(self, work: asyncio.Future[None]) -> None:

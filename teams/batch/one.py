@@ -25,8 +25,8 @@ from utils.errors import AppError
 from utils.settings import Settings
 
 OpenSession = Callable[[], AbstractAsyncContextManager[Session]]
-Prepare = Callable[[Session, BatchTask], Awaitable[str]]
-"""Copies a task's files in and returns the text of the task."""
+Prepare = Callable[[Session, BatchTask], Awaitable[None]]
+"""Copies a task's files in."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,8 @@ class LocalWork:
         report(State("waiting for a container"))
         async with self.open_session() as session:
             try:
-                await self._follow(session, await self.prepare(session, task), report)
+                await self.prepare(session, task)
+                await self._follow(session, task.task, report)
             except AppError as error:
                 session.record.take(TaskEnded("error", error=error))
             except Exception as error:
