@@ -12,8 +12,6 @@ from sandbox.languages import (
     BY_NAME,
     CLASSES,
     LANGUAGES,
-    Language,
-    Step,
     find_language,
 )
 from utils.docker_utils import HOME
@@ -94,9 +92,3 @@ def test_an_answer_with_a_part_of_a_program_runs_the_program() -> None:
     answer = read_answer(text, ALIASES)
     assert [block.name for block in answer.blocks] == ["main.c"]
     assert {file.name for file in answer.blocks[0].files} == {"util.h", "util.c"}
-
-
-def test_a_language_is_added_with_an_entry() -> None:
-    tcl = Language("tcl", ("tcl",), "program.tcl", Step(("tclsh",)), "efrecon/tcl:8.6")
-    assert (tcl.ending, tcl.image_setting, tcl.named("", "")) == (".tcl", "SANDBOX_IMAGE_TCL", "program.tcl")
-    assert tcl.arguments(tcl.run, "program.tcl", "") == ["program.tcl"]
