@@ -172,7 +172,9 @@ def _flags() -> _Parser:
 def _parser_of(command: str, flags: argparse.ArgumentParser) -> _Parser:
     line = COMMANDS.get(command)
     if line is None:
-        hint = f'commands are {", ".join(COMMANDS)}; a task is given as: {PROGRAM} chat "{command} ..." (see --help)'
+        near = difflib.get_close_matches(command, COMMANDS, n=1)
+        task = f'{PROGRAM} chat "{command if " " in command else f"{command} ..."}"'
+        hint = f"did you mean {PROGRAM} {near[0]}?" if near else f"commands are {', '.join(COMMANDS)}; to start with a task: {task}"
         raise UsageError(f"there is no command {command!r}", hint, kind="usage")
     # The flags have been read by now; they are here for --help.
     parser = _Parser(prog=f"{PROGRAM} {command}", description=line.meaning, parents=[flags], allow_abbrev=False)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import sys
+import textwrap
 import traceback
 from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
@@ -168,7 +170,17 @@ def _print_traceback() -> None:
 
 def print_error(error: AppError) -> None:
     """Say on standard error what failed and what to do next."""
-    sys.stderr.write(f"error: {sanitize(error.message)}\n")
+    sys.stderr.write(_rows(f"error: {sanitize(error.message)}"))
     if told := remedy(error):
-        sys.stderr.write(f"  → {sanitize(told)}\n")
+        sys.stderr.write(_rows(f"  → {sanitize(told)}"))
     sys.stderr.flush()
+
+
+def _rows(line: str) -> str:
+    """Return the line, on a terminal broken between words; cli/output/wrapping.py needs rich, which may be what is missing."""
+    if not sys.stderr.isatty():
+        return f"{line}\n"
+    rows = textwrap.wrap(
+        line, shutil.get_terminal_size().columns - 1, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+    )
+    return "".join(f"{row}\n" for row in rows)

@@ -85,7 +85,7 @@ async def _show_history(state: ChatState, argument: str) -> str | None:
             store.close()
 
     try:
-        lines = session_lines(await asyncio.to_thread(found))
+        lines = session_lines(await asyncio.to_thread(found), width=state.screen.width - 1 if state.screen.is_terminal else None)
     except HistoryError as error:
         lines = [error.message]
     for line in lines or ["No session holds all of these words."]:

@@ -159,6 +159,10 @@ def test_lines_are_aligned_and_cut() -> None:
     assert "12,345 tokens" in second
     assert second.endswith("x" * 59 + "…")
     assert first.index("✔") == second.index("…")
+    short = session_lines([Found(each) for each in sessions], now=7200.0, width=50)
+    assert [len(line) <= 50 for line in short] == [True, True]
+    assert short[1].startswith("id ")
+    assert short[1].endswith("x…")
     assert [age(seconds) for seconds in (5, 90, 86400 * 3, 86400 * 400)] == ["just now", "1 min ago", "3 d ago", "1 y ago"]
 
 

@@ -22,6 +22,7 @@ from utils.text import sanitize
 if TYPE_CHECKING:
     from sandbox.engine.inspection import Finding
 
+_INDENT = 13  # columns before what is found
 _LEAST_FREE = 1024**3  # bytes
 
 
@@ -37,7 +38,7 @@ async def doctor(settings: Settings, wiring: Wiring, *, ask: bool) -> ExitStatus
         mark = ("✘", BAD_STYLE) if error is not None else ("✔", GOOD_STYLE) if finding.fine else ("–", QUIET_STYLE)
         helps = remedy(error, "doctor") if error is not None else ""
         told = f"{finding.text} → {helps}" if helps else finding.text
-        screen.print(Text.assemble(mark, f" {finding.subject:<10} {sanitize(told)}"))
+        screen.say(Text.assemble(mark, f" {finding.subject:<10} {sanitize(told)}"), indent=_INDENT)
         if error is not None and status is ExitStatus.DONE:
             status = error.status
     return status

@@ -11,7 +11,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from cli.output.sessions import session_lines
+from cli.output.sessions import session_lines, terminal_width
 from history.export import FORMATS, as_json, as_markdown, list_json
 from history.records import HistoryError, SessionInfo
 from history.search import Found, find_session, index, list_sessions, search_sessions
@@ -78,7 +78,7 @@ def _list(store: Store, settings: Settings, options: HistoryOptions, words: Sequ
     if not found:
         _print("No session holds all of these words." if words else "There is no session to list.")
         return
-    _print("\n".join(session_lines(found)))
+    _print("\n".join(session_lines(found, width=terminal_width())))
     if len(found) == most:
         _print(f"The newest {most} are shown; --all shows all.")
 
@@ -118,7 +118,7 @@ def _delete(store: Store, settings: Settings, options: HistoryOptions, words: Se
     if not chosen:
         _print("There is nothing to delete.")
         return
-    _print("\n".join(session_lines([Found(info) for info in chosen])))
+    _print("\n".join(session_lines([Found(info) for info in chosen], width=terminal_width())))
     what = "this session and its files" if len(chosen) == 1 else f"these {len(chosen)} sessions and their files"
     if not options.yes and not _agreed(f"Delete {what}? y/N "):
         _print("Nothing was deleted.")

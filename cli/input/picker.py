@@ -13,13 +13,14 @@ from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.layout import BufferControl, ConditionalContainer, FormattedTextControl, HSplit, Layout, VSplit, Window
 
-from cli.output.sessions import session_lines
+from cli.output.sessions import fitting, session_lines
 from history.records import HistoryError, StoredSession
 from history.resuming import story
 from history.search import Found
 from utils.text import sanitize
 
 _ROWS = 12
+_WIDEST = 400  # columns of a line, before it is cut to those of the window
 _HELP = "↑↓ choose · Enter resume · Space preview · / search · Esc quit"
 
 
@@ -29,7 +30,7 @@ class Picker:
     def __init__(self, found: Sequence[Found], read: Callable[[str], StoredSession]) -> None:
         """Take the sessions, the newest first, and what reads one of them."""
         self._all = list(found)
-        self._lines = [sanitize(line) for line in session_lines([Found(each.info) for each in self._all])]
+        self._lines = [sanitize(line) for line in session_lines([Found(each.info) for each in self._all], width=_WIDEST)]
         self._read = read
         self._at = 0
         self._preview: list[str] = []
@@ -118,7 +119,7 @@ class Picker:
         rows: StyleAndTextTuples = []
         for number, place in enumerate(matching[first : first + _ROWS], first):
             chosen = number == self._at
-            rows.append(("reverse" if chosen else "", f"{'›' if chosen else ' '} {self._lines[place][:width]}"))
+            rows.append(("reverse" if chosen else "", f"{'›' if chosen else ' '} {fitting(self._lines[place], width)}"))
             rows.append(("", "\n"))
         return rows[:-1]
 

@@ -66,10 +66,10 @@ class Screen:
         """Print lines for good and unbroken, however long: what is meant to be copied."""
         self._write("".join(self._rendered(_safe(line)) for line in lines))
 
-    def say(self, *lines: Text | str) -> None:
-        """Print sentences for good, broken between words on a terminal."""
+    def say(self, *lines: Text | str, indent: int | None = None) -> None:
+        """Print sentences for good, broken between words on a terminal; `indent` is that of the rows after the first, see wrap()."""
         room = self._room()
-        self.print(*(row for line in lines for row in wrap(_safe(line), room)))
+        self.print(*(row for line in lines for row in wrap(_safe(line), room, indent)))
 
     def bar(self, mark: Text, *lines: Text | str) -> None:
         """Print lines of somebody else's for good, with a mark before each row, so that nothing in them can pass for a line of ours."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 import time
 from collections.abc import Sequence
 
+from cli.output.wrapping import columns
+from history.resuming import short_id
 from history.search import Found
 
 _SIGNS = {"approved": "✔", "stopped": "■", "open": "…", "interrupted": "■"}
@@ -13,10 +17,18 @@ _TASK = 60  # characters of a task
 _SPANS = (("y", 365 * 86400), ("mo", 30 * 86400), ("w", 7 * 86400), ("d", 86400), ("h", 3600), ("min", 60))
 
 
-def session_lines(found: Sequence[Found], now: float | None = None) -> list[str]:
-    """Return a line for each session, and one below it for the words that were found in it."""
+def terminal_width() -> int | None:
+    """Return how many columns a line on standard output may take; None if it is no terminal."""
+    return shutil.get_terminal_size().columns - 1 if sys.stdout.isatty() else None
+
+
+def session_lines(found: Sequence[Found], now: float | None = None, width: int | None = None) -> list[str]:
+    """Return a line for each session, and one below it for the words that were found in it.
+
+    With a width in columns, no line is longer, and the ID has the short form that `resume` takes, to make room for the task.
+    """
     now = time.time() if now is None else now
-    rows = [_row(each, now) for each in found]
+    rows = [_row(each, now, short=width is not None) for each in found]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)] if rows else []
     lines = []
     for row, each in zip(rows, found, strict=True):
@@ -25,17 +37,34 @@ def session_lines(found: Sequence[Found], now: float | None = None) -> list[str]
         lines.append("  ".join([*cells, row[-1]]).rstrip())
         if each.snippet:
             lines.append(f"{' ' * (widths[0] + 2)}{each.snippet}")
-    return lines
+    return lines if width is None else [fitting(line, width) for line in lines]
 
 
-def _row(found: Found, now: float) -> list[str]:
+def fitting(line: str, width: int) -> str:
+    """Return the line, cut to so many columns if it is longer."""
+    if columns(line) <= width:
+        return line
+    line = line[: width - 1]
+    while columns(line) > width - 1:
+        line = line[:-1]
+    return f"{line}…"
+
+
+def _row(found: Found, now: float, *, short: bool) -> list[str]:
     info = found.info
-    programs = f"{info.attempts} program{'' if info.attempts == 1 else 's'}"
+    programs = [] if short else [f"{info.attempts} program{'' if info.attempts == 1 else 's'}"]
     spent = f"${info.cost:.4f}" if info.cost is not None else f"{info.prompt_tokens + info.completion_tokens:,} tokens"
     task = " ".join(info.task.split())
-    task = task if len(task) <= _TASK else f"{task[: _TASK - 1]}…"
+    task = task if short or len(task) <= _TASK else f"{task[: _TASK - 1]}…"
     about = f"{info.name}: {task}" if info.name else task
-    return [info.id, age(now - info.updated), f"{_SIGNS.get(info.status, '✘')} {info.status}", programs, spent, about]
+    return [
+        short_id(info.id) if short else info.id,
+        age(now - info.updated),
+        f"{_SIGNS.get(info.status, '✘')} {info.status}",
+        *programs,
+        spent,
+        about,
+    ]
 
 
 def age(seconds: float) -> str:
