@@ -174,7 +174,8 @@ def _parser_of(command: str, flags: argparse.ArgumentParser) -> _Parser:
     if line is None:
         near = difflib.get_close_matches(command, COMMANDS, n=1)
         task = f'{PROGRAM} chat "{command if " " in command else f"{command} ..."}"'
-        hint = f"did you mean {PROGRAM} {near[0]}?" if near else f"commands are {', '.join(COMMANDS)}; to start with a task: {task}"
+        helps = f"did you mean {PROGRAM} {near[0]}?" if near else f"commands are {', '.join(COMMANDS)}; to start with a task: {task}"
+        hint = f"{helps} (see --help)"
         raise UsageError(f"there is no command {command!r}", hint, kind="usage")
     # The flags have been read by now; they are here for --help.
     parser = _Parser(prog=f"{PROGRAM} {command}", description=line.meaning, parents=[flags], allow_abbrev=False)

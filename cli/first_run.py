@@ -23,11 +23,13 @@ Reload = Callable[[Mapping[str, str]], Settings]
 _CHOICES = """\
 There is no model yet. What would you like to use?
 
-  1  an API key of OpenAI or Anthropic
+  1  an API key for OpenAI or Anthropic
   2  a model on this machine: Ollama, or a GGUF file
   3  the demo, which needs neither (real agents, real container, scripted answers)
 """
-_NO_OLLAMA = "No Ollama answers on this machine (ollama.com; then `ollama pull qwen2.5-coder`). Path of a GGUF file, or Enter to go back: "
+_NO_OLLAMA = """\
+Ollama is not running on this machine. To use it: install it from ollama.com, then `ollama pull qwen2.5-coder`.
+Or use a model file that you have."""
 
 
 class _Start(NamedTuple):
@@ -56,7 +58,11 @@ def choose_model_first(settings: Settings, wiring: Wiring, reload: Reload, keep_
             choice = input("1, 2 or 3: ").strip()
             found = {"1": _paste_key, "2": _on_this_machine, "3": _demo}.get(choice, _nothing)(start)
         except EOFError:
+            print_out("")
             raise missing from None
+        except KeyboardInterrupt:
+            print_out("")  # the shell's prompt begins a line of its own
+            raise
         if found is not None:
             return found
 
@@ -68,6 +74,7 @@ def print_out(text: str) -> None:
 
 
 def _nothing(start: _Start) -> Settings | None:
+    print_out("Type 1, 2 or 3 and press Enter; Ctrl-D quits.")
     return None
 
 
@@ -88,7 +95,8 @@ def _on_this_machine(start: _Start) -> Settings | None:
     from agents.models.listing import list_models
 
     if not ollama_answers():
-        file = input(_NO_OLLAMA).strip()
+        print_out(_NO_OLLAMA)
+        file = input("Path of a GGUF file, or Enter to go back: ").strip()
         return _tried({"MODEL_PROVIDER": "local", "MODEL": file}, start) if file else None
     ollama = {"MODEL_PROVIDER": "ollama"}
     names = list_models(start.reload(ollama))

@@ -39,7 +39,7 @@ async def _fork(state: ChatState, argument: str) -> str | None:
     if recording is not None:
         try:
             copy = await asyncio.to_thread(lambda: fork_session(state.settings, recording.stored(), argument))
-            state.notice(f"Copied. The copy goes on with: {resume_line(copy.info.id)}")
+            state.notice(f"Copied. To go on with the copy: {resume_line(copy.info.id)}")
         except HistoryError as error:
             state.notice(f"Not copied: {error.message}")
     return None

@@ -151,7 +151,7 @@ async def _save(state: ChatState, argument: str) -> str | None:
 
 async def _files(state: ChatState, argument: str) -> str | None:
     """list the files that programs made"""
-    state.screen.say(*file_lines(_files_made(state).values()) or [Text("No files yet.", style=QUIET_STYLE)])
+    state.screen.say(*file_lines(_files_made(state).values()) or [Text("No program has made a file yet.", style=QUIET_STYLE)])
     return None
 
 
@@ -169,8 +169,9 @@ async def _open(state: ChatState, argument: str) -> str | None:
     """NAME: open a file that a program made"""
     file = _files_made(state).get(argument)
     if file is None:
-        names = ", ".join(_files_made(state)) or "none yet"
-        state.notice(f"Open which file? /open NAME. Files: {names}")
+        names = ", ".join(_files_made(state))
+        which = f"No program has made a file {argument}." if argument else "Open which file? /open NAME."
+        state.notice(f"{which} Files: {names}" if names else "No program has made a file yet.")
         return None
     if not await show_picture(state.screen, file.path):
         state.screen.say(await open_file(file.path))

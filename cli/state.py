@@ -50,6 +50,8 @@ class ChatState:
     name: str = ""
     """What the user calls this session."""
     progress: str = "starting …"
+    switched: dict[str, str] = field(default_factory=dict)
+    """The settings that were switched at the prompt, by variable."""
     notes: list[str] = field(default_factory=list)
     """What the generator has to know with the user's next message: programs changed by hand, files added."""
     follow: Callable[[AsyncIterator[Event]], Awaitable[None]] = _nothing_follows

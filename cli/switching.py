@@ -14,6 +14,11 @@ from cli.state import STARTING, ChatState
 from utils.errors import AppError
 from utils.settings import NETWORKS, SETTINGS, Settings
 
+_NETWORK_NOW = {
+    "off": "Programs have no network.",
+    "install": "Programs have no network; only pip and npm do.",
+    "on": "Programs may use the network.",
+}
 _MOST_MODELS = 30  # named at once
 _NETWORK_FOR_MODEL = {
     "off": "no network, and no packages can be installed.",
@@ -41,6 +46,7 @@ async def _model(state: ChatState, argument: str) -> str | None:
     assert state.session is not None
     try:
         state.model = await state.session.switch_model(argument)
+        state.switched["MODEL"] = state.model
         state.notice(f"Now using {state.model}.")
     except AppError as error:
         state.show_error(error)
@@ -63,6 +69,7 @@ async def _confirm(state: ChatState, argument: str) -> str | None:
         return None
     if argument:
         state.set_confirms(argument == "on")
+        state.switched["CONFIRM_RUN"] = str(state.confirms)
     asked = "You will be asked before each run." if state.confirms else "Programs run without asking; you approve the result."
     state.notice(asked if argument else f"{asked} /confirm {'off' if state.confirms else 'on'} changes that.")
     return None
@@ -71,7 +78,7 @@ async def _confirm(state: ChatState, argument: str) -> str | None:
 async def _network(state: ChatState, argument: str) -> str | None:
     """[off|install|on]: whether programs may use the network; with install, only pip and npm do"""
     if argument not in NETWORKS:
-        state.notice(f"The network is {state.settings.network}. /network off, /network install, or /network on")
+        state.notice(f"{_NETWORK_NOW[state.settings.network]} To change that: /network off, /network install, or /network on")
         return None
     if state.session is None:
         state.notice(STARTING)
@@ -82,10 +89,11 @@ async def _network(state: ChatState, argument: str) -> str | None:
         state.show_error(error)
         return None
     state.settings = replace(state.settings, network=argument)
+    state.switched["SANDBOX_NETWORK"] = argument
     if argument == "on":
         state.screen.say(Text(NETWORK_ON, style="yellow"))
     else:
-        state.notice("Programs have no network." if argument == "off" else "Programs have no network; only pip and npm do.")
+        state.notice(_NETWORK_NOW[argument])
     state.notes.append(f"The network setting is now: {_NETWORK_FOR_MODEL[argument]}")
     return None
 
@@ -93,11 +101,14 @@ async def _network(state: ChatState, argument: str) -> str | None:
 async def _settings(state: ChatState, argument: str) -> str | None:
     """show the settings that differ from the defaults, and where each comes from"""
     secret = {field.name for field in fields(state.settings) if not field.repr}
-    shown = [
-        f"{setting.variable}={'(set)' if setting.field in secret else getattr(state.settings, setting.field)}  ({source.words})"
-        for setting in SETTINGS
-        if (source := state.settings.sources.get(setting.variable)) is not None
-    ]
+    shown = []
+    for setting in SETTINGS:
+        source = state.settings.sources.get(setting.variable)
+        if setting.variable in state.switched:
+            shown.append(f"{setting.variable}={state.switched[setting.variable]}  (switched in this session)")
+        elif source is not None:
+            value = "(set)" if setting.field in secret else getattr(state.settings, setting.field)
+            shown.append(f"{setting.variable}={value}  ({source.words})")
     for line in shown or ["All settings have their defaults."]:
         state.notice(line)
     return None

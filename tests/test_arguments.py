@@ -67,7 +67,7 @@ def test_a_near_flag_is_suggested_and_a_task_without_a_command_is_explained() ->
     assert 'chat "write a poem"' in raised.value.hint
     with pytest.raises(UsageError, match="there is no command 'histroy'") as raised:
         parse_arguments(["histroy"])
-    assert raised.value.hint == "did you mean python main.py history?"
+    assert raised.value.hint == "did you mean python main.py history? (see --help)"
 
 
 def test_a_commands_own_option_and_the_flags_around_it() -> None:

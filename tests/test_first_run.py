@@ -35,6 +35,7 @@ def started(tmp_path: Path, **environment: str) -> Iterator[Terminal]:
 def test_the_demo_is_one_of_the_choices_and_another_word_asks_again(tmp_path: Path) -> None:
     with started(tmp_path) as terminal:
         terminal.line("7")
+        terminal.wait_for("Type 1, 2 or 3")
         terminal.wait_for("1, 2 or 3:", times=2)
         terminal.line("3")
         terminal.wait_for("This is a demo")

@@ -56,7 +56,7 @@ async def test_rename_fork_export_and_history(tmp_path: Path, monkeypatch: pytes
         assert await said(state, paper, "/rename the answer") == "This session is called the answer.\n"
         assert await said(state, paper, "/rename") == "Call it what? /rename NAME\n"
         forked = await said(state, paper, "/fork second try")
-        assert forked.startswith("Copied. The copy goes on with: python main.py resume ")
+        assert forked.startswith("Copied. To go on with the copy: python main.py resume ")
         assert await said(state, paper, "/export") == "Written to the-answer.html.\n"
         assert await said(state, paper, "/export notes.md") == "Written to notes.md.\n"
         assert "Not exported: File exists" in await said(state, paper, "/export notes.md")

@@ -40,8 +40,8 @@ async def type_into(session: Rehearsal, line: str) -> tuple[str | None, str]:
         ("/code", None, NO_PROGRAM),
         ("/edit", None, NO_PROGRAM),
         ("/save x.py", None, NO_PROGRAM),
-        ("/files", None, "No files yet.\n"),
-        ("/open a", None, "Open which file? /open NAME. Files: none yet\n"),
+        ("/files", None, "No program has made a file yet.\n"),
+        ("/open a", None, "No program has made a file yet.\n"),
         ("/diff", None, "No changes to show.\n"),
         ("/confirm", None, "Programs run without asking; you approve the result. /confirm on changes that.\n"),
         ("/confirm off", None, "Programs run without asking; you approve the result.\n"),
@@ -104,7 +104,7 @@ async def test_the_commands_after_a_run(tmp_path: Path) -> None:
         assert (await type_into(session, "/code"))[1] == "a = 2\nprint(a)\n"
         assert (await type_into(session, "/diff"))[1] == "\nChanges since the last attempt:\n@@ -1,2 +1,2 @@\n-a = 1\n+a = 2\n print(a)\n"
         assert (await type_into(session, "/files"))[1] == f"  new: table.txt (12 bytes) → {tmp_path}/table.txt\n"
-        assert "Files: table.txt" in (await type_into(session, "/open nothing"))[1]
+        assert (await type_into(session, "/open nothing"))[1] == "No program has made a file nothing. Files: table.txt\n"
         assert (await type_into(session, "/cost"))[
             1
         ] == "22 tokens sent, 14 received · for the cost, set MODEL_PRICE_IN and MODEL_PRICE_OUT\n"
@@ -282,5 +282,16 @@ async def test_a_network_that_cannot_be_switched_stays_as_it_is() -> None:
         for typed in ("/network on", "/network", "/network maybe"):
             await run_slash_command(session.state, typed)
         assert "attaching the network failed" in session.paper.getvalue()
-        assert session.paper.getvalue().count("The network is install.") == 2
+        assert session.paper.getvalue().count("To change that: /network off") == 2
         assert (session.state.settings.network, session.state.notes) == ("install", [])
+
+
+async def test_the_settings_say_what_was_switched_at_the_prompt() -> None:
+    async with rehearsal([], memory="1g") as session:
+        session.session.sandbox = SwitchedNetwork()
+        for typed in ("/network off", "/confirm on"):
+            await type_into(session, typed)
+        lines = (await type_into(session, "/settings"))[1].splitlines()
+        assert "SANDBOX_NETWORK=off  (switched in this session)" in lines
+        assert "CONFIRM_RUN=True  (switched in this session)" in lines
+        assert any(line.startswith("SANDBOX_MEMORY=") for line in lines)
