@@ -47,6 +47,7 @@ lint: .venv/dev.stamp ## check style, format and types
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
+	@$(PY) -m mypy --platform win32 --cache-dir .mypy_cache/win32 $(filter-out tests,$(SOURCES))
 
 docs: .venv/dev.stamp ## update the tables of README.md from the code
 	@$(PY) -m tests.docs

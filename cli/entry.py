@@ -16,6 +16,7 @@ from cli.arguments import SWITCHES, parse_arguments
 from cli.remedies import remedy
 from cli.wiring import Wiring
 from utils.errors import AppError, ExitStatus, UsageError
+from utils.platform import ACTIVATE
 from utils.setting_sources import user_file
 from utils.settings import SETTINGS, Settings, load_settings
 from utils.text import sanitize
@@ -49,7 +50,7 @@ def run_command(wiring: Wiring, argv: Sequence[str] | None = None) -> int:
 def _explain(error: Exception) -> AppError:
     missing = _missing_requirement(error)
     if missing:
-        hint = "start it with `make run`, or activate its environment: . .venv/bin/activate (pip install -r requirements.txt makes one)"
+        hint = f"start it with `make run`, or activate its environment: {ACTIVATE} (pip install -r requirements.txt makes one)"
         return AppError(f"a requirement is not installed here: {missing}", hint)
     if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:
         return AppError(f"the output could not be written: {error.strerror}", "free some space, or send it somewhere else")

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from cli.wiring import Wiring
 from utils.errors import AppError, ModelError
+from utils.platform import BINARY
 from utils.settings import Settings
 from utils.text import sanitize
 from utils.words import says_yes
@@ -128,7 +129,7 @@ def keep(changes: Mapping[str, str], file: Path) -> None:
     old = file.read_text("utf-8").splitlines() if file.is_file() else []
     kept = [line for line in old if line.partition("=")[0].strip() not in changes]
     part = file.with_name(f"{file.name}.{os.getpid()}")
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as stream:
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | BINARY, 0o600), "w", encoding="utf-8") as stream:
         stream.write("".join(f"{line}\n" for line in [*kept, *(f"{name}={_quoted(value)}" for name, value in changes.items())]))
     part.replace(file)
 

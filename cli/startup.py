@@ -11,15 +11,16 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
 
+from utils.platform import ENVIRONMENTS_PYTHON, go_on_as
 from utils.settings import Settings
 
 
 def use_own_environment(main: Path) -> None:
     """Go on with the interpreter of the project's .venv if this one lacks the requirements and that one is there."""
     environment = main.resolve().parent / ".venv"
-    python = environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    python = environment / ENVIRONMENTS_PYTHON
     if find_spec("autogen_agentchat") is None and python.is_file() and Path(sys.prefix) != environment:
-        os.execv(python, [str(python), *sys.argv])
+        go_on_as([str(python), *sys.argv])
 
 
 def hold_garbage_collection() -> None:

@@ -8,13 +8,29 @@ import sys
 from typing import Any
 
 
-class _Forgiving(io.FileIO):
+class _Forgiving(io.RawIOBase):
     """A stream that drops what it cannot write."""
+
+    def __init__(self, stream: io.RawIOBase) -> None:
+        """Take the stream that is written to: a file, or a Windows console."""
+        self._stream = stream
+
+    def writable(self) -> bool:
+        """Return True."""
+        return True
+
+    def fileno(self) -> int:
+        """Return the stream's descriptor."""
+        return self._stream.fileno()
+
+    def isatty(self) -> bool:
+        """Whether it is a terminal."""
+        return self._stream.isatty()
 
     def write(self, data: Any, /) -> int:
         """Write the bytes, or drop them if that fails."""
         try:
-            return super().write(data) or 0
+            return self._stream.write(data) or 0
         except OSError:
             return len(data)
 
@@ -33,5 +49,5 @@ def open_streams() -> None:
     sys.stdin = sys.stdin or io.TextIOWrapper(io.FileIO(0, closefd=False))
     sys.stdout = sys.stdout or io.TextIOWrapper(io.BufferedWriter(io.FileIO(1, "w", closefd=False)))
     encoding = sys.stderr.encoding if sys.stderr else "utf-8"
-    stream = io.BufferedWriter(_Forgiving(2, "w", closefd=False))
-    sys.stderr = io.TextIOWrapper(stream, encoding=encoding, errors="backslashreplace", line_buffering=True)
+    raw = getattr(getattr(sys.stderr, "buffer", None), "raw", None) or io.FileIO(2, "w", closefd=False)
+    sys.stderr = io.TextIOWrapper(io.BufferedWriter(_Forgiving(raw)), encoding=encoding, errors="backslashreplace", line_buffering=True)

@@ -32,6 +32,7 @@ class Connection:
         self._opened = opened
         self._raw = getattr(opened, "_sock", opened)
         self._response = getattr(opened, "_response", None)
+        self._buffer = memoryview(bytearray(65536))
         self._early = self._read_ahead()
 
     def _read_ahead(self) -> bytes:
@@ -40,7 +41,7 @@ class Connection:
             buffered = self._response.raw._fp.fp  # type: ignore[union-attr]
             self._raw.setblocking(False)
             return bytes(buffered.read1(65536))
-        except (AttributeError, OSError):
+        except (*ENGINE_FAILURES, AttributeError):
             return b""
 
     def send(self, data: bytes) -> None:
@@ -56,10 +57,11 @@ class Connection:
             return early
         self._raw.settimeout(timeout)
         try:
-            return bytes(self._raw.recv(65536))
+            # Not recv: the library's socket for a named pipe of Windows would wait for ever.
+            return bytes(self._buffer[: self._raw.recv_into(self._buffer)])
         except TimeoutError:
             return None
-        except OSError:
+        except ENGINE_FAILURES:
             return b""
 
     def close(self) -> None:
@@ -68,7 +70,7 @@ class Connection:
             try:
                 if part is not None:
                     part.close()
-            except OSError:
+            except ENGINE_FAILURES:
                 pass
 
 

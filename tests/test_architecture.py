@@ -39,6 +39,19 @@ TOP_LEVEL = {
     *("pyproject.toml", "requirements.txt", "requirements"),
     *("AGENTS.md", "CONTRIBUTING.md", "SECURITY.md", ".pre-commit-config.yaml"),
 }
+# What only POSIX or only Windows has, and how a module would find out which of them it runs on: for utils/platform alone.
+ONE_SYSTEM_MODULES = "termios tty pty fcntl pwd grp resource select syslog msvcrt winreg _winapi pywintypes win32api win32file"
+ONE_SYSTEM_NAMES = {
+    "os": """getuid geteuid getgid getegid fork forkpty killpg kill setsid getpgrp getpgid fchmod chown lchown mkfifo statvfs uname nice
+        sysconf sched_getaffinity getloadavg get_blocking set_blocking ttyname openpty startfile execv execve name
+        O_DIRECTORY O_NOFOLLOW O_NONBLOCK O_CLOEXEC O_BINARY""",
+    "signal": "SIGHUP SIGKILL SIGQUIT SIGTSTP SIGCONT SIGWINCH SIGPIPE SIGUSR1 SIGUSR2 SIGALRM SIGBREAK",
+    "socket": "AF_UNIX",
+    "ctypes": "WinDLL windll",
+    "sys": "platform",
+}
+ONE_SYSTEM_CALLS = "add_signal_handler add_reader add_writer start_unix_server open_unix_connection"
+ONE_SYSTEM_ARGUMENTS = "dir_fd src_dir_fd dst_dir_fd start_new_session preexec_fn creationflags pass_fds"
 LONGEST_FILE = 250  # lines of code
 LONGEST_FUNCTION = 40
 MODULES = [ROOT / "main.py", *(file for name in sorted(MAY_IMPORT) for file in sorted((ROOT / name).glob("**/*.py")))]
@@ -137,6 +150,40 @@ def circle(graph: dict[str, set[str]]) -> list[str]:
     return next(filter(None, (walk(name, []) for name in sorted(graph))), [])
 
 
+def one_system(tree: ast.AST) -> set[str]:
+    """Return the names in a module that mean something on one system only."""
+    found = {name for name in imports(tree) if name.partition(".")[0] in ONE_SYSTEM_MODULES.split()}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            owner = node.value.id if isinstance(node.value, ast.Name) else ""
+            if node.attr in (*ONE_SYSTEM_NAMES.get(owner, "").split(), *ONE_SYSTEM_CALLS.split()):
+                found.add(node.attr)
+        elif isinstance(node, ast.ImportFrom):
+            found |= {alias.name for alias in node.names} & set(ONE_SYSTEM_NAMES.get(node.module or "", "").split())
+        elif isinstance(node, ast.keyword) and node.arg in ONE_SYSTEM_ARGUMENTS.split():
+            found.add(str(node.arg))
+    return found
+
+
+def test_what_only_one_system_has_stays_behind_one_module() -> None:
+    inside = ROOT / "utils" / "platform"
+    found = {name_of(module): one_system(parse(module)) for module in MODULES if inside not in module.parents}
+    assert {name: names for name, names in found.items() if names} == {}
+    for system in ("posix", "windows"):
+        assert one_system(parse(inside / f"{system}.py")), "the control: these are found where they belong"
+
+
+def test_the_answers_for_both_systems_are_to_the_same_questions() -> None:
+    questions = []
+    for system in ("posix", "windows"):
+        tree = parse(ROOT / "utils" / "platform" / f"{system}.py")
+        things = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+        inner = [(thing.name, each.name) for thing in things for each in thing.body if isinstance(each, ast.FunctionDef)]
+        arguments = [(node.name, ast.unparse(node.args)) for node in things if isinstance(node, ast.FunctionDef)]
+        questions.append({each for each in [*inner, *arguments] if not each[0].startswith("_") and each[1][:1] != "_"})
+    assert questions[0] == questions[1]
+
+
 def test_every_module_of_utils_is_used_by_two_packages_or_is_part_of_another() -> None:
     given = {"docker_utils", "code_blocks"}  # their place is part of the layout that was asked for
     users: dict[str, set[str]] = {}
@@ -196,6 +243,9 @@ def test_tests_rarely_patch() -> None:
 
 
 def test_the_rules_notice_what_they_forbid() -> None:
+    hidden = "def f():\n    import termios\n    from os import getuid\n    x.run(a, dir_fd=3)\n    loop.add_reader(1)\n    os.kill(1, 0)"
+    assert one_system(ast.parse(hidden)) == {"termios", "getuid", "dir_fd", "add_reader", "kill"}
+    assert one_system(ast.parse("process.kill()\nimport os\nos.open(p, os.O_RDONLY)")) == set()
     body = "    x = 1\n" * LONGEST_FUNCTION
     assert long_functions(f'def f():\n    """Say."""\n{body}') == ["f"]
     assert long_functions(f'def f():\n    """Say."""\n    # why\n\n{body[10:]}') == []

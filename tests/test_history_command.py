@@ -20,7 +20,8 @@ from history.search import Found
 from history.store import Store
 from tests.histories import HOSTILE, fill, info, no_notice, varied_session, whole_session
 from utils.errors import UsageError
-from utils.owner import owner, process_start
+from utils.owner import owner
+from utils.platform import process_start
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -31,7 +32,7 @@ def unused(*arguments: Any) -> Any:
 
 def another_process() -> str:
     """Name the process that started this one, as the owner of a session."""
-    return ":".join([*owner().rsplit(":", 2)[:1], str(os.getppid()), process_start(os.getppid())])
+    return ":".join([*owner().rsplit(":", 2)[:1], str(os.getppid()), process_start(os.getppid()) or "0"])
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from docker.errors import NotFound
 
 from sandbox.engine.leftovers import is_dead, remove_leftovers
 from utils.docker_utils import LABEL, remove_container, unique_name
-from utils.owner import owner, process_start
+from utils.owner import owner
+from utils.platform import process_start
 
 
 def of_process(number: int, start: str) -> str:
@@ -25,7 +26,7 @@ def of_process(number: int, start: str) -> str:
 def dead() -> str:
     """The label of a process of ours that has ended."""
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
-        label = of_process(process.pid, process_start(process.pid))
+        label = of_process(process.pid, process_start(process.pid) or "")
         assert not is_dead(label)
     return label
 

@@ -48,10 +48,10 @@ async def test_a_plain_terminal_is_not_read_while_no_question_stands() -> None:
     with plain_terminal() as (keyboard, master, _), keyboard.hushed():
         assert await answer(keyboard, master, "one\ntwo\n") == "one"
         # An editor that runs now gets what is typed.
-        assert os.read(keyboard._stream.fileno(), 100) == b"two\n"
+        assert os.read(keyboard._input._stream.fileno(), 100) == b"two\n"
         os.write(master, b"to the editor\n")
         await asyncio.sleep(0.05)
-        assert os.read(keyboard._stream.fileno(), 100) == b"to the editor\n"
+        assert os.read(keyboard._input._stream.fileno(), 100) == b"to the editor\n"
 
 
 async def test_in_a_plain_terminal_lines_sent_in_one_go_answer_one_question() -> None:

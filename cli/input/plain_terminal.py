@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import select
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
 from cli.input.keyboard import PROMPT, InterruptedAtPrompt
 from cli.output.screen import Screen
+from utils.platform import LineInput
 
 
 class PlainTerminalKeyboard:
@@ -24,7 +23,8 @@ class PlainTerminalKeyboard:
 
     def __init__(self, stream: TextIO, screen: Screen) -> None:
         """Take the stream to read, and the screen for the prompt."""
-        self._stream = stream
+        self._encoding = stream.encoding or "utf-8"
+        self._input = LineInput(stream)
         self._screen = screen
         self._begun = b""  # a line whose end has not come yet
         self._waiting: asyncio.Future[None] | None = None
@@ -59,7 +59,7 @@ class PlainTerminalKeyboard:
 
     def set_aside(self) -> None:
         """Drop the lines typed so far, and say so."""
-        while not self._stream.closed and select.select([self._stream.fileno()], [], [], 0)[0]:
+        while self._input.is_ready():
             line = self._take()
             if line is None:
                 continue
@@ -70,19 +70,14 @@ class PlainTerminalKeyboard:
                 self._screen.print(f"(typed before the question, not used: {line.rstrip()})")
 
     async def _next_line(self) -> str | None:
-        loop = asyncio.get_running_loop()
         while not self._ended:
-            self._waiting = loop.create_future()
-            try:
-                loop.add_reader(self._stream.fileno(), _wake, self._waiting)
-            except (OSError, ValueError):  # the stream is closed
-                self._waiting = None
-                return None
+            self._waiting = asyncio.ensure_future(self._input.wait())
             try:
                 await self._waiting
+            except (OSError, ValueError):  # the stream is closed
+                return None
             finally:
                 self._waiting = None
-                loop.remove_reader(self._stream.fileno())
             line = self._take()
             if line is not None:
                 return line or None
@@ -92,16 +87,11 @@ class PlainTerminalKeyboard:
     def _take(self) -> str | None:
         """Return the line that is ready, "" at the end of input, or None if the line has not ended yet."""
         try:
-            piece = os.read(self._stream.fileno(), 65536)
+            piece = self._input.take()
         except OSError:  # the terminal is gone
             piece = b""
         self._begun += piece
         if piece and not self._begun.endswith(b"\n"):
             return None
         line, self._begun = self._begun, b""
-        return line.decode(self._stream.encoding or "utf-8", errors="replace")
-
-
-def _wake(waiting: asyncio.Future[None]) -> None:
-    if not waiting.done():
-        waiting.set_result(None)
+        return line.decode(self._encoding, errors="replace")

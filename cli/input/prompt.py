@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from rich.text import Text
@@ -13,6 +12,7 @@ from rich.text import Text
 from cli.input.demo_lines import DemoLines
 from cli.input.keyboard import PROMPT, InterruptedAtPrompt, Keyboard
 from cli.output.screen import QUIET_STYLE, Screen
+from utils.platform import signals
 from utils.text import whole_characters
 
 
@@ -86,17 +86,9 @@ class Prompt:
         """Keep anything typed so far from answering the next question."""
         self._keyboard.set_aside()
 
-    @contextmanager
-    def signals(self) -> Iterator[None]:
-        """Take Ctrl-C as "stop this step", and a request to end (SIGTERM, SIGHUP) as "stop and leave"."""
-        handlers = {signal.SIGINT: self._on_interrupt, signal.SIGTERM: self._on_terminate, signal.SIGHUP: self._on_terminate}
-        for number, handler in handlers.items():
-            self._loop.add_signal_handler(number, handler)
-        try:
-            yield
-        finally:
-            for number in handlers:
-                self._loop.remove_signal_handler(number)
+    def signals(self) -> AbstractContextManager[None]:
+        """Take Ctrl-C as "stop this step", and a request to end as "stop and leave"."""
+        return signals(self._on_interrupt, self._on_terminate)
 
     @contextmanager
     def step(self, cancel: Callable[[], object]) -> Iterator[None]:

@@ -19,6 +19,7 @@ from rich.text import Text
 from cli.output.screen import BAD_STYLE, GOOD_STYLE, QUIET_STYLE
 from teams.batch.loop import State, Summary, Watch
 from teams.batch.tasks import BatchTask
+from utils.platform import takes_control_codes
 from utils.settings import Settings
 from utils.text import sanitize
 
@@ -150,8 +151,8 @@ class LiveTable:
 
 def open_display(total: int, settings: Settings, *, results_here: bool) -> Display:
     """Choose how to show a batch of so many tasks; `results_here` says that results go to the same terminal."""
-    plain = settings.no_color or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM", "dumb") == "dumb"
-    if settings.quiet or plain or results_here or not sys.stderr.isatty():
+    plain = settings.no_color or bool(os.environ.get("NO_COLOR")) or not takes_control_codes(sys.stderr)
+    if settings.quiet or plain or results_here:
         return Lines(total, sys.stderr, quiet=settings.quiet)
     return LiveTable(total, Console(stderr=True, highlight=False, emoji=False, markup=False))
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -19,6 +17,7 @@ from rich.style import Style
 from rich.text import Text
 
 from cli.output.screen import QUIET_STYLE, WARNING_STYLE
+from utils.platform import has_desktop, start_viewer
 from utils.text import sanitize
 
 if TYPE_CHECKING:  # sandbox/ imports the engine's client, and the prompt does not wait for it
@@ -82,7 +81,7 @@ def shows_links(environment: Mapping[str, str]) -> bool:
 
 def _address(path: Path) -> str:
     # With the host's name, so that a terminal elsewhere does not look on its own disk.
-    return f"file://{quote(socket.gethostname())}{quote(os.fsencode(path.absolute()))}"
+    return path.absolute().as_uri().replace("://", f"://{quote(socket.gethostname())}", 1)
 
 
 async def open_file(path: Path) -> Text:
@@ -90,23 +89,18 @@ async def open_file(path: Path) -> Text:
 
     A program is never opened this way: the desktop might run it.
     """
-    opener = "open" if sys.platform == "darwin" else "xdg-open"
     here = Text("It is here: ", style=QUIET_STYLE).append_text(place(path))
-    if path.suffix.lower() not in _SHOWN or not _has_desktop(os.environ) or shutil.which(opener) is None:
+    if path.suffix.lower() not in _SHOWN or not has_desktop(os.environ):
         return here
-    nothing = subprocess.DEVNULL
-    viewer = subprocess.Popen([opener, str(path)], stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True)
-    threading.Thread(target=viewer.wait, daemon=True).start()  # so that it leaves no zombie, and outlives us if it wants to
-    until = time.monotonic() + _PATIENCE
-    while viewer.returncode is None and time.monotonic() < until:
-        await asyncio.sleep(0.02)
-    if viewer.returncode:
-        return Text(f"{opener} could not open it (status {viewer.returncode}). ", style=WARNING_STYLE).append_text(here)
+    viewer = start_viewer(path)
+    if viewer is not None:
+        threading.Thread(target=viewer.wait, daemon=True).start()  # so that it leaves no zombie, and outlives us if it wants to
+        until = time.monotonic() + _PATIENCE
+        while viewer.returncode is None and time.monotonic() < until:
+            await asyncio.sleep(0.02)
+    if viewer is not None and viewer.returncode:
+        return Text(f"{viewer.args[0]} could not open it (status {viewer.returncode}). ", style=WARNING_STYLE).append_text(here)
     return Text("Opened ", style=QUIET_STYLE).append_text(place(path))
-
-
-def _has_desktop(environment: Mapping[str, str]) -> bool:
-    return sys.platform == "darwin" or any(environment.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME"))
 
 
 _SHOWN = {".png", ".jpg", ".jpeg", ".gif", ".webp", ".txt", ".csv", ".md", ".json", ".pdf"}

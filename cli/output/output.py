@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shlex
 import shutil
 import subprocess
 import sys
@@ -12,21 +11,22 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from cli.output.screen import Screen
+from utils.platform import PAGERS, split_command
 from utils.text import last_states, sanitize
 
 if TYPE_CHECKING:  # sandbox/ imports the engine's client, and the prompt does not wait for it
     from sandbox.verdicts import ProgramRun
 
-_PAGERS = ("less", "more")
-
 
 def keep_output(folder: Path, run: ProgramRun, text: str) -> Path | None:
     """Store what a run printed in the session's folder, under the name of its program; None if that fails."""
     from sandbox.files.host_folder import HostFolder
+    from sandbox.files.names import safe_name
 
+    name = f"{PurePosixPath(run.file_name).name}.output.txt"
     try:
         # Through HostFolder: a program's link of that name is replaced and not followed.
-        return HostFolder(folder).write(f"{PurePosixPath(run.file_name).name}.output.txt", text.encode("utf-8", "replace"))
+        return HostFolder(folder).write(safe_name(name) or name, text.encode("utf-8", "replace"))
     except (OSError, ValueError):
         return None
 
@@ -47,9 +47,10 @@ async def show_output(text: str, screen: Screen) -> None:
 
 def _pager() -> list[str]:
     try:
-        command = shlex.split(os.environ.get("PAGER", ""))
+        command = split_command(os.environ.get("PAGER", ""))
     except ValueError:
         command = []
-    if command and shutil.which(command[0]):
-        return command
-    return [name for name in _PAGERS if shutil.which(name)][:1]
+    for name, *arguments in [*([command] if command else []), *([name] for name in PAGERS)]:
+        if found := shutil.which(name):
+            return [found, *arguments]
+    return []

@@ -6,15 +6,14 @@ import asyncio
 import base64
 import os
 import re
-import select
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
 from cli.output.screen import Screen
 from cli.output.sixel import png_size, sixels
+from utils.platform import ask_terminal
 
 _LARGEST = 4 * 1024 * 1024  # bytes
 _PNG, _OTHERS = b"\x89PNG", (b"\xff\xd8\xff", b"GIF8")
@@ -79,20 +78,5 @@ def _kitty(png: bytes, columns: int) -> str:
 
 def says_sixel(descriptor: int, screen: Screen) -> bool:
     """Ask the terminal what it is, and return whether sixels are among its answer; not if something typed is waiting to be read."""
-    import termios
-    import tty
-
-    if select.select([descriptor], [], [], 0)[0]:
-        return False
-    before = termios.tcgetattr(descriptor)
-    try:
-        tty.setcbreak(descriptor)
-        screen.ask(_QUESTION)
-        answer, until = b"", time.monotonic() + _PATIENCE
-        while not (found := _ANSWER.search(answer)):
-            if not select.select([descriptor], [], [], max(0.0, until - time.monotonic()))[0]:
-                return False
-            answer += os.read(descriptor, 1024)
-        return _SIXEL in found[1].split(b";")[1:]
-    finally:
-        termios.tcsetattr(descriptor, termios.TCSANOW, before)
+    answer = ask_terminal(descriptor, lambda: screen.ask(_QUESTION), _ANSWER, _PATIENCE)
+    return answer is not None and _SIXEL in answer[1].split(b";")[1:]

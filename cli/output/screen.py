@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from cli.output.wrapping import columns, fold, wrap
+from utils.platform import takes_control_codes
 from utils.text import sanitize
 
 NAME_STYLE = "bold"
@@ -163,5 +164,4 @@ def open_screen(*, no_color: bool) -> Screen:
         if isinstance(stream, io.TextIOWrapper):
             # A locale that cannot say ✔ must not end the session.
             stream.reconfigure(errors="replace")
-    plain = os.environ.get("TERM", "dumb") == "dumb" or not sys.stdout.isatty()
-    return Screen(sys.stdout, control_codes=not plain, colors=not (no_color or os.environ.get("NO_COLOR")))
+    return Screen(sys.stdout, control_codes=takes_control_codes(sys.stdout), colors=not (no_color or os.environ.get("NO_COLOR")))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from docker.utils import kwargs_from_env
 from sandbox.engine.ssh import SshLink
 from utils.docker_utils import ENGINE_FAILURES
 from utils.errors import EngineError
+from utils.platform import ENGINE_PERMISSION, ENGINE_START, pipe_is_there, unix_socket, usual_engines
 
 _PROBE_SECONDS = 5
 _CALL_SECONDS = 60
@@ -129,11 +129,11 @@ def _places(environment: Mapping[str, str]) -> Iterator[Place]:
     if current != "default":
         yield Place(f"the Docker context {current}", _read(lambda: _of_context(current)))
     seen: set[str] = set()
-    for name, path in _sockets(environment):
-        real = os.path.realpath(path)  # Docker Desktop and others link /var/run/docker.sock to their own
+    for name, address in usual_engines(environment):
+        real = os.path.realpath(address.removeprefix("unix://"))  # Docker Desktop and others link /var/run/docker.sock to their own
         if real not in seen:
             seen.add(real)
-            yield Place(name, {"base_url": f"unix://{path}"})
+            yield Place(name, {"base_url": address})
 
 
 def _read(read: Any, address: str = "") -> Mapping[str, Any]:
@@ -148,25 +148,6 @@ def _of_context(name: str) -> Mapping[str, Any]:
     if found is None:
         raise DockerException(f"there is no Docker context of that name (`docker context ls` lists them): {name}")
     return dict(ContextAPI.kwargs_from_context(name))
-
-
-def _sockets(environment: Mapping[str, str]) -> Iterator[tuple[str, Path]]:
-    home = Path(environment.get("HOME") or Path.home())
-    runtime = Path(environment.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}")
-    config = Path(environment.get("XDG_CONFIG_HOME") or home / ".config")
-    colima = Path(environment.get("COLIMA_HOME") or home / ".colima")
-    yield "Docker", Path("/var/run/docker.sock")
-    yield "rootless Docker", runtime / "docker.sock"
-    yield "Docker Desktop", home / ".docker/run/docker.sock"
-    yield "Docker Desktop", home / ".docker/desktop/docker.sock"
-    yield "Colima", colima / "default/docker.sock"
-    yield "Colima", config / "colima/default/docker.sock"
-    yield "Rancher Desktop", home / ".rd/docker.sock"
-    yield "OrbStack", home / ".orbstack/run/docker.sock"
-    yield "rootless Podman", runtime / "podman/podman.sock"
-    yield "Podman machine", home / ".local/share/containers/podman/machine/podman.sock"
-    yield "Podman machine", Path(tempfile.gettempdir()) / "podman/podman-machine-default-api.sock"
-    yield "Podman", Path("/run/podman/podman.sock")
 
 
 def _connect(place: Place) -> docker.APIClient:
@@ -193,9 +174,12 @@ def _knock(address: str) -> None:
     """See that something listens there; OSError says why not. The library would leave a socket open that it could not connect."""
     parts = urlsplit(address)
     if parts.scheme == "unix":
-        with socket.socket(socket.AF_UNIX) as door:
+        with unix_socket() as door:
             door.settimeout(_PROBE_SECONDS)
             door.connect(address.removeprefix("unix://"))
+    elif parts.scheme == "npipe":
+        if not pipe_is_there(parts.path.rpartition("/")[2]):
+            raise FileNotFoundError("No such file")
     elif parts.scheme in ("tcp", "http", "https"):
         socket.create_connection((parts.hostname or "", parts.port or 2375), _PROBE_SECONDS).close()
 
@@ -204,9 +188,11 @@ def _why_not(error: Exception) -> str:
     text = " ".join(str(error).split())
     for sign, words in (
         ("Permission denied", "this user may not use it"),
+        ("Access is denied", "this user may not use it"),
         ("No such file", "there is no such socket"),
         ("Connection refused", "nothing answers there"),
         ("Name or service not known", "there is no host of that name"),
+        ("pypiwin32", "a named pipe needs the package pywin32, which is not installed: pip install pywin32"),
         ("timed out", f"it did not answer within {_PROBE_SECONDS} s"),
     ):
         if sign in text:
@@ -223,21 +209,25 @@ def _no_engine(attempts: Sequence[Attempt]) -> NoEngine:
         return NoEngine(f"no Docker engine answers at {what}: {named.failure}", hint, attempts, kind="engine-host")
     refused = next((attempt for attempt in attempts if "may not use" in attempt.failure), None)
     if refused is not None:
-        hint = "add yourself to the group `docker` (sudo usermod -aG docker $USER), log in again, and try once more"
+        hint = f"{ENGINE_PERMISSION}, log in again, and try once more"
         return NoEngine(f"the engine at {refused.place.address} does not let this user in", hint, attempts, kind="engine-permission")
     there = [attempt for attempt in attempts if attempt.failure != "there is no such socket"]
     if not there and shutil.which("docker") is None and shutil.which("podman") is None:
         return NoEngine("no container engine is installed here", _INSTALL, attempts, kind="engine-missing")
     tried = "".join(f"; {attempt.place.name}: {attempt.failure}" for attempt in there)
-    hint = "start Docker Desktop, or run `sudo systemctl start docker`"
-    return NoEngine(f"no container engine is running{tried}", hint, attempts, kind="engine-stopped")
+    return NoEngine(f"no container engine is running{tried}", ENGINE_START, attempts, kind="engine-stopped")
 
 
 def other_places(found: FoundEngine) -> list[str]:
     """Say for each other place that has something there why it was not taken: it failed, or was not tried."""
     tried = [_told(attempt) for attempt in found.attempts[:-1] if attempt.failure != "there is no such socket"]
-    there = [place for place in found.behind if Path(place.address.removeprefix("unix://")).exists()]
+    there = [place for place in found.behind if _may_be_there(place.address)]
     return [*tried, *(f"{place.name} ({place.address}): not tried, {found.place.name} answered first" for place in there)]
+
+
+def _may_be_there(address: str) -> bool:
+    parts = urlsplit(address)
+    return pipe_is_there(parts.path.rpartition("/")[2]) if parts.scheme == "npipe" else Path(address.removeprefix("unix://")).exists()
 
 
 def tried_places(error: NoEngine) -> list[str]:

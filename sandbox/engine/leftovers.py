@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -10,7 +9,8 @@ from typing import Any
 import docker
 
 from utils.docker_utils import ENGINE_FAILURES, LABEL, remove_container
-from utils.owner import owner, process_start
+from utils.owner import owner
+from utils.platform import process_start
 
 _CLOCKS = 120  # seconds by which this machine's clock and the engine's may differ
 
@@ -46,11 +46,5 @@ def is_dead(label: str) -> bool:
     if len(parts) != 4 or parts[:2] != ours[:2] or not parts[2].isdigit():
         return False  # another machine's, another user's (whose processes may be hidden from us), or no label of ours
     number, began = int(parts[2]), parts[3]
-    try:
-        os.kill(number, 0)
-    except ProcessLookupError:
-        return True
-    except (OSError, OverflowError):
-        return False
     now = process_start(number)
-    return "0" not in (began, now) and began != now  # the number was given to another process since
+    return now is None or ("0" not in (began, now) and began != now)  # the number was given to another process since

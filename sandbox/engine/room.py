@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import docker
 
 from utils.docker_utils import ENGINE_FAILURES
+from utils.platform import free_room, kernel_here
 
 _FLOOR_BYTES = 2 * 1024**3
 _FLOOR_FILES = 100_000
@@ -35,11 +35,7 @@ def engines_folder(client: docker.APIClient) -> Path | None:
     try:
         info = client.info()
         folder = Path(info["DockerRootDir"])
-        here = os.uname()
-        is_here = client.base_url.startswith("http+docker://local") and (info["Name"], info["KernelVersion"]) == (
-            here.nodename,
-            here.release,
-        )
+        is_here = client.base_url.startswith("http+docker://local") and (info["Name"], info["KernelVersion"]) == kernel_here()
         return folder if is_here and look(folder) is not None else None
     except ENGINE_FAILURES + (KeyError,):
         return None
@@ -48,7 +44,7 @@ def engines_folder(client: docker.APIClient) -> Path | None:
 def look(folder: Path) -> Room | None:
     """Return what is free on the folder's file system; None if that cannot be seen."""
     try:
-        seen = os.statvfs(folder)
+        seen = free_room(folder)
     except OSError:
         return None
-    return Room(seen.f_bavail * seen.f_frsize, seen.f_favail)
+    return Room(*seen) if seen else None

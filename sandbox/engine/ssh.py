@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from utils.errors import EngineError
+from utils.platform import apart, unix_socket
 
 _PIECE = 65536  # bytes
 _WORDS_KEPT = 300
@@ -32,7 +33,7 @@ class SshLink:
         # A private folder: whoever can open the socket commands the other machine's engine.
         self._folder = tempfile.TemporaryDirectory(prefix="engine-", ignore_cleanup_errors=True)
         path = Path(self._folder.name) / "engine.sock"
-        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener = unix_socket()
         self._listener.bind(str(path))
         self._listener.listen()
         self._processes: set[subprocess.Popen[bytes]] = set()
@@ -61,9 +62,7 @@ class SshLink:
 
     def _carry(self, connection: socket.socket) -> None:
         # A session of its own: Ctrl-C in the terminal stops the step, and must not cut the line to the engine.
-        process = subprocess.Popen(
-            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
-        )
+        process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **apart())
         self._processes.add(process)
         there = threading.Thread(target=self._send, args=(connection, process), name="ssh-link", daemon=True)
         there.start()

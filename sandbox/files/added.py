@@ -18,6 +18,7 @@ from sandbox.files.transfer import LeftOut
 from sandbox.verdicts import Ended, size
 from utils.docker_utils import SHELL
 from utils.errors import ContainerLost, EngineError, UsageError
+from utils.platform import open_file
 
 IGNORE_FILE = ".sandboxignore"
 SECRETS = "may hold secrets"
@@ -92,8 +93,7 @@ def known_files(files: Mapping[str, Path]) -> Selection:
 
 
 def _head(file: Path) -> bytes:
-    # A pipe that nobody writes to would be waited for.
-    with os.fdopen(os.open(file, os.O_RDONLY | os.O_NONBLOCK), "rb") as opened:
+    with open_file(file, follow=True) as opened:
         return opened.read(HEAD) if stat.S_ISREG(os.fstat(opened.fileno()).st_mode) else b""
 
 
@@ -219,7 +219,7 @@ def put_texts(container: SandboxContainer, files: Texts) -> dict[str, int]:
 
 def _read(file: Path) -> bytes:
     # Not through a link that took its place meanwhile, and no more than was allowed, however it has grown.
-    with os.fdopen(os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as stream:
+    with open_file(file, follow=False) as stream:
         if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
             raise OSError(0, "it is no ordinary file any more")
         content = stream.read(LARGEST_FILE + 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
+import errno
 import re
 import stat
 import time
@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
 
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-
+from sandbox.files.names import safe_name
+from utils.platform import Folder
 
 _PASSING = re.compile(r"\.[0-9a-f]{32}\.part")
 _STALE_SECONDS = 3600  # a file is written within a minute or two; one that is older belongs to a process that was killed
@@ -48,16 +48,17 @@ class HostFolder:
     def begin(self) -> PendingFile:
         """Open a new file under a passing name."""
         passing_name = f".{uuid4().hex}.part"
-        with self._open_root() as root:
-            file = os.open(passing_name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644, dir_fd=root)
-        return PendingFile(passing_name, os.fdopen(file, "wb"))
+        with contextlib.closing(Folder.open(self.root)) as root:
+            return PendingFile(passing_name, root.create(passing_name))
 
     def commit(self, pending: PendingFile, name: str) -> Path:
         """Give the file its relative name, making the folders on the way; a link or a pipe of that name is replaced, not followed."""
         pending.stream.close()
+        if safe_name(name) != name:
+            raise OSError(errno.EINVAL, "its name is not allowed", name)
         *folders, last = name.split("/")
-        with self._open_root() as root, self._walk(root, folders) as folder:
-            os.rename(pending.passing_name, last, src_dir_fd=root, dst_dir_fd=folder)
+        with contextlib.closing(Folder.open(self.root)) as root, _walk(root, folders, make=True) as folder:
+            root.move(pending.passing_name, folder, last)
         return self.root / name
 
     def discard(self, pending: PendingFile) -> None:
@@ -69,31 +70,26 @@ class HostFolder:
     def remove(self, name: str) -> None:
         """Remove the file of that relative name, if there is one."""
         *folders, last = name.split("/")
-        with contextlib.suppress(OSError), self._open_root() as root, self._walk(root, folders, make=False) as folder:
-            os.unlink(last, dir_fd=folder)
+        with (
+            contextlib.suppress(OSError),
+            contextlib.closing(Folder.open(self.root)) as root,
+            _walk(root, folders, make=False) as folder,
+        ):
+            folder.remove(last)
 
-    @contextlib.contextmanager
-    def _open_root(self) -> Iterator[int]:
-        root = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            yield root
-        finally:
-            os.close(root)
 
-    @contextlib.contextmanager
-    def _walk(self, root: int, folders: list[str], make: bool = True) -> Iterator[int]:
-        here = os.dup(root)
-        try:
-            for name in folders:
-                if make:
-                    with contextlib.suppress(FileExistsError):
-                        os.mkdir(name, 0o755, dir_fd=here)
-                deeper = os.open(name, _FOLDER, dir_fd=here)
-                os.close(here)
-                here = deeper
-            yield here
-        finally:
-            os.close(here)
+@contextlib.contextmanager
+def _walk(root: Folder, folders: list[str], *, make: bool) -> Iterator[Folder]:
+    here = root
+    try:
+        for name in folders:
+            above, here = here, here.inner(name, make=make)
+            if above is not root:
+                above.close()
+        yield here
+    finally:
+        if here is not root:
+            here.close()
 
 
 def remove_stale(sessions: Path) -> int:

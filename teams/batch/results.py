@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import json
 import os
-import select
 import stat
 import threading
 from collections.abc import Iterator, Mapping
@@ -16,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from utils.errors import AppError, UsageError
+from utils.platform import BINARY, OPEN_FILES_STAY, lock, wait_writable
 
 _PIECE = 4096  # bytes; a pipe that can be written takes so many without waiting
 
@@ -90,7 +89,7 @@ class Results:
 
     def _send(self, line: bytes) -> None:
         for start in range(0, len(line), _PIECE):
-            while not select.select([], [self._descriptor], [], 0.2)[1]:
+            while not wait_writable(self._descriptor, 0.2):
                 if self.stop.is_set():
                     return
             piece = line[start : start + _PIECE]
@@ -139,14 +138,21 @@ class Results:
         fresh = self.path.with_name(f"{self.path.name}.new")
         try:
             self._rewrite(fresh, newest)
+            if OPEN_FILES_STAY:
+                os.close(self._descriptor)
+                self._descriptor = -1
+            fresh.replace(self.path)
         except OSError as error:
             with contextlib.suppress(OSError):
                 fresh.unlink()
+            if self._descriptor < 0:
+                self._descriptor = _open(self.path)
             raise AppError(
                 f"{fresh} cannot be written: {error.strerror}", "make room; the results are as they were", kind="output"
             ) from error
         left, self._descriptor = self._descriptor, _open(self.path)
-        os.close(left)
+        if left >= 0:
+            os.close(left)
 
     @property
     def aside(self) -> Path:
@@ -170,7 +176,6 @@ class Results:
                 stream.flush()
                 os.fsync(stream.fileno())
         fresh.chmod(mode)
-        fresh.replace(self.path)
 
     def _lines(self) -> Iterator[tuple[int, bytes]]:
         if self.path is None or not self._is_file:
@@ -181,12 +186,12 @@ class Results:
 
 def _open(path: Path) -> int:
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | BINARY, 0o666)
     except OSError as error:
         raise UsageError(f"--output {path}: {error.strerror}", "name a file that can be written", kind="usage") from error
     if stat.S_ISREG(os.fstat(descriptor).st_mode):
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(descriptor)
         except BlockingIOError as error:
             os.close(descriptor)
             raise UsageError(f"--output {path}: another batch is writing it", "wait for it, or name another file", kind="usage") from error

@@ -7,28 +7,18 @@ import hashlib
 import json
 import os
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from utils.platform import apart, python_with_us
+
 ROOT = Path(__file__).parents[2]
 _POLL_SECONDS = 0.5
 _PATIENCE = 30.0  # seconds that a child has to remove its container when it is asked to end
 _MOST_SAID = 4000  # characters of what a child writes about itself that are kept
-# The child dies with the worker's thread that started it, and its container with the child; the kernel sees to it, where it can.
-_TIED = """
-import ctypes, os, signal, sys
-try:
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
-except (AttributeError, OSError):
-    pass
-if os.getppid() != int(sys.argv[1]):
-    sys.exit(1)
-os.execv(sys.executable, [sys.executable, *sys.argv[2:]])
-"""
 _LAYERS = ("agents", "cli", "history", "sandbox", "teams", "utils")
 
 
@@ -76,11 +66,11 @@ def run_task(task: str, arguments: Sequence[str], changes: Mapping[str, str], si
 
 
 def _start(arguments: Sequence[str], changes: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-I", "-S", "-c", _TIED, str(os.getpid())]
-    command += [str(ROOT / "main.py"), "run", "-", "--json", "--quiet", *arguments]
+    # The child dies with the worker's thread that started it, where the system sees to it, and its container with the child.
+    command = [*python_with_us(), str(ROOT / "main.py"), "run", "-", "--json", "--quiet", *arguments]
     pipe = subprocess.PIPE
     environment = {**os.environ, **changes}
-    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, cwd=ROOT, env=environment, start_new_session=True)
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, cwd=ROOT, env=environment, **apart())
 
 
 def _outcome(here: str, result: Mapping[str, Any] | None, status: int, said: str) -> dict[str, Any]:
