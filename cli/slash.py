@@ -36,6 +36,8 @@ _MEANT = {**dict.fromkeys(("?", "/", "/?", "help"), "/help"), **dict.fromkeys(("
 Command = Callable[[ChatState, str], Awaitable[str | None]]
 _MOST_COPIED = 100_000  # characters of base64; terminals that take more are rare
 _USAGE_COLUMNS = 18
+_HEADINGS = {"/approve": "Results", "/run": "Programs", "/add": "Files", "/model": "Settings and cost", "/new": "Sessions"}
+"""What stands above a command in the help, and is about the commands from there on."""
 _GENERAL = (
     "Type APPROVE to accept the result or STOP to give up: the word on its own, in upper or lower case.",
     "Anything else is a new task, or says what to change.",
@@ -49,8 +51,9 @@ async def _help(state: ChatState, argument: str) -> str | None:
     """show this help"""
     state.screen.say(*_GENERAL, "")
     for usage, text in command_table():
-        row = f"  {usage:<{_USAGE_COLUMNS}} "
-        state.screen.say(*([row.rstrip(), " " * (_USAGE_COLUMNS + 3) + text] if len(usage) > _USAGE_COLUMNS else [row + text]))
+        if heading := _HEADINGS.get(usage.partition(" ")[0]):
+            state.screen.say(Text(heading, style="bold"))
+        state.screen.say(f"  {usage:<{_USAGE_COLUMNS}} {text}")
     return None
 
 
@@ -106,7 +109,7 @@ async def _edit(state: ChatState, argument: str) -> str | None:
 
 
 async def _undo(state: ChatState, argument: str) -> str | None:
-    """go back to the program before the newest one and run it again; files that programs made stay"""
+    """go back to the program before the newest and run it; files that programs made stay"""
     if _newest_to_run(state) is None:
         return None
     attempts = state.record.attempts if state.record else []
@@ -179,7 +182,7 @@ async def _open(state: ChatState, argument: str) -> str | None:
 
 
 async def _add(state: ChatState, argument: str) -> str | None:
-    """PATH: copy a file or folder into the sandbox, without keys, .git, or what .sandboxignore lists"""
+    """PATH: copy a file or folder into the sandbox; keys, .git and what .sandboxignore lists stay out"""
     if not argument:
         state.notice("Add what? /add PATH")
         return None
@@ -205,7 +208,7 @@ async def _diff(state: ChatState, argument: str) -> str | None:
 
 
 async def _copy(state: ChatState, argument: str) -> str | None:
-    """copy the newest program to the clipboard, if the terminal lets programs do that"""
+    """copy the newest program to the clipboard, if the terminal allows that"""
     program = _newest(state)
     if program is None:
         return None
@@ -215,17 +218,6 @@ async def _copy(state: ChatState, argument: str) -> str | None:
         return None
     state.screen.send(f"\x1b]52;c;{data}\x07")  # OSC 52; terminals that do not know it ignore it
     state.notice("Copied, if your terminal allows it (OSC 52).")
-    return None
-
-
-async def _cost(state: ChatState, argument: str) -> str | None:
-    """show the tokens used so far, and what they cost"""
-    tokens = state.record.tokens if state.record else None
-    if tokens is None or not state.spent():
-        state.notice("No tokens have been used yet.")
-        return None
-    cost = state.spent()[1:] or ["for the cost, set MODEL_PRICE_IN and MODEL_PRICE_OUT"]
-    state.notice(f"{tokens.prompt_tokens:,} tokens sent, {tokens.completion_tokens:,} received · {cost[0]}")
     return None
 
 
@@ -259,12 +251,11 @@ COMMANDS: dict[str, Command] = {
     "diff": _diff,
     "save": _save,
     "copy": _copy,
-    "add": _add,
     "output": _output,
+    "add": _add,
     "files": _files,
     "open": _open,
     **SWITCHING_COMMANDS,
-    "cost": _cost,
     "new": _new,
     **HISTORY_COMMANDS,
     "exit": _exit,

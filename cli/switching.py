@@ -28,7 +28,7 @@ _NETWORK_FOR_MODEL = {
 
 
 async def _model(state: ChatState, argument: str) -> str | None:
-    """[NAME]: show the model and what the provider offers, or switch to another one of the same provider"""
+    """[NAME]: show the model and what the provider offers, or switch to another of its models"""
     if state.session is None and argument:
         state.notice(STARTING)
         return None
@@ -76,7 +76,7 @@ async def _confirm(state: ChatState, argument: str) -> str | None:
 
 
 async def _network(state: ChatState, argument: str) -> str | None:
-    """[off|install|on]: whether programs may use the network; with install, only pip and npm do"""
+    """[MODE]: whether programs may use the network: off, install (only pip and npm do), or on"""
     if argument not in NETWORKS:
         state.notice(f"{_NETWORK_NOW[state.settings.network]} To change that: /network off, /network install, or /network on")
         return None
@@ -114,9 +114,21 @@ async def _settings(state: ChatState, argument: str) -> str | None:
     return None
 
 
+async def _cost(state: ChatState, argument: str) -> str | None:
+    """show the tokens used so far, and what they cost"""
+    tokens = state.record.tokens if state.record else None
+    if tokens is None or not state.spent():
+        state.notice("No tokens have been used yet.")
+        return None
+    cost = state.spent()[1:] or ["for the cost, set MODEL_PRICE_IN and MODEL_PRICE_OUT"]
+    state.notice(f"{tokens.prompt_tokens:,} tokens sent, {tokens.completion_tokens:,} received · {cost[0]}")
+    return None
+
+
 SWITCHING_COMMANDS: Mapping[str, Callable[[ChatState, str], Awaitable[str | None]]] = {
     "model": _model,
     "confirm": _confirm,
     "network": _network,
     "settings": _settings,
+    "cost": _cost,
 }

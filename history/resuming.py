@@ -26,14 +26,17 @@ def story(stored: StoredSession) -> list[str]:
     steps = steps_of(stored)
     if len(steps) > _STEPS:
         lines.append(f"  … {len(steps) - _STEPS} earlier steps: python main.py history show {short_id(info.id)}")
+    newest = stored.attempts[-1] if stored.attempts else None
+    output = [f"  │ {line}" for line in newest.output.splitlines()[-_LINES:]] if newest is not None else []
     for step in steps[-_STEPS:]:
         ran = step.ran[-1] if step.ran else None
         sign = "" if ran is None else " · ✔" if ran.worked else " · ?" if ran.worked is None else " · ✘"
         told = f" {ran.verdict}" if ran else f": {' '.join(step.text.split())[:100]}" if step.text else ""
         lines.append(f"  {step.name}: {step.title}{sign}{told}{f' ({duration(step.seconds)})' if step.ran else ''}")
-    newest = stored.attempts[-1].output.splitlines() if stored.attempts else []
-    lines += [f"  │ {line}" for line in newest[-_LINES:]]
-    return [*lines, what_came_back(stored)]
+        if newest is not None and any(each.attempt.number == newest.number for each in step.ran):
+            lines += output
+            output = []
+    return [*lines, *output, what_came_back(stored)]
 
 
 def what_came_back(stored: StoredSession) -> str:
@@ -42,7 +45,7 @@ def what_came_back(stored: StoredSession) -> str:
     parts += [f"program {stored.attempts[-1].number}"] if stored.attempts else []
     parts += [_count(len(stored.files), "file")] if stored.files else []
     later = f"; {_count(len(stored.packages), 'package')} will be installed at the next run" if stored.packages else ""
-    return f"{', '.join(parts)} came back{later}; memory and background programs of the old container are gone."
+    return f"Restored: {', '.join(parts)}{later}. What was in memory or running in the background is gone."
 
 
 def question_about(stored: StoredSession) -> str:

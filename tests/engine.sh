@@ -64,7 +64,7 @@ build_image() {
 ensure_image() {
     if docker image inspect "$WANTED" >/dev/null 2>&1; then echo "$WANTED"; return; fi
     if [ -z "${SANDBOX_IMAGE:-}" ] && docker image inspect "$BUILT" >/dev/null 2>&1; then
-        say "$WANTED is not here; using $BUILT, which is"
+        say "the image $WANTED is not on this machine; using $BUILT instead"
         echo "$BUILT"
         return
     fi

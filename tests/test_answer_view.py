@@ -53,7 +53,6 @@ def test_prose_is_broken_between_words_and_code_is_not() -> None:
         "▏ • first point, which goes on for so long that it needs a",
         "▏   second row, indented as its text is",
         "▏ • second point",
-        "▏",
         "╭─ python ─────────────────────────────────────────────────",
         *CODE.split("\n"),
         "╰──────────────────────────────────────────────────────────",

@@ -149,9 +149,7 @@ async def test_a_session_is_taken_up_with_its_record_its_files_and_its_packages(
         await live(session, "Print the answer.", "APPROVE")
     (folder / "gone.txt").unlink()
     stored = kept(tmp_path)
-    assert what_came_back(stored) == (
-        "4 messages, program 1, 2 files came back; memory and background programs of the old container are gone."
-    )
+    assert what_came_back(stored) == ("Restored: 4 messages, program 1, 2 files. What was in memory or running in the background is gone.")
     async with opened(tmp_path, [program("two")], ran("2\n"), resumed=stored) as (session, second):
         assert not session.goes_on
         assert session.record.newest is not None

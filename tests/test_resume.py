@@ -13,6 +13,7 @@ import docker
 import pytest
 
 from history.records import HistoryError
+from history.resuming import short_id
 from history.store import Store
 from tests.endpoint import Answer, ModelEndpoint
 from tests.fakes import program
@@ -51,11 +52,11 @@ def test_a_killed_session_is_chosen_from_the_list_and_goes_on_where_it_was(tmp_p
             os.kill(terminal.process.pid, signal.SIGKILL)
         with Terminal(["resume"], environment, tmp_path, columns=110) as terminal:
             terminal.wait_for("Enter resume", 30)
-            assert session in terminal.text()
+            assert short_id(session) in terminal.text()
             terminal.type(" ")
             terminal.wait_for("Generator: Wrote program 1")
             terminal.type("\r")
-            terminal.wait_for("3 messages, program 1 came back", 30)
+            terminal.wait_for("Restored: 3 messages, program 1", 30)
             terminal.wait_for("Type APPROVE to accept", 60)
             assert len(endpoint.requests) == 1, "the model is not asked again for what it has said"
             terminal.line("APPROVE")
@@ -109,6 +110,6 @@ def test_without_a_terminal_the_newest_session_goes_on_and_lines_answer(tmp_path
             [*command, "resume"], input="Once more.\nAPPROVE\n", text=True, capture_output=True, cwd=tmp_path, env=environment, timeout=120
         )
         assert again.returncode == 0, again.stderr
-        assert "4 messages, program 1 came back" in again.stdout
+        assert "Restored: 4 messages, program 1" in again.stdout
         assert endpoint.requests[1].texts[1] == "Compute it."
         assert endpoint.requests[1].texts[-1] == "Once more."

@@ -132,6 +132,7 @@ class Chat:
         """Bring a session that is resumed back to mind."""
         from history.resuming import story
 
+        self.state.screen.say("")
         for line in story(resumed):
             self.state.screen.say(Text(sanitize(line), style=QUIET_STYLE))
 

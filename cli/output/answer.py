@@ -154,6 +154,7 @@ class AnswerView:
             self._table.append(line)
             return []
         if fence := _FENCE.match(line):
+            self._blank = False  # the panel's frame is space enough
             return [*self._close_table(), *self._space(), self._open_panel(fence)]
         if not line.strip():
             rows = self._close_table()
