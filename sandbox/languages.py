@@ -83,6 +83,7 @@ class Language:
         return found
 
 
+_COMPILE = "import sys; file = sys.argv[1]; compile(open(file, 'rb').read(), file, 'exec', dont_inherit=True)"
 _NODE = Step(("node",))
 _STRIP = "require('node:module').stripTypeScriptTypes(require('node:fs').readFileSync(process.argv[1], 'utf8'))"
 _BUILT = Step(("env",), (BINARY,))
@@ -101,7 +102,12 @@ _GO_PACKAGES = (
 )
 
 LANGUAGES = (
-    Language("python", ("python", "py", "python3"), "program.py", Step(("python3", "python")), packages="pip"),
+    Language(
+        *("python", ("python", "py", "python3"), "program.py", Step(("python3", "python"))),
+        check=Step(("python3", "python"), ("-I", "-c", _COMPILE, "{file}")),
+        packages="pip",
+    ),
+    # The shell runs the lines before the one that it cannot read, so a check afterwards would not say that nothing was run.
     Language("sh", ("sh", "bash", "shell"), "script.sh", Step(("bash", "sh"))),
     Language(
         *("javascript", ("javascript", "js", "mjs", "cjs", "node", "nodejs"), "program.js", _NODE, "node:24-slim", 80),

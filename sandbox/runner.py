@@ -18,7 +18,7 @@ from sandbox.files.added import Selection
 from sandbox.files.transfer import LeftOut
 from sandbox.languages import Language
 from sandbox.monitor import Counters
-from sandbox.program import ARGV, Denied, Job, NotStarted, ToolMissing, not_run, run_program
+from sandbox.program import ARGV, Denied, Job, NotStarted, not_run, run_program
 from sandbox.toolchain_cache import bring_cache
 from sandbox.verdicts import Ended, ProducedFile, ProgramRun, Verdict, not_compiled, tell_disk
 from sandbox.workspace import Workspace
@@ -116,7 +116,7 @@ class Runner:
                 break
             # The container was replaced in between, and what was compiled was gone with it: nothing has run.
         if run.verdict is Verdict.FAILED and language.check:
-            with contextlib.suppress(ToolMissing):
+            with contextlib.suppress(EngineError):  # the image has nothing to check it with, or the container is gone: it has run
                 checked = self._run_step(replace(job, step=language.check), compiling, stop, lambda text: None)
                 return not_compiled(run, compiling, language.cannot) if checked.verdict is Verdict.FAILED else run
         return run

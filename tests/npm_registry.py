@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import http.server
 import io
@@ -34,12 +35,12 @@ PACKAGES: Mapping[str, tuple[Mapping[str, Any], str]] = {
 def tarball(name: str, fields: Mapping[str, Any], text: str) -> bytes:
     """Return the package as npm fetches it, version 1.0.0."""
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
         for file, content in (("package.json", json.dumps({"name": name, "version": "1.0.0", **fields})), ("index.js", text)):
             member = tarfile.TarInfo(f"package/{file}")
             member.size = len(content.encode())
             archive.addfile(member, io.BytesIO(content.encode()))
-    return buffer.getvalue()
+    return gzip.compress(buffer.getvalue(), mtime=0)  # the same bytes each time: npm compares their hash
 
 
 @dataclass

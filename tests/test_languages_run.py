@@ -82,6 +82,18 @@ def test_a_language_runs_in_the_strict_profile(name: str, strict: Sandbox) -> No
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_a_language_compiles_writes_and_reads_in_the_strict_profile(name: str, strict: Sandbox) -> None:
+    assert strict.run("python", f"open('data.txt', 'w').write('{GREETING} {name}\\nmore\\n')\n").verdict is Verdict.OK
+    assert strict.run(name, PROGRAMS[name].shows).output.strip() == f"{GREETING} {name}"
+    assert strict.run(name, PROGRAMS[name].writes).verdict is Verdict.OK
+    assert strict.run("python", f"print(open('from-{name}.txt', encoding='utf-8').read().strip())\n").output.strip() == GREETING
+    assert strict.run(name, PROGRAMS[name].reads).output.strip() == "end"
+    if BY_NAME[name].build or BY_NAME[name].check:
+        assert strict.run(name, PROGRAMS[name].broken).verdict is Verdict.COMPILE
+    assert strict.run(name, PROGRAMS[name].fails).verdict in (Verdict.FAILED, Verdict.KILLED)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_errors_of_compiling_and_of_running_are_told_apart(name: str, sandbox: Sandbox) -> None:
     fails = sandbox.run(name, PROGRAMS[name].fails)
     assert fails.verdict in (Verdict.FAILED, Verdict.KILLED), fails.output

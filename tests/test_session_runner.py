@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import docker
 import pytest
 
+from sandbox.engine.limit_check import State, check_limits
 from sandbox.files.host_folder import HostFolder
 from sandbox.languages import BY_NAME, Language, Step
 from sandbox.program import Job
@@ -68,6 +70,28 @@ def test_what_one_language_deletes_is_gone_for_the_other(runner: SessionRunner) 
     run(runner, ODD, "true\n")
     runner._others["odd"].runner.drop()
     assert run(runner, ODD, "ls *.txt\n").output == "2.txt\n4.txt\n"
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_the_limits_of_a_session_are_in_force_in_the_container_of_a_language(
+    strict: bool, engine: docker.APIClient, image: str, odd_image: str, tmp_path: Path
+) -> None:
+    limits = Limits(timeout=30, memory=256 * 1024**2, cpus=1.0, pids=77, network="off")
+    request = ContainerRequest(image, unique_name(), limits, strict=strict)
+    runner = SessionRunner(request, Workspace(lambda: HostFolder(tmp_path)), engine, images={"odd": odd_image})
+    try:
+        assert run(runner, ODD, "true\n").verdict is Verdict.OK
+        there = runner.runner_for(ODD)
+        assert there is not runner
+        of_the_session = runner.use(lambda _, container: check_limits(container, limits, strict=strict))
+        of_the_language = there.use(lambda _, container: check_limits(container, limits, strict=strict))
+        assert of_the_language == of_the_session
+        assert [fact for fact in of_the_language if fact.state is State.IGNORED] == []
+        # The positive control: a limit that is not in force would be seen.
+        other = there.use(lambda _, container: check_limits(container, replace(limits, pids=50), strict=strict))
+        assert [fact.limit for fact in other if fact.state is State.IGNORED] == ["processes"]
+    finally:
+        runner.stop()
 
 
 def test_the_other_container_ends_with_the_session(engine: docker.APIClient, runner: SessionRunner, odd_image: str) -> None:
