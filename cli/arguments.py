@@ -114,7 +114,7 @@ COMMANDS = {
 SWITCHES = {
     "--demo": "play with a scripted model: no key needed; real agents, real container",
     "--quiet": "leave out progress and notices",
-    "--no-color": "no colours and no control codes (also: NO_COLOR, TERM=dumb, no terminal)",
+    "--no-color": "no colours (also: NO_COLOR); with TERM=dumb, or without a terminal, no control codes at all",
     "--traceback": "show the traceback of an error",
     "--no-verify": "do not run an approved program once more in a fresh container",
 }

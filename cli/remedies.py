@@ -20,6 +20,7 @@ _PROMPT = {
     "thinking": "Type /retry; another model may do better.",
     "endless": "Type /retry; another model may do better.",
     "too-long": "/new starts a new conversation and keeps the files.",
+    "unknown-model": "Here, /model lists the names and /model NAME switches; then type /retry.",
 }
 _SHELL = {
     **dict.fromkeys(_AGAIN, "Then run the command again."),

@@ -53,7 +53,7 @@ def test_stdout_is_the_output_of_the_approved_program_and_nothing_else(capfd: py
     done = unattended([ONE], ran("a,b\n1,2\n"))
     out, err = capfd.readouterr()
     assert (done.status, out) == (ExitStatus.DONE, "a,b\n1,2\n")
-    assert "running python" in err
+    assert "Running the program (python" in err
 
 
 def test_a_long_output_arrives_whole(capfd: pytest.CaptureFixture[str]) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from utils.setting_sources import Source, user_file
-from utils.settings import Settings, load_settings
+from utils.setting_sources import ADDRESSES, KEYS, Source, misspelt, user_file
+from utils.settings import SETTINGS, Settings, load_settings
 
 
 @pytest.fixture(autouse=True)
@@ -108,3 +108,29 @@ def test_what_weakens_nothing_is_not_said(folder: Path, line: str) -> None:
 def test_what_undoes_your_own_settings_is_said(folder: Path, line: str, user_wide: str) -> None:
     (warning,) = load(folder, line, user_wide).warnings
     assert line.partition("=")[0] in warning
+
+
+@pytest.mark.parametrize(
+    ("line", "meant"),
+    [
+        ("SANDBOX_TIMOUT=5", "SANDBOX_TIMEOUT"),
+        ("OPENAI_APIKEY=x", "OPENAI_API_KEY"),
+        ("MAX_RETRY=1", ""),
+        ("FOO=1", ""),
+        ("MODEL_NAME=m", ""),
+    ],
+)
+def test_a_misspelt_name_in_dotenv_is_said_and_what_is_somebody_elses_is_not(folder: Path, line: str, meant: str) -> None:
+    name = line.partition("=")[0]
+    said = (f".env in this folder has {name}, which is no setting. Did you mean {meant}?",) if meant else ()
+    assert load(folder, line).warnings == said
+    assert load(folder, "", environment=dict([line.split("=")])).warnings == ()
+
+
+def test_every_name_of_the_example_is_known(folder: Path) -> None:
+    example = (Path(__file__).parent.parent / ".env.example").read_text("utf-8")
+    names = [line.lstrip("# ").partition("=")[0] for line in example.splitlines() if "=" in line and line.lstrip("# ")[:1].isupper()]
+    assert "SANDBOX_TIMEOUT" in names
+    assert (
+        list(misspelt([name for name in names if " " not in name], [setting.variable for setting in SETTINGS] + [*ADDRESSES, *KEYS])) == []
+    )

@@ -6,9 +6,10 @@ the user-wide file is above ./.env, because anybody may have written the .env of
 
 from __future__ import annotations
 
+import difflib
 import os
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ from utils.setting_values import without_password
 
 ADDRESSES = ("OPENAI_BASE_URL", "AZURE_OPENAI_ENDPOINT", "ANTHROPIC_BASE_URL", "OLLAMA_HOST")
 """The variables that say where requests to a model are sent, key and all."""
+KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "AZURE_OPENAI_API_KEY", "AZURE_OPENAI_AD_TOKEN", "AZURE_OPENAI_DEPLOYMENT", "OLLAMA_API_KEY")
+"""The variables of providers that no row of SETTINGS names and no address is in."""
+_CLOSE = 0.85  # SANDBOX_TIMOUT is as close to a name as this; MODEL_NAME is not
 IMAGES = "SANDBOX_IMAGE_"
 """The variable that names the image of one language begins with this."""
 
@@ -70,6 +74,14 @@ def dotenv_change(variable: str, value: Any, otherwise: Any) -> str:
         return ""
     shown = without_password(value) if variable in (*ADDRESSES, "PIP_INDEX_URL", "NPM_CONFIG_REGISTRY") else value
     return f".env in this folder {said.format(shown)} ({variable})."
+
+
+def misspelt(names: Iterable[str], known: Sequence[str]) -> Iterator[str]:
+    """Say in a sentence of each name in .env that it is close to the name of a setting or a key, but is none."""
+    for name in names:
+        near = difflib.get_close_matches(name, known, 1, _CLOSE) if name not in known and not name.startswith(IMAGES) else []
+        if near:
+            yield f".env in this folder has {name}, which is no setting. Did you mean {near[0]}?"
 
 
 def _differs(value: Any, otherwise: Any) -> bool:

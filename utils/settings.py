@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from utils.errors import UsageError
-from utils.setting_sources import ADDRESSES, IMAGES, Source, dotenv_change, open_to_others
+from utils.setting_sources import ADDRESSES, IMAGES, KEYS, Source, dotenv_change, misspelt, open_to_others
 from utils.setting_values import (
     ANYTHING,
     CERTIFICATES,
@@ -217,7 +217,8 @@ def load_settings(
     _check_together(values)
     overruled = STRICT_OFF.format(asked) if values["strict"] and asked != "off" else ""
     moved = _dotenv_changes(values, merged, sources, layers[Source.USER_FILE])
-    warnings = tuple(filter(None, (overruled, open_to_others(user_file), *moved)))
+    known = [setting.variable for setting in SETTINGS] + [*ADDRESSES, *KEYS]
+    warnings = tuple(filter(None, (overruled, open_to_others(user_file), *moved, *misspelt(layers[Source.DOTENV], known))))
     values["images"] = {name.removeprefix(IMAGES).lower(): image for name, image in values["images"].items()}
     return Settings(**values, environment=merged, sources=sources, warnings=warnings)
 

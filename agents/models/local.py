@@ -36,9 +36,6 @@ _TELLING = 1.0  # seconds between two lines about loading
 
 def model_file(name: str) -> Path:
     """Return the file that a name means, after a look at it; raises UsageError or ModelError in plain sentences."""
-    if find_spec(_PACKAGE) is None:
-        hint = "pip install -r requirements/local.txt"
-        raise ModelError("A model file of your own needs a package that is not installed.", hint, kind="package")
     file = _toy() if name == TOY else Path(name).expanduser()
     try:
         with file.open("rb") as opened:
@@ -49,6 +46,9 @@ def model_file(name: str) -> Path:
     if magic != _MAGIC:
         hint = "PyTorch and safetensors files have to be converted first; most models are available as GGUF."
         raise UsageError(f"MODEL is {name!r}, which is not a GGUF file", hint, kind="setting")
+    if find_spec(_PACKAGE) is None:
+        hint = "pip install -r requirements/local.txt"
+        raise ModelError("A model file of your own needs a package that is not installed.", hint, kind="package")
     _check_memory(file, size)
     return file.absolute()
 

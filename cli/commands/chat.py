@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from history.records import StoredSession
     from teams.session import Session
 
+_WAITING = ("/add ", "/model ", "/network ")
+"""Commands that have to wait for the container."""
 _DEMO_OVER = "That was the demo. With a key in .env (see README.md), `python main.py` takes your own tasks."
 
 
@@ -178,6 +180,8 @@ class Chat:
         state = self.state
         while not state.prompt.leaving:
             typed = await state.prompt.read(until=None if opening.done() else opening)
+            if state.session is None and (typed or "").startswith(_WAITING) and await self.wait_for(opening) is None:
+                continue
             typed = await run_slash_command(state, typed) if typed and typed.strip() else None
             if typed is None:
                 continue

@@ -181,12 +181,13 @@ def summary_lines(summary: Summary, seconds: float, before: Counter[str], left: 
     counts = ", ".join(f"{count} {status}" for status, count in sorted(summary.statuses.items())) or "nothing was done"
     kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(summary.errors.items()))
     cost = f" · cost {summary.cost:.4f}" if summary.cost is not None else ""
-    used = f"{summary.prompt_tokens:,} + {summary.completion_tokens:,} tokens{cost} · {duration(seconds)}"
+    used = f"{summary.prompt_tokens + summary.completion_tokens:,} tokens{cost} · {duration(seconds)}"
     lines = [f"{counts}{f' (errors: {kinds})' if kinds else ''} · {used}"]
     if before:
         lines.append(f"done before: {', '.join(f'{count} {status}' for status, count in sorted(before.items()))}")
     if left:
-        lines.append(f"not done: {left}{f'; stopped, because {summary.stopped}' if summary.stopped else ''}")
+        stopped = f"; stopped, because {summary.stopped}" if summary.stopped else ""
+        lines.append(f"not done: {left}{stopped}; with --output and --resume, the same command goes on")
     return lines
 
 

@@ -50,7 +50,7 @@ class Progress:
     @_show.register
     def _(self, event: TextMessage) -> None:
         if event.source == GENERATOR:
-            self.say(f"{GENERATOR}: answer of {len(event.content):,} characters")
+            self.say(f"{GENERATOR} has answered ({len(event.content):,} characters).")
 
     @_show.register
     def _(self, event: BlocksSkipped) -> None:
@@ -60,7 +60,7 @@ class Progress:
     @_show.register
     def _(self, event: ProgramStarted) -> None:
         count = f" {event.number} of {event.total}" if event.total > 1 else ""
-        self.say(f"running {event.language}{count} (limit {event.timeout} s)")
+        self.say(f"Running the program{count} ({event.language}, limit {event.timeout} s) …")
 
     @_show.register
     def _(self, event: ProgramFinished) -> None:
@@ -71,7 +71,7 @@ class Progress:
     @_show.register
     def _(self, event: InstallStarted) -> None:
         for command in event.commands:
-            self.say(f"installing: {command}")
+            self.say(f"Installing packages: {command}")
 
     @_show.register
     def _(self, event: PackagesInstalled) -> None:
