@@ -109,7 +109,7 @@ async def _edit(state: ChatState, argument: str) -> str | None:
 
 
 async def _undo(state: ChatState, argument: str) -> str | None:
-    """go back to the program before the newest and run it; files that programs made stay"""
+    """go back to the program before the newest and run it; files stay"""
     if _newest_to_run(state) is None:
         return None
     attempts = state.record.attempts if state.record else []
@@ -182,7 +182,7 @@ async def _open(state: ChatState, argument: str) -> str | None:
 
 
 async def _add(state: ChatState, argument: str) -> str | None:
-    """PATH: copy a file or folder into the sandbox; keys, .git and what .sandboxignore lists stay out"""
+    """PATH: copy a file or folder into the sandbox (no keys, no .git; see .sandboxignore)"""
     if not argument:
         state.notice("Add what? /add PATH")
         return None

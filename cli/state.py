@@ -125,9 +125,10 @@ class ChatState:
             return self.progress
         check = [self.checks.status] if self.checks is not None and self.checks.status else []
         parts = [*filter(None, [sanitize(self.name) or self._short_id()]), self.model, *self.spent(), *self._context_left()]
-        rows = [[*check, *parts, self.contract()], *([*check, *parts[dropped:], self.limits()] for dropped in range(len(parts) + 1)), check]
+        limits = ([*check, *parts, each] for each in (self.contract(), self.limits()))
+        rows = [*limits, *([*check, *parts[dropped:]] for dropped in range(len(parts) + 1))]
         texts = [" · ".join(row) for row in rows]
-        return next((text for text in texts if len(text) < self.screen.width), texts[-1] or self.limits())
+        return next((text for text in texts if len(text) < self.screen.width), texts[-1])
 
     def _short_id(self) -> str:
         from history.resuming import short_id

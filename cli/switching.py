@@ -28,7 +28,7 @@ _NETWORK_FOR_MODEL = {
 
 
 async def _model(state: ChatState, argument: str) -> str | None:
-    """[NAME]: show the model and what the provider offers, or switch to another of its models"""
+    """[NAME]: show the model and what the provider offers, or switch to another"""
     if state.session is None and argument:
         state.notice(STARTING)
         return None
@@ -76,7 +76,7 @@ async def _confirm(state: ChatState, argument: str) -> str | None:
 
 
 async def _network(state: ChatState, argument: str) -> str | None:
-    """[MODE]: whether programs may use the network: off, install (only pip and npm do), or on"""
+    """[MODE]: what programs may do on the network: off, install (pip and npm only) or on"""
     if argument not in NETWORKS:
         state.notice(f"{_NETWORK_NOW[state.settings.network]} To change that: /network off, /network install, or /network on")
         return None

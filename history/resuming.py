@@ -6,6 +6,7 @@ from history.records import StoredSession
 from history.steps import duration, steps_of
 
 _STEPS = 4  # of the end of a session that are shown
+_TEXT = 100  # characters of a message
 _LINES = 6  # of the newest output
 
 
@@ -31,12 +32,19 @@ def story(stored: StoredSession) -> list[str]:
     for step in steps[-_STEPS:]:
         ran = step.ran[-1] if step.ran else None
         sign = "" if ran is None else " · ✔" if ran.worked else " · ?" if ran.worked is None else " · ✘"
-        told = f" {ran.verdict}" if ran else f": {' '.join(step.text.split())[:100]}" if step.text else ""
+        told = f" {ran.verdict}" if ran else f": {_cut(step.text)}" if step.text else ""
         lines.append(f"  {step.name}: {step.title}{sign}{told}{f' ({duration(step.seconds)})' if step.ran else ''}")
         if newest is not None and any(each.attempt.number == newest.number for each in step.ran):
             lines += output
             output = []
-    return [*lines, *output, what_came_back(stored)]
+    if newest is not None and output:
+        lines += [f"  Program {newest.number} printed:", *output]
+    return [*lines, what_came_back(stored)]
+
+
+def _cut(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _TEXT else f"{line[: _TEXT - 1]}…"
 
 
 def what_came_back(stored: StoredSession) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from agents.events import Event, Notice, ProgramKept, Question, Reply, TaskEnded
 from history.opening import open_recording, take_up
-from history.records import StoredSession
-from history.resuming import what_came_back
+from history.records import Message, StoredSession
+from history.resuming import story, what_came_back
 from history.search import list_sessions
 from history.store import Store
 from main import open_team
@@ -149,6 +150,12 @@ async def test_a_session_is_taken_up_with_its_record_its_files_and_its_packages(
         await live(session, "Print the answer.", "APPROVE")
     (folder / "gone.txt").unlink()
     stored = kept(tmp_path)
+    told = story(stored)
+    assert told.index("  │ 1") < told.index("  You: APPROVE")
+    feedback = Message("UserProxyAgent", "Change this. " * 20, "x")
+    longer = story(replace(stored, messages=(*stored.messages, *(replace(feedback, id=f"x{number}") for number in range(4)))))
+    assert longer[-3:-1] == ["  Program 1 printed:", "  │ 1"]
+    assert all(line.endswith("…") for line in longer if "Change this." in line)
     assert what_came_back(stored) == ("Restored: 4 messages, program 1, 2 files. What was in memory or running in the background is gone.")
     async with opened(tmp_path, [program("two")], ran("2\n"), resumed=stored) as (session, second):
         assert not session.goes_on

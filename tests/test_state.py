@@ -50,7 +50,7 @@ def test_tokens_are_shown_and_their_cost_only_if_prices_are_set() -> None:
     [
         (200, "test-model · 13,023 tokens · img:1 · up to 2 GiB and 60 s · network for packages only"),
         (82, "test-model · 13,023 tokens · up to 2 GiB and 60 s · network for packages only"),
-        (70, "13,023 tokens · up to 2 GiB and 60 s · network for packages only"),
+        (60, "test-model · 13,023 tokens"),
     ],
 )
 def test_the_row_below_the_prompt_fits_the_window(columns: int, row: str) -> None:
@@ -61,8 +61,8 @@ def test_the_row_below_the_prompt_fits_the_window(columns: int, row: str) -> Non
     ("columns", "row"),
     [
         (200, "waves · test-model · 1,009 tokens · $0.0020 · 93% of context left · " + CONTRACT),
-        (110, "test-model · 1,009 tokens · $0.0020 · 93% of context left · up to 2 GiB and 60 s · network for packages only"),
-        (80, "93% of context left · up to 2 GiB and 60 s · network for packages only"),
+        (110, "waves · test-model · 1,009 tokens · $0.0020 · 93% of context left"),
+        (60, "test-model · 1,009 tokens · $0.0020 · 93% of context left"),
     ],
 )
 def test_the_sessions_name_and_what_is_left_of_a_known_context_are_shown_if_there_is_room(columns: int, row: str) -> None:
@@ -112,7 +112,7 @@ def test_the_result_of_a_check_is_shown_beside_the_rest_until_the_next_task() ->
     state.checks = Checks(state.settings)
     state.checks.status = "01-waves: ✔ same result"
     assert state.status_line().startswith("01-waves: ✔ same result · test-model · 3 tokens · img:1")
-    narrow = state_of(40)
+    narrow = state_of(30)
     narrow.checks = state.checks
     assert narrow.status_line() == "01-waves: ✔ same result"
     state.checks.seen()
