@@ -239,7 +239,7 @@ def _docker_line(session: StoredSession, programs: Sequence[Program], modules: S
     start = f"sh -c {shlex.quote(commands)}" if "&&" in commands else commands
     return (
         f"docker run --rm --network none --cap-drop ALL --security-opt no-new-privileges{bounds}"
-        f' --user "$(id -u):$(id -g)" -e HOME=/tmp -e MPLBACKEND=Agg -v "$PWD":/work -w /work {image} {start}'
+        f' --user "$(id -u):$(id -g)" -e HOME=/tmp -e MPLBACKEND=Agg --entrypoint "" -v "$PWD":/work -w /work {image} {start}'
     )
 
 

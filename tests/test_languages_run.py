@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import stat
+import subprocess
 import tarfile
 import threading
 from collections.abc import Iterator
@@ -12,13 +14,16 @@ from pathlib import Path
 import docker
 import pytest
 
+from sandbox.engine.images import digest_of
 from sandbox.files.host_folder import HostFolder
 from sandbox.languages import BY_NAME, LANGUAGES
 from sandbox.program import Job
 from sandbox.runner import Runner
 from sandbox.verdicts import ProgramRun, Verdict, tell_model, tell_person
 from sandbox.workspace import Workspace
+from tests.endpoint import ModelEndpoint
 from tests.language_programs import GREETING, PROGRAMS
+from tests.program import model_environment, run_piped
 from utils.docker_utils import ContainerRequest, Limits, unique_name
 
 pytestmark = pytest.mark.engine
@@ -236,3 +241,22 @@ def test_what_is_compiled_is_compiled_again_in_a_new_container(sandbox: Sandbox)
     sandbox.runner.drop()
     run = sandbox.run("c", PROGRAMS["c"].hello)
     assert (run.verdict, run.output.strip()) == (Verdict.OK, GREETING)
+
+
+@pytest.mark.skipif(not shutil.which("docker"), reason="the docker command is not installed")
+@pytest.mark.parametrize("name", ["javascript", "c"])
+def test_the_docker_line_of_a_handed_over_program_runs_it_in_the_image_of_its_language(
+    name: str, image: str, toolchains: str, engine: docker.APIClient, tmp_path: Path
+) -> None:
+    with ModelEndpoint([f"```{name}\n{PROGRAMS[name].hello}\n```"]) as endpoint:
+        images = {"SANDBOX_IMAGE": image, BY_NAME[name].image_setting: toolchains}
+        done = run_piped("", ["run", "Greet."], model_environment(endpoint, WORKSPACE="kept", **images), tmp_path, 180)
+    assert (done.status, done.out) == (0, f"{GREETING}\n"), done.err
+    [folder] = (tmp_path / "kept" / "sessions").glob("*/approved/01-*")
+    [line] = [line for line in (folder / "README.md").read_text().splitlines() if line.startswith("docker run")]
+    assert digest_of(engine.inspect_image(toolchains)) in line  # type: ignore[no-untyped-call]
+    for each in (*folder.parents, folder):
+        if each.is_relative_to(tmp_path.parent):
+            each.chmod(0o755)
+    ran = subprocess.run(line, shell=True, cwd=folder, capture_output=True, text=True, timeout=120)
+    assert (ran.returncode, ran.stdout) == (0, f"{GREETING}\n"), ran.stderr

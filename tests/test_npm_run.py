@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,9 +17,11 @@ from sandbox.packages.npm import NpmRequest, install_from_npm, missing_packages
 from sandbox.sandbox import Sandbox
 from sandbox.verdicts import Verdict
 from tests import npm_registry as registries
+from tests.endpoint import ModelEndpoint
 from tests.fakes import program
 from tests.network import Listener, certificates, gateway
 from tests.npm_registry import Registry, npm_registry
+from tests.program import model_environment, run_piped
 from tests.test_package_steps import Talk
 from utils.docker_utils import PACKAGES, PIP_USER, PROGRAM_USER, SHELL, ContainerRequest, Limits, unique_name
 from utils.errors import EngineError
@@ -131,3 +134,27 @@ async def test_a_program_gets_what_it_imports_in_the_container_of_its_language(
         seen = await talk.turn(program("import words from 'modern-words';\nconsole.log(words());", "javascript"))
         assert [question.packages for question in talk.questions] == [("npm:modern-words",)]
         assert (seen.message.verdict, "only for import" in seen.message.content) == ("ok", True)
+
+
+def test_a_session_with_packages_is_replayed_and_resumed_with_them(toolchains: str, image: str, registry: Registry, tmp_path: Path) -> None:
+    code = "```javascript\nconst pad = require('left-pad');\nconsole.log(pad(7, 3), require('is-odd')(7));\n```"
+    more = "```javascript\nconsole.log(require('left-pad')('again', 7));\n```"
+    with ModelEndpoint([code, more]) as endpoint:
+        environment = model_environment(
+            endpoint, SANDBOX_IMAGE=image, SANDBOX_IMAGE_JAVASCRIPT=toolchains, NPM_CONFIG_REGISTRY=registry.url, WORKSPACE="kept"
+        )
+        done = run_piped("", ["run", "Pad it.", "--json"], environment, tmp_path, 120)
+        result = json.loads(done.out)
+        assert (result["status"], result["output"]) == ("approved", "  7 true\n"), done.err
+        assert result["packages"] == ["npm:is-number 1.0.0", "npm:is-odd 1.0.0", "npm:left-pad 1.0.0"]
+        [folder] = (tmp_path / "kept" / "sessions").glob("*/approved/01-*")
+        assert json.loads((folder / "package.json").read_text())["dependencies"] == {"is-odd": "1.0.0", "left-pad": "1.0.0"}
+        assert not (folder / "requirements.txt").exists()
+        recipe = (folder / "Dockerfile").read_text()
+        assert recipe.endswith("\nCOPY package.json /package.json\nRUN cd / && npm install --ignore-scripts\n")
+        replayed = run_piped("", ["replay", "last"], environment, tmp_path, 120)
+        assert (replayed.status, "reproduced" in replayed.out + replayed.err) == (0, True), replayed.out + replayed.err
+        registry.asked.clear()
+        resumed = run_piped("Pad another word.\nAPPROVE\n", ["resume", "last"], environment, tmp_path, 120)
+        assert "  again" in resumed.out, resumed.out + resumed.err
+        assert any(each.startswith("/left-pad") for each in registry.asked)

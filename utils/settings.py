@@ -174,7 +174,8 @@ SETTINGS = (
     Setting("editing_mode", "EDITING_MODE", None, "emacs", one_of("emacs", "vi"), "keys of the prompt: `emacs` or `vi`"),
     Setting(
         *("workspace", "WORKSPACE", "--workspace", "./workspace", FOLDER),
-        "all that is kept: `history.db`, `sessions/<id>/` with files and approved programs, what you typed (`prompt-history`)",
+        "all that is kept: `history.db`, `sessions/<id>/` with files and approved programs, what you typed (`prompt-history`), and what "
+        "toolchains have compiled",
     ),
     Setting(
         *("history_days", "HISTORY_DAYS", None, "0", whole_number(0, 36_500)),
