@@ -1,4 +1,4 @@
-"""The answers for Windows: tested on Linux, with everything hidden that Windows lacks (tests/windows.py). None has run on Windows."""
+"""The answers for Windows: tested on Linux, with everything hidden that Windows lacks (tests/windows). None has run on Windows."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _LEADS_ELSEWHERE = 0x20000000  # the bit of a reparse point's tag that links, ju
 
 
 def _look(path: Path) -> os.stat_result:
-    seen = path.lstat()
+    seen = os.lstat(path)
     if stat.S_ISLNK(seen.st_mode) or seen.st_reparse_tag & _LEADS_ELSEWHERE:
         raise OSError(errno.ELOOP, "it is a link", str(path))
     return seen

@@ -1,0 +1,1 @@
+"""The program as on Windows: what Windows lacks is hidden from it."""
