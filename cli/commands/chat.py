@@ -261,6 +261,7 @@ class Chat:
         if prompt.leaving:
             self.state.notice("Stopped.")
             return
+        self.state.screen.say("")
         self.state.notice("Stopped. The conversation is kept. Say what to do instead, or /retry.")
         if not prompt.is_terminal:
             prompt.interrupted = prompt.leaving = True
@@ -269,6 +270,7 @@ class Chat:
         """Show an error and go on if a user is there; else end with it."""
         if not self.state.prompt.is_terminal:
             raise error
+        self.state.screen.say("")
         self.state.show_error(error)
 
     def show_progress(self, text: str) -> None:

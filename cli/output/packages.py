@@ -39,7 +39,7 @@ def question_lines(question: Question) -> Sequence[Text]:
         )
         return [Text(asked, style=WARNING_STYLE), Text("y to build; anything else to go on without.", style=QUIET_STYLE)]
     asked = (
-        f"Install {names} ({question.because})? Not on the list of well-known packages: models invent names, and strangers register "
-        "the inventions."
+        f"Install {names} ({question.because})? {'They are' if len(question.packages) > 1 else 'It is'} not on the list of well-known "
+        "packages. Models sometimes invent names, and anyone can register them."
     )
     return [Text(asked, style=WARNING_STYLE), Text("y to install; anything else to go on without.", style=QUIET_STYLE)]
