@@ -199,6 +199,7 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
             timeout=self._sandbox.limits.timeout,
             name=block.name,
             files=block.files,
+            state=self._sandbox.state,
         )
         again = True
         while again:
@@ -262,14 +263,13 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
                 await asyncio.wait({run})  # the program has to be dead before the team goes on
 
     def _report(self, runs: Sequence[ProgramRun], total: int, notes: Sequence[str], made: bool) -> Response:
-        last = runs[-1]
-        good = last.verdict is Verdict.OK
+        good = (last := runs[-1]).verdict is Verdict.OK
         # The output stands last, to the end of the message: nothing that a program prints can be taken for what we say after it.
         parts = [*([NOTHING_LEFT] if good else []), *(f"[sandbox] {note}" for note in notes), *tell_runs(runs, total, self._sandbox.limits)]
         error = last.reason or next((line.strip() for line in reversed(last.output.splitlines()) if line.strip()), "")
         silent = good and not made and not any(run.output.strip() for run in runs)
-        content, error = "\n\n".join(parts), "" if good else error
-        return self._respond(content, last.verdict.value, exit_code=last.exit_code, error=error, silent=silent)
+        known = {"exit_code": last.exit_code, "error": "" if good else error, "silent": silent}
+        return self._respond("\n\n".join(parts), last.verdict.value, **known)
 
     def _respond(self, content: str, verdict: str, **more: Any) -> Response:
         return Response(chat_message=RunResult(source=self.name, content=content, verdict=verdict, **more))

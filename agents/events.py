@@ -47,6 +47,7 @@ class ProgramStarted(BaseAgentEvent):
     timeout: int  # seconds
     name: str = ""  # of its file; "" for the language's own
     files: tuple[StoredFile, ...] = ()  # stored beside it before it runs
+    state: str = ""  # of the programs' folder before it runs, for Sandbox.put_back
     type: Literal["ProgramStarted"] = "ProgramStarted"
 
     def to_text(self) -> str:

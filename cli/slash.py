@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from cli.adding import add_files, agree_to_copy
+from cli.by_hand import go_back, run_and_tell, run_by_hand
 from cli.input.editor import edit_program
 from cli.output.changes import newest_changes, show_changes
 from cli.output.code import highlight_program
@@ -28,7 +29,7 @@ from utils.errors import AppError
 from utils.words import APPROVE, STOP
 
 if TYPE_CHECKING:
-    from sandbox.verdicts import ProducedFile, ProgramRun
+    from sandbox.verdicts import ProducedFile
     from utils.code_blocks import CodeBlock
 
 _MEANT = {**dict.fromkeys(("?", "/", "/?", "help"), "/help"), **dict.fromkeys(("q", "quit", "exit", "bye"), "/exit")}
@@ -103,13 +104,13 @@ async def _edit(state: ChatState, argument: str) -> str | None:
     if code == program.code:
         state.notice("The program is unchanged.")
         return None
-    await _run_and_tell(state, replace(program, code=code), "I changed the program by hand")
+    await run_and_tell(state, replace(program, code=code), "I changed the program by hand")
     state.notice("The model will see your change with your next message.")
     return None
 
 
 async def _undo(state: ChatState, argument: str) -> str | None:
-    """go back to the program before the newest and run it; files stay"""
+    """go back to the program before the newest, files too, and run it"""
     if _newest_to_run(state) is None:
         return None
     attempts = state.record.attempts if state.record else []
@@ -118,18 +119,8 @@ async def _undo(state: ChatState, argument: str) -> str | None:
     if place == 0:
         state.notice("There is no earlier program in this task.")
         return None
-    await _run_and_tell(state, attempts[place - 1].program, "I went back to an earlier program")
-    state.notice("This is the newest program again. Files that the later one made are still there. The model will see this.")
+    await go_back(state, attempts[place - 1], attempts[place])
     return None
-
-
-async def _run_and_tell(state: ChatState, program: CodeBlock, what: str) -> None:
-    """Run a program that becomes the newest by the user's hand, and let the model know with the next message."""
-    run = await run_by_hand(state, program)
-    result = f"It ran: {run.verdict.value}, exit code {run.exit_code}." if run else "Its run did not finish."
-    result = f"It did not run: {run.reason}." if run and run.reason else result
-    fence = f"```{program.language}\n{program.code.rstrip()}\n```"
-    state.notes.append(f"{what}; this is now the newest one. {result}\n{fence}")
 
 
 async def _save(state: ChatState, argument: str) -> str | None:
@@ -310,17 +301,3 @@ def _newest_to_run(state: ChatState) -> CodeBlock | None:
         state.notice("The program is waiting for your answer about its packages.")
         return None
     return _newest(state)
-
-
-async def run_by_hand(state: ChatState, program: CodeBlock) -> ProgramRun | None:
-    """Run a program outside the team's turns, shown like any other run; Ctrl-C stops it. Return its run if it finished."""
-    session = state.session
-    assert session is not None  # a program has run, so the session is open
-    runs = len(session.record.attempts)
-    try:
-        with state.prompt.step(session.stop), state.transcript().live(waits_for_model=False):
-            await state.follow(session.run_programs([program]))
-    except AppError as error:
-        state.show_error(error)
-    attempts = session.record.attempts[runs:]
-    return attempts[-1].run if attempts else None

@@ -64,6 +64,7 @@ class Runner:
             self._container = container = SandboxContainer(self._client, self._request)
             self.number += 1
             self.workspace.move_to(container)
+            self.workspace.take_state(container, self._request.limits)
             if self._init_command:
                 self._run_init_command(container)
             counters = container.empty().counters
@@ -195,7 +196,12 @@ class Runner:
 
     def add(self, selection: Selection) -> None:
         """Copy files in, and again into each container that takes this one's place."""
-        self.use(lambda _, container: self.workspace.add(container, selection))
+
+        def work(_: docker.APIClient, container: SandboxContainer) -> None:
+            self.workspace.add(container, selection)
+            self.workspace.take_state(container, self._request.limits)
+
+        self.use(work)
 
     @property
     def limits(self) -> Limits:

@@ -23,6 +23,7 @@ from sandbox.engine.limit_check import Fact, check_limits
 from sandbox.files.added import Selection, Texts, known_files, put_texts, select
 from sandbox.files.host_folder import HostFolder
 from sandbox.files.names import header_name
+from sandbox.files.states import PutBack, States
 from sandbox.files.transfer import LeftOut
 from sandbox.languages import BY_NAME, find_language
 from sandbox.network import STRICT, network_switch
@@ -137,6 +138,8 @@ class Sandbox:
         try:
             await asyncio.get_running_loop().run_in_executor(threads, runner.stop)
         finally:
+            if runner.workspace.states is not None:
+                runner.workspace.states.close()
             threads.shutdown(wait=False)
 
     async def restart(self) -> None:
@@ -186,6 +189,25 @@ class Sandbox:
         if tests:
             self.concerns.append(f"pytest runs {', '.join(tests)} by itself: read it before you start pytest there.")
         return produced
+
+    @property
+    def state(self) -> str:
+        """The key of what the programs' folder held when it was last looked at; "" if that is not kept."""
+        states = None if self._runner is None else self._runner.workspace.states
+        return "" if states is None else states.newest
+
+    async def keep_states(self) -> None:
+        """Keep from now on what the programs' folder holds after each run, for put_back; ContainerLost when it cannot be listed."""
+        runner = self._current()
+        runner.workspace.states = States()
+        await self._in_thread(lambda: runner.use(lambda _, container: runner.workspace.take_state(container, self.limits)))
+
+    async def put_back(self, state: str) -> PutBack | None:
+        """Make the programs' folder and its copy here what they were in a state; None if it is not kept. EngineError if that fails."""
+        if not state:
+            return None
+        runner = self._current()
+        return await self._in_thread(lambda: runner.use(lambda _, container: runner.workspace.put_back(container, state, self.limits)))
 
     async def add_files(self, paths: Sequence[Path]) -> Selection:
         """Copy files and folders of the user's into the programs' folder; the selection says what was left out, and why.

@@ -14,6 +14,7 @@ from sandbox.exec_stream import Command
 from sandbox.files.added import Selection, put_files
 from sandbox.files.host_folder import HostFolder
 from sandbox.files.names import HostNames
+from sandbox.files.states import PutBack, States
 from sandbox.files.transfer import LeftOut, Listing, choose, left_elsewhere, list_files, mirror
 from sandbox.languages import ALIASES
 from sandbox.program import Job
@@ -36,11 +37,14 @@ class Workspace:
         """What the last `collect` did not mirror, and why."""
         self.gone: tuple[str, ...] = ()
         """The files that were deleted in the container between the last two listings of it."""
+        self.states: States | None = None
+        """What the folder held before, to be put back; None if that is not kept."""
         self._folder = folder
         self._names = HostNames()
         self._known = Listing({})
         self._added: list[Selection] = []
         self._stored: dict[str, int] = {}  # programs and added files stored since the last listing, with their sizes in bytes
+        self._codes: dict[str, list[bytes]] = {}  # of each program, what was shown of it before it ran
         self._shown: set[str] = set()  # programs that ran since then: what is stored of them here is what was shown before they ran
 
     def move_to(self, container: SandboxContainer) -> None:
@@ -81,6 +85,7 @@ class Workspace:
             # Data is the program's to change; code stays as it was shown before it ran.
             if file_name == job.file_name or file_name.rpartition(".")[2].lower() in ALIASES:
                 self._shown.add(file_name)
+                self._codes.setdefault(file_name, []).append(code)
             try:
                 if name is None:
                     raise OSError("its name is not allowed")
@@ -118,7 +123,55 @@ class Workspace:
         self._known = listing if listing.complete else replace(listing, files={**self._known.files, **listing.files})
         self._stored, self._shown = {}, set()
         self.left_out = (*left_out, *refused, *elsewhere)
+        self._take_state(container, listing, limits)
         return produced
+
+    def take_state(self, container: SandboxContainer, limits: Limits) -> None:
+        """Keep what the folder holds now, if that is wanted; ContainerLost when it cannot be listed."""
+        if self.states is not None:
+            self._take_state(container, list_files(container), limits)
+
+    def _take_state(self, container: SandboxContainer, listing: Listing, limits: Limits) -> None:
+        if self.states is not None:
+            try:
+                self.states.take(container, listing, limits)
+            except (ContainerLost, OSError) as error:
+                _LOG.info("a state was not kept: %s", error)
+
+    def put_back(self, container: SandboxContainer, state: str, limits: Limits) -> PutBack | None:
+        """Make the folder, and its copy on this machine, what it was in a state; None if that state is not kept.
+
+        What the user has added since stays. ContainerLost or EngineError when the container cannot be changed.
+        """
+        listing = list_files(container)
+        found = self.states.difference(state, listing, limits) if self.states else None
+        if found is None or self.states is None:
+            return None
+        added = {name for selection in self._added for name, _, _ in selection.files}
+        removed = [name for name in found.removed if name not in added]
+        self.remove(container, removed)
+        stored = Selection([(name, path, path.stat().st_size) for name, path in found.stored.items()])
+        put_files(container, stored)
+        self._known = list_files(container)
+        self.states.learn(found.stored, self._known)
+        left_out = [*found.left_out, *stored.left_out]
+        for name in removed:
+            if (target := self.host_name(name)) is not None:
+                self._folder().remove(target)
+        for name, path in found.stored.items():
+            try:
+                self._put_on_host(name, path.read_bytes())
+            except OSError as error:
+                left_out.append(LeftOut(name, f"it cannot be stored here: {error.strerror}"))
+        return PutBack(tuple(found.stored), tuple(removed), tuple(left_out))
+
+    def _put_on_host(self, name: str, content: bytes) -> None:
+        codes = self._codes.get(name, [content])
+        if content not in codes:  # under the name of a program is what was shown of it, beside it what it became
+            self._put_on_host(name, codes[-1])
+        target = self._names.name(name, beside=content not in codes)
+        if target is not None:
+            self._folder().write(target, content)
 
     def lose(self, reason: str) -> list[ProducedFile]:
         """Say in `left_out` that nothing could be mirrored; return no files."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import singledispatchmethod
 from pathlib import Path
@@ -33,6 +34,8 @@ class Attempt:
 
     program: CodeBlock
     run: ProgramRun | None = None
+    state: str = ""
+    """What the programs' folder held before it ran, for Sandbox.put_back; "" if that is not known."""
 
 
 @dataclass
@@ -78,6 +81,11 @@ class Record:
         self.attempts = []
         self.ended = self.question = None
 
+    def drop_files(self, names: Iterable[str]) -> None:
+        """Forget files that are gone."""
+        for name in names:
+            self.files.pop(name, None)
+
     def take(self, event: Event) -> None:
         """Fold one event in."""
         self.question = None
@@ -107,7 +115,7 @@ class Record:
         if self._repaired and self.attempts and self.attempts[-1].program.code == event.code:
             self.attempts.pop()
         self._repaired = False
-        self.attempts.append(Attempt(program))
+        self.attempts.append(Attempt(program, state=event.state))
 
     @_take.register
     def _(self, event: ProgramFinished) -> None:

@@ -95,6 +95,9 @@ class ListedRuns(Sandbox):
     async def store(self, files: Texts) -> None:
         self.stored |= dict(files)
 
+    async def keep_states(self) -> None:
+        """Keep none: there is no folder."""
+
     async def add_files(self, paths: Sequence[Path]) -> Selection:
         return select(paths)
 

@@ -17,6 +17,7 @@ from cli.state import ChatState
 from cli.wiring import OpenSession
 from history.records import StoredSession
 from main import open_team
+from sandbox.sandbox import Sandbox
 from sandbox.verdicts import ProducedFile, ProgramRun
 from teams.session import Session
 from tests.asking import client_of
@@ -66,16 +67,17 @@ def opens(
     endpoint: ModelEndpoint,
     *runs: ProgramRun | Exception | WaitForCancel,
     files: Sequence[ProducedFile] = (),
+    sandbox: Sandbox | None = None,
     failure: Exception | None = None,
     opened: Callable[[Session], None] = lambda session: None,
 ) -> OpenSession:
-    """Return the wiring of main.py with listed runs in place of the container; with a failure, one that cannot be opened."""
+    """Return the wiring of main.py with listed runs, or a sandbox, in place of its container; with a failure, it cannot be opened."""
 
     @asynccontextmanager
     async def open_session(settings: Settings, notify: Callable[[str], None], resumed: StoredSession | None) -> AsyncIterator[Session]:
         if failure is not None:
             raise failure
-        executor = ListedRuns(*runs, files=files)
+        executor = sandbox or ListedRuns(*runs, files=files)
         executor.limits = replace(executor.limits, network=settings.network)
         async with client_of(endpoint) as model:
             session = open_team(settings, executor, model)
@@ -121,6 +123,7 @@ async def rehearsal(
     typed: Sequence[str] = (),
     is_terminal: bool = True,
     files: Sequence[ProducedFile] = (),
+    sandbox: Sandbox | None = None,
     **flags: str,
 ) -> AsyncIterator[Rehearsal]:
     """Open a session in which the user types these lines."""
@@ -132,7 +135,7 @@ async def rehearsal(
     state = ChatState(settings, screen, prompt, confirms=settings.confirm, model="test-model")
     chat = Chat(state)
     with ModelEndpoint(answers) as endpoint:
-        async with opens(endpoint, *runs, files=files)(settings, chat.show_progress, None) as session:
+        async with opens(endpoint, *runs, files=files, sandbox=sandbox)(settings, chat.show_progress, None) as session:
             state.opened(session)
             yield Rehearsal(chat, state, session, endpoint, keyboard, paper)
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.slash import COMMANDS, command_table, run_by_hand, run_slash_command
+from cli.by_hand import run_by_hand
+from cli.slash import COMMANDS, command_table, run_slash_command
 from cli.state import RETRY
 from sandbox.verdicts import Verdict
 from tests.fakes import ListedRuns, WaitForCancel, program, ran

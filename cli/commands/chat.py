@@ -86,6 +86,7 @@ async def _open(stack: AsyncExitStack, wiring: Wiring, chat: Chat, added: Sequen
     session = await stack.enter_async_context(wiring.open_session(state.settings, chat.show_progress, chat.resumed))
     if added:
         session.sandbox.concerns += await add_files(session, added, state.notes)
+    await session.sandbox.keep_states()
     state.opened(session)
     return session
 

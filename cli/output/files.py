@@ -8,7 +8,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -21,6 +21,7 @@ from utils.platform import has_desktop, start_viewer
 from utils.text import sanitize
 
 if TYPE_CHECKING:  # sandbox/ imports the engine's client, and the prompt does not wait for it
+    from sandbox.files.states import PutBack
     from sandbox.files.transfer import LeftOut
     from sandbox.verdicts import ProducedFile
 
@@ -46,16 +47,34 @@ def place(path: Path) -> Text:
     return Text.assemble((sanitize(str(path)), Style.parse(QUIET_STYLE) + style))
 
 
+def put_back_lines(done: PutBack) -> list[str]:
+    """Say what going back has done to the files, and which files are not what they were."""
+    parts = [f"{verb} {_named(names)}" for verb, names in (("put back", done.stored), ("removed", done.removed)) if names]
+    if not parts and not done.left_out:
+        return ["Files are as they were after it; none had changed."]
+    lines = [f"Files are as they were after it: {'; '.join(parts)}."] if parts and not done.left_out else []
+    if done.left_out:
+        reasons: dict[str, list[str]] = {}
+        for each in done.left_out:
+            reasons.setdefault(each.reason, []).append(each.name)
+        missing = "; ".join(f"{_named(names)} ({sanitize(reason)})" for reason, names in reasons.items())
+        lines.append(f"Files: {'; '.join([*parts, f'not put back: {missing}'])}.")
+    return lines
+
+
+def _named(names: Sequence[str]) -> str:
+    more = len(names) - MOST_LINES
+    return ", ".join(map(sanitize, names[:MOST_LINES])) + (f" and {more} more" if more > 0 else "")
+
+
 def left_out_lines(left_out: Iterable[LeftOut]) -> list[Text]:
     """Return a line for each reason why files were left out, naming the first of them."""
     names: dict[str, list[str]] = {}
     for each in left_out:
-        names.setdefault(each.reason, []).append(sanitize(each.name))
+        names.setdefault(each.reason, []).append(each.name)
     lines = []
     for reason, named in names.items():
-        more = len(named) - MOST_LINES
-        listed = ", ".join(named[:MOST_LINES]) + (f" and {more} more" if more > 0 else "")
-        lines.append(Text(f"  left out: {listed}: {sanitize(reason)}", style=WARNING_STYLE))
+        lines.append(Text(f"  left out: {_named(named)}: {sanitize(reason)}", style=WARNING_STYLE))
     return lines
 
 

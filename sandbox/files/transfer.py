@@ -124,6 +124,11 @@ def choose(changed: Mapping[str, Entry], complete: bool, limits: Limits) -> tupl
     return dict(sorted(chosen.items())), left_out
 
 
+def is_cache(name: str) -> bool:
+    """Whether the name is that of a cache or an environment, or of something in one."""
+    return bool(_cache_of(name))
+
+
 def _cache_of(name: str) -> str:
     """Return the folder or file in the name that is a cache: ".venv/" for .venv/lib/x.py; "" if none is."""
     parts = name.split("/")
