@@ -2,6 +2,7 @@
 #   make PYTHON=/path/to/python3 ...    choose the interpreter
 #   make run ARGS="..."                 hand arguments to main.py (demo likewise)
 #   make test ARGS="..."                hand arguments to pytest
+#   make test WORKERS=8                 run tests in more processes, or in one: WORKERS=0
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 PY := .venv/bin/python
@@ -14,6 +15,10 @@ WITH_IMAGE = image=$$(SANDBOX_IMAGE="$$($(NAMED_IMAGE))" bash tests/engine.sh) &
 # Exact versions with hashes, for every Python and system at once. The hashes are those of PyPI, whichever index answers here.
 LOCK = $(PY) -m uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-annotate --custom-compile-command "make lock"
 MATRIX := 3.10 3.13
+# Three processes keep two processors busy: one of them often waits for an engine. Files stay together as far as that goes.
+WORKERS := 3
+SIDE_BY_SIDE = -n $(WORKERS) --dist worksteal
+NEEDS_NO_ENGINE = -m "not engine and not soak"
 
 .PHONY: help run demo test check matrix lint lock docs golden bench outcome languages soak clean chosen-python
 
@@ -27,16 +32,16 @@ demo: .venv/run.stamp ## start a session with a scripted model: no key needed
 	@$(WITH_IMAGE) && exec $(PY) main.py --demo $(ARGS)
 
 test: lint ## run every check and test, those on a real Docker engine too
-	@$(WITH_IMAGE) && exec $(PY) -m pytest $(ARGS)
+	@$(WITH_IMAGE) && exec $(PY) -m pytest $(SIDE_BY_SIDE) $(ARGS)
 
 check: lint ## run the checks and tests that need no Docker engine
-	@$(PY) -m pytest -q -m "not engine" $(ARGS)
+	@$(PY) -m pytest -q $(NEEDS_NO_ENGINE) $(SIDE_BY_SIDE) $(ARGS)
 
 matrix: ## run the tests that need no Docker engine on the oldest and the newest Python as well
 	@for version in $(MATRIX); do \
 	    PYTHON="python$$version $${PYENV_ROOT:-$$HOME/.pyenv}/versions/$$version.*/bin/python" \
 	        bash tests/python.sh .venv-$$version requirements/dev.lock && \
-	    .venv-$$version/bin/python -m pytest -q -m "not engine" $(ARGS) || exit 1; \
+	    .venv-$$version/bin/python -m pytest -q $(NEEDS_NO_ENGINE) $(SIDE_BY_SIDE) $(ARGS) || exit 1; \
 	done
 
 lock: .venv/dev.stamp ## choose the newest allowed versions again, and write the lock files
@@ -63,10 +68,10 @@ outcome: .venv/dev.stamp ## count tasks that come out right with a model, beside
 	@$(WITH_IMAGE) && exec $(PY) -m tests.outcome.bench --url "$(MODEL_URL)" --model "$(or $(MODEL),local)" $(ARGS)
 
 languages: .venv/dev.stamp ## run programs in every language, in an image with real toolchains (built once, up to ten minutes)
-	@$(WITH_IMAGE) && POLYGLOT_IMAGE=$$(bash tests/polyglot.sh) && export POLYGLOT_IMAGE && exec $(PY) -m pytest -q tests/test_languages_run.py tests/test_npm_run.py $(ARGS)
+	@$(WITH_IMAGE) && POLYGLOT_IMAGE=$$(bash tests/polyglot.sh) && export POLYGLOT_IMAGE && exec $(PY) -m pytest -q -m languages $(ARGS)
 
-soak: .venv/dev.stamp ## run many sessions and attacks in a row, kill 300 more, and watch what is left behind
-	@$(WITH_IMAGE) && $(PY) -m tests.soak $(ARGS) && $(PY) -m tests.killing
+soak: .venv/dev.stamp ## run the long tests, many sessions and attacks in a row, kill 300 more, and watch what is left behind
+	@$(WITH_IMAGE) && $(PY) -m pytest -q -m soak && $(PY) -m tests.soak $(ARGS) && $(PY) -m tests.killing $(KILLS)
 
 clean: ## remove the virtual environment and caches (not the workspace)
 	rm -rf .venv .venv-* .mypy_cache .ruff_cache .pytest_cache

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
+import shutil
+import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +54,14 @@ def unused(*_: Any) -> Any:
     pytest.fail("nobody uses it")
 
 
+@cache
+def files_folder() -> Path:
+    """Make a folder for the files of listed runs, which goes with this process."""
+    folder = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
+
+
 class WaitForCancel:
     """In a list of runs: a program that runs until it is cancelled. In a list of replies: a user who says nothing."""
 
@@ -60,7 +72,7 @@ class ListedRuns(Sandbox):
     def __init__(
         self, *runs: ProgramRun | Exception | WaitForCancel, files: Sequence[ProducedFile] = (), left_out: Sequence[LeftOut] = ()
     ) -> None:
-        super().__init__(ContainerRequest("none", "none", Limits()), lambda: Path("none"))
+        super().__init__(ContainerRequest("none", "none", Limits()), files_folder)
         self.blocks: list[CodeBlock] = []
         self.beside: list[tuple[str, dict[str, str]]] = []  # name and further files of each program
         self.stored: dict[str, str] = {}  # without a program

@@ -55,13 +55,13 @@ class Left:
 
 
 def look(engine: docker.APIClient) -> Left:
-    """Count what there is of ours: in the engine by this process's label (volumes: all), and in this process."""
+    """Count what there is of ours: in the engine by this process's label, and in this process."""
     gc.collect()
     ours = {"label": f"{LABEL}.owner={owner()}"}
     return Left(
         containers=len(engine.containers(all=True, filters=ours)),
-        volumes=len(engine.volumes(filters={"label": LABEL})["Volumes"] or []),
-        networks=len(engine.networks(filters={"label": LABEL})),
+        volumes=len(engine.volumes(filters=ours)["Volumes"] or []),
+        networks=len(engine.networks(filters=ours)),
         # asyncio's own pool grows to its fixed size when it happens to be busy, and is no session's.
         threads=sum(not thread.name.startswith("asyncio_") for thread in threading.enumerate()),
         files=len(os.listdir("/proc/self/fd")),  # noqa: PTH208  # what iterdir() opens would count

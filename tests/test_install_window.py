@@ -116,7 +116,7 @@ def test_names_fail_at_once_after_the_window(engine: docker.APIClient, container
     detach_network(engine, container)
     began = time.monotonic()
     assert "name resolution" in sh(container, "python3 -c \"import socket; socket.getaddrinfo('pypi.org', 443)\" 2>&1")
-    assert time.monotonic() - began < 3  # on a network of its own, the engine's name server would stay and keep silent for 10 s
+    assert time.monotonic() - began < 8  # on a network of its own, the engine's name server would stay and keep silent for 10 s
 
 
 @pytest.mark.engine
@@ -376,7 +376,7 @@ async def test_an_installation_can_be_stopped_and_leaves_no_network(engine: dock
             began = time.monotonic()
             done = await executor.sandbox.install([PipRequest(("six",))], token)  # pip would wait for minutes
             assert done.verdict is Verdict.CANCELLED
-            assert time.monotonic() - began < 6
+            assert time.monotonic() - began < 30
             assert (await run(executor, "import socket; print(socket.if_nameindex())")).output == "[(1, 'lo')]\n"
 
 

@@ -29,7 +29,7 @@ UP, DOWN, ALT_ENTER, CTRL_C, CTRL_D, CTRL_R = "\x1b[A", "\x1b[B", "\x1b\r", "\x0
 
 
 async def read(keyboard: Keyboard, suggestion: str = "") -> str | None:
-    return await asyncio.wait_for(keyboard.read(lambda: "status", suggestion, asyncio.Event()), 5)
+    return await asyncio.wait_for(keyboard.read(lambda: "status", suggestion, asyncio.Event()), 60)
 
 
 @contextmanager
@@ -39,9 +39,11 @@ def piped(text: bytes, *, closed: bool = True) -> Iterator[tuple[TextIO, int]]:
     if closed:
         os.close(writing)
     with os.fdopen(reading, encoding="utf-8", errors="replace") as stream:
-        yield stream, writing
-        if not closed:
-            os.close(writing)
+        try:
+            yield stream, writing
+        finally:  # first, also when a test fails: closing a stream waits for the thread that reads it
+            if not closed:
+                os.close(writing)
 
 
 # A pipe
@@ -136,10 +138,10 @@ async def test_tab_completes_a_command(tmp_path: Path) -> None:
     async with prompt(tmp_path / "history") as (keyboard, pressed):
         question = asyncio.ensure_future(read(keyboard))
         pressed.send_text("/he")
-        while keyboard._prompts is None or keyboard._prompts.default_buffer.complete_state is None:  # the menu opens as one types
-            await asyncio.sleep(0.01)
+        while not question.done() and (keyboard._prompts is None or keyboard._prompts.default_buffer.complete_state is None):
+            await asyncio.sleep(0.01)  # the menu opens as one types
         pressed.send_text("\t")
-        while keyboard._prompts is None or keyboard._prompts.default_buffer.text != "/help":
+        while not question.done() and (keyboard._prompts is None or keyboard._prompts.default_buffer.text != "/help"):
             await asyncio.sleep(0.01)
         pressed.send_text("\r")
         assert await question == "/help"
@@ -178,10 +180,10 @@ async def test_a_signal_ends_a_question_that_waits(tmp_path: Path) -> None:
         assert not keyboard.interrupt()
         shown = asyncio.Event()
         question = asyncio.ensure_future(keyboard.read(lambda: "", "", shown))
-        await asyncio.wait_for(shown.wait(), 5)
+        await asyncio.wait_for(shown.wait(), 60)
         assert keyboard.interrupt()
         with pytest.raises(InterruptedAtPrompt):
-            await asyncio.wait_for(question, 5)
+            await asyncio.wait_for(question, 60)
 
 
 async def test_history_is_kept_across_sessions_and_for_this_user_only(tmp_path: Path) -> None:

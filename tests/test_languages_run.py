@@ -26,7 +26,7 @@ from tests.language_programs import GREETING, PROGRAMS
 from tests.program import model_environment, run_piped
 from utils.docker_utils import ContainerRequest, Limits, unique_name
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.languages]
 LIMITS = Limits(timeout=120, network="off")
 NAMES = [language.name for language in LANGUAGES]
 

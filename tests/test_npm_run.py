@@ -26,7 +26,7 @@ from tests.test_package_steps import Talk
 from utils.docker_utils import PACKAGES, PIP_USER, PROGRAM_USER, SHELL, ContainerRequest, Limits, unique_name
 from utils.errors import EngineError
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.languages]
 LIMITS = Limits(timeout=60, memory=1024**3, network="install")
 
 

@@ -192,11 +192,11 @@ def test_nothing_else_may_stand_on_such_a_line_in_python() -> None:
     "piece", ["pip install ", "pip install x;", "A=1 ", "!pip install x \\\n", "/", "then ", " ", "sudo -a ", "\n", "!pip", "-", "python -"]
 )
 def test_a_hostile_program_takes_no_time(piece: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     for language in ("sh", "python"):
         find_pip_lines(language, piece * 4000 + "pip")
         find_pip_lines(language, piece * 4000 + "pip install x")
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
 
 
 def test_requirements_are_read_as_pip_reads_them() -> None:

@@ -22,8 +22,9 @@ async def test_a_few_sessions_leave_nothing_behind(image: str, tmp_path: Path) -
 @pytest.mark.engine
 def test_what_is_left_is_noticed(engine: docker.APIClient, image: str, tmp_path: Path) -> None:
     before = look(engine)
-    container = engine.create_container(image, ["true"], name=unique_name(), labels={LABEL: "1", f"{LABEL}.owner": owner()})["Id"]
-    volume = engine.create_volume(unique_name(), labels={LABEL: "1"})["Name"]
+    labels = {LABEL: "1", f"{LABEL}.owner": owner()}
+    container = engine.create_container(image, ["true"], name=unique_name(), labels=labels)["Id"]
+    volume = engine.create_volume(unique_name(), labels=labels)["Name"]
     try:
         with (tmp_path / "open").open("w"):
             after = look(engine)
