@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
+import random
+import tarfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +22,7 @@ from sandbox.verdicts import Verdict
 from tests import npm_registry as registries
 from tests.endpoint import ModelEndpoint
 from tests.fakes import program
+from tests.images import image_of
 from tests.network import Listener, certificates, gateway
 from tests.npm_registry import Registry, npm_registry
 from tests.program import model_environment, run_piped
@@ -112,6 +116,33 @@ def test_a_name_and_password_reach_the_registry_and_nobody_else(
     assert "404" in done.last_lines
     assert "canary" not in done.output
     assert sh(container, f"grep -rs -e canary -e am86Y2FuYXJ5 {PACKAGES} ~ /tmp /workspace; echo none") == "none\n"
+
+
+def test_an_image_without_python_installs_packages_large_ones_too(
+    engine: docker.APIClient, toolchains: str, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = f"module.exports = {random.Random(1).randbytes(4 * 1024**2).hex()!r}.length;\n"
+    monkeypatch.setitem(registries.PACKAGES, "large", ({}, text))  # many times what a connection may hold that was not taken
+    with image_of(engine, toolchains, without="python") as image:
+        container = SandboxContainer(engine, ContainerRequest(image, unique_name(), LIMITS))
+        try:
+            assert sh(container, "python3 -c 1; echo $?").endswith("127\n")
+            done = install(engine, container, registry.url, "large", "left-pad", "is-odd")
+            assert done.verdict is Verdict.OK, done.output
+            assert sh(container, "node -p \"require('large')\"") == f"{8 * 1024**2}\n"
+        finally:
+            container.remove()
+
+
+def test_a_folder_of_the_images_own_is_not_hidden(engine: docker.APIClient, container: SandboxContainer, registry: Registry) -> None:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        member = tarfile.TarInfo("node_modules")
+        member.type, member.mode = tarfile.DIRTYPE, 0o755
+        archive.addfile(member)
+    engine.put_archive(container.id, "/", buffer.getvalue())
+    with pytest.raises(EngineError, match="/node_modules of its own"):
+        install(engine, container, registry.url, "left-pad")
 
 
 def test_a_network_that_is_off_installs_nothing(engine: docker.APIClient, container: SandboxContainer, registry: Registry) -> None:
