@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from history.records import StoredSession
+from history.records import StoredSession, npm_versions, python_packages
 from history.steps import duration, steps_of
 
 _STEPS = 4  # of the end of a session that are shown
@@ -52,7 +52,13 @@ def what_came_back(stored: StoredSession) -> str:
     parts = [_count(len(stored.messages), "message")]
     parts += [f"program {stored.attempts[-1].number}"] if stored.attempts else []
     parts += [_count(len(stored.files), "file")] if stored.files else []
-    later = f"; {_count(len(stored.packages), 'package')} will be installed at the next run" if stored.packages else ""
+    ours, from_npm = len(python_packages(stored.packages)), len(npm_versions(stored.packages))
+    later = f"; {_count(ours, 'package')} will be installed at the next run" if ours else ""
+    later += (
+        f"; {_count(from_npm, 'package')} of npm will be installed once a program imports {'it' if from_npm == 1 else 'them'}"
+        if from_npm
+        else ""
+    )
     return f"Restored: {', '.join(parts)}{later}. What was in memory or running in the background is gone."
 
 

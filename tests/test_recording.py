@@ -11,7 +11,7 @@ from typing import Any
 
 from agents.events import Event, Notice, ProgramKept, Question, Reply, TaskEnded
 from history.opening import open_recording, take_up
-from history.records import Message, StoredSession
+from history.records import Message, StoredPackage, StoredSession
 from history.resuming import story, what_came_back
 from history.search import list_sessions
 from history.store import Store
@@ -157,6 +157,10 @@ async def test_a_session_is_taken_up_with_its_record_its_files_and_its_packages(
     assert longer[-3:-1] == ["  Program 1 printed:", "  │ 1"]
     assert all(line.endswith("…") for line in longer if "Change this." in line)
     assert what_came_back(stored) == ("Restored: 4 messages, program 1, 2 files. What was in memory or running in the background is gone.")
+    packages = (StoredPackage("six", "1.17.0"), StoredPackage("npm:left-pad", "1.3.0"), StoredPackage("npm:is-number", "7.0.0", "", False))
+    assert "; 1 package will be installed at the next run; 1 package of npm will be installed once a program imports it. " in (
+        what_came_back(replace(stored, packages=packages))
+    )
     async with opened(tmp_path, [program("two")], ran("2\n"), resumed=stored) as (session, second):
         assert not session.goes_on
         assert session.record.newest is not None
