@@ -19,7 +19,7 @@ _STARTERS = re.compile(
     r"(?i)\.(envrc|bashrc|bash_(profile|login|logout|aliases)|profile|zshrc|zshenv|zprofile|zlogin|kshrc|cshrc|tcshrc|login|inputrc|vscode"
     r"|idea|vim|vimrc|nvimrc|nvim\.lua|exrc|dir-locals\.el|gdbinit|lldbinit|pdbrc|pythonrc(\.py)?|mise\.toml)|(site|user)customize\.py|.*\.pth"
 )
-_DEVICES = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?$")
+_DEVICES = re.compile(r"(?i)(con|prn|aux|nul|con(in|out)\$|(com|lpt)[\d¹²³])\s*(\..*)?$")
 _HEADER = re.compile(r"\s*(?:#|//|--)\s*filename:(.*)")
 CACHES = re.compile(r"__pycache__|\.venv|venv|node_modules|\.(mypy|ruff|pytest)_cache|\.tox|\.DS_Store|.*\.pyc")
 """What tools make again by themselves; matched against one part of a name."""

@@ -39,9 +39,12 @@ JUNCTIONS: set[Path] = set()
 """Folders that pass for junctions: they lead elsewhere, and are no symbolic links."""
 CLOUD: set[Path] = set()
 """Files that pass for files of a cloud drive: their reparse point leads nowhere."""
-OPENED: list[str] = []
+OPENED: list[Path] = []
 """What was handed to the desktop."""
+PIPES: list[str] = []
+"""The named pipes that are there."""
 _import = builtins.__import__
+_failed = [0]  # the last error of the stand-in for kernel32
 
 
 class _Copy(types.ModuleType):
@@ -128,13 +131,25 @@ def _changed_os() -> Mapping[str, Any]:
         fields = {name: getattr(seen, name) for name in ("st_mode", "st_ino", "st_dev", "st_size", "st_mtime")}
         return types.SimpleNamespace(**fields, st_reparse_tag=tag)
 
+    def listdir(path: Any) -> list[str]:
+        return PIPES if path == "\\\\.\\pipe\\" else os.listdir(path)  # noqa: PTH208
+
     def kill(number: int, sent: int) -> None:
         raise AssertionError("os.kill ends the process on Windows, whatever is sent")
 
     taking = {
         name: without_folders(getattr(os, name)) for name in ("open", "mkdir", "rename", "replace", "unlink", "stat", "rmdir", "access")
     }
-    return {**taking, "lstat": lstat, "kill": kill, "O_BINARY": 0, "name": "nt", "startfile": OPENED.append, "supports_dir_fd": set()}
+    return {
+        **taking,
+        "lstat": lstat,
+        "listdir": listdir,
+        "kill": kill,
+        "O_BINARY": 0,
+        "name": "nt",
+        "startfile": OPENED.append,
+        "supports_dir_fd": set(),
+    }
 
 
 def _changed_subprocess() -> Mapping[str, Any]:
@@ -147,8 +162,6 @@ def _changed_subprocess() -> Mapping[str, Any]:
 
 
 def _changed_ctypes() -> Mapping[str, Any]:
-    failed = [0]
-
     def began(pid: int) -> int:
         try:
             return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
@@ -156,7 +169,7 @@ def _changed_ctypes() -> Mapping[str, Any]:
             return 0
 
     def open_process(access: int, inherit: bool, pid: int) -> int | None:
-        failed[0] = 0 if began(pid) else 87
+        _failed[0] = 0 if began(pid) else 87
         return pid if began(pid) else None
 
     def get_exit_code(handle: Any, code: Any) -> int:
@@ -180,7 +193,7 @@ def _changed_ctypes() -> Mapping[str, Any]:
         "GetConsoleMode": get_mode,
         "SetConsoleMode": lambda handle, mode: int(mode & 4),
     }
-    return {"WinDLL": lambda name, use_last_error: types.SimpleNamespace(**kernel), "get_last_error": lambda: failed[0]}
+    return {"WinDLL": lambda name, use_last_error: types.SimpleNamespace(**kernel), "get_last_error": lambda: _failed[0]}
 
 
 def _select(*lists: Any) -> Any:
@@ -218,7 +231,7 @@ _STAND_INS = {
         LK_NBLCK=2,
         locking=_lock,
         get_osfhandle=lambda file: file,
-        kbhit=lambda: bool(select.select([0], [], [], 0)[0]),
+        kbhit=lambda: os.isatty(0) and bool(select.select([0], [], [], 0)[0]),
         getwch=lambda: os.read(0, 1).decode("latin-1"),
     ),
     "winreg": _module(

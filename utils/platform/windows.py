@@ -68,7 +68,7 @@ class Folder:
     def create(self, name: str) -> BinaryIO:
         """Create a file that is not there yet; raises OSError."""
         self._check()
-        file = os.open(self._path / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | BINARY)
+        file = os.open(self._path / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | BINARY, 0o644)
         try:
             _check_same(self._path / name, os.fstat(file))
             self._check()
