@@ -219,3 +219,20 @@ def test_a_piece_that_came_too_soon_to_be_drawn_is_drawn_by_the_clock() -> None:
     written = stream.getvalue()
     view.tick()
     assert stream.getvalue() == written
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_a_fence_that_opens_at_the_end_of_a_line_opens_a_panel(size: int) -> None:
+    answer = "Here is the whole program: ```python\nprint(1)\n```\n\nThat is **all**."
+    lines, _ = view_of([answer[at : at + size] for at in range(0, len(answer), size)])
+    assert lines[0].startswith("▏ Here is the whole program:")
+    assert lines[1].startswith("╭─ python ─")
+    assert lines[2] == "print(1)"
+    assert lines[3].startswith("╰──")
+    assert lines[4:] == ["▏", "▏ That is all."]
+
+
+def test_words_about_fences_open_no_panel() -> None:
+    lines, _ = view_of(["A fence begins with three signs and ```nonsense\n\nThat is **all**."])
+    assert not any(line.startswith("╭") for line in lines)
+    assert lines[-1] == "▏ That is all."

@@ -30,6 +30,7 @@ _LONE_CLOSING = re.compile(r"^[ \t]*</(?:think|thinking)>|</(?:think|thinking)>[
 FENCE_LINE = re.compile(r"^[ \t]*(?:```|~~~)[`~]*(.*)$", re.MULTILINE)
 _STOP_TOKENS = re.compile(r"(?:\s*(?:<[/|]?[\w|-]+>|<\|[^>\n]*\|>|<｜[^｜\n]*｜>|\[/?[A-Z_]+\]))+\s*")
 _MID_LINE = re.compile(r"[A-Za-z*_][^`\n]*[^`\s][ \t]*(`{3,})[ \t]*([\w.+#-]+)[ \t]*")
+_MARKS = re.compile(r"\A[\s>]*(?:(?:[-*+]|\d+[.)])\s+)?")
 # HTML that hides its content; every other tag is the model's way of dividing its answer.
 _HIDING = re.compile(r"<(?:!|\?|(?:script|pre|style|textarea)(?=[\s>]|$))", re.IGNORECASE)
 # The readings beyond CommonMark look ahead; these bounds keep a hostile answer from making that slow.
@@ -161,14 +162,23 @@ def _fence_rule(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     return True
 
 
+def fence_mid_line(line: str, aliases: Mapping[str, str]) -> tuple[str, str]:
+    """Return the sign and the language of a fence that is meant to open at the end of a line of prose; two "" if there is none.
+
+    A mark of a list or a quotation at the beginning of the line is no part of the prose.
+    """
+    found = _MID_LINE.fullmatch(_MARKS.sub("", line, count=1))
+    return (found[1], found[2]) if found and canonical(found[2].lower(), aliases) else ("", "")
+
+
 def _opens_mid_line(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     """Read `Here it is: ```python` at the end of a line as the opening fence that is meant."""
     position, limit = state.bMarks[start] + state.tShift[start], state.eMarks[start]
-    found = _MID_LINE.fullmatch(state.src, position, limit)
-    if found is None or not canonical(found[2].lower(), state.env["aliases"]) or state.is_code_block(start):
+    sign, _ = fence_mid_line(state.src[position:limit], state.env["aliases"])
+    if not sign or state.is_code_block(start):
         return False
     if not silent:
-        state.bMarks[start] = found.start(1)
+        state.bMarks[start] = state.src.rindex(sign, position, limit)
         state.tShift[start] = state.sCount[start] = 0
     return silent or fence(state, start, end, silent)
 

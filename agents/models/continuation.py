@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+from sandbox.languages import ALIASES
+from utils.markdown import fence_mid_line
+
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})(.*)$")
 _OPENING_FENCE = re.compile(r"^\s*(?:`{3,}|~{3,})[ \t]*[A-Za-z][^\n`]*\n")
 _THOUGHT = re.compile(r"\s*<think>(.*?)(?:</think>\s*|\Z)", re.DOTALL)
@@ -58,11 +61,12 @@ def repeats_itself(text: str) -> bool:
 
 
 def _open_fence(text: str) -> str:
-    # By CommonMark's rules for fences at the top level: only a bare fence of the same sign, at least as long, closes.
+    # As utils/markdown.py reads fences at the top level: only a bare one of the same sign, at least as long, closes.
     fence = ""
     for line in text.splitlines():
         match = _FENCE.match(line)
         if match is None:
+            fence = fence or fence_mid_line(line, ALIASES)[0]
             continue
         sign, rest = match.groups()
         if not fence:

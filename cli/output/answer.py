@@ -11,6 +11,8 @@ from cli.output.code import Highlighter
 from cli.output.prose import ProseLine, is_rule, rule, table_rows
 from cli.output.screen import QUIET_STYLE, Screen
 from cli.output.wrapping import columns, fold
+from sandbox.languages import ALIASES
+from utils.markdown import fence_mid_line
 from utils.text import StreamSanitizer
 
 MARK = "▏ "
@@ -46,6 +48,7 @@ class AnswerView:
         self._sanitizer = StreamSanitizer()
         self._source = ""  # of the line that is being written, as long as its kind is not known
         self._prose: ProseLine | None = None
+        self._line = ""  # of prose, as it was written
         self._table: list[str] = []
         self._fence = ""
         self._margin: re.Pattern[str] = re.compile("")  # what a list or a quotation puts before each line of code
@@ -119,6 +122,7 @@ class AnswerView:
     def _grow(self, piece: str) -> list[Text]:
         """Take characters of a line; return the rows of prose that are full."""
         if self._prose is not None:
+            self._line = (self._line + piece)[:_LONGEST_HELD]
             self._newest = self._newest[-len(_THOUGHT_END) :] + piece
             self._ends_thought |= _THOUGHT_END in self._newest
             return self._prose.feed(piece)
@@ -133,7 +137,7 @@ class AnswerView:
         self._thinking |= "<think>" in source
         self._newest, self._ends_thought = source, _THOUGHT_END in source
         self._prose = ProseLine(source, self._mark, self._room, QUIET_STYLE if self._thinking else "")
-        self._source = ""
+        self._source, self._line = "", source
         return rows
 
     def _space(self) -> list[Text]:
@@ -147,7 +151,8 @@ class AnswerView:
         if self._prose is not None:
             rows, self._prose = self._prose.finish(), None
             self._thinking &= not self._ends_thought
-            return rows
+            sign, language = fence_mid_line(self._line, ALIASES)
+            return [*rows, self._open_panel("", sign, language)] if sign and not self._thinking else rows
         if self._fence:
             return self._code_line(line)
         if line.lstrip().startswith("|") and len(self._table) < _MOST_TABLE:
@@ -155,7 +160,7 @@ class AnswerView:
             return []
         if fence := _FENCE.match(line):
             self._blank = False  # the panel's frame is space enough
-            return [*self._close_table(), *self._space(), self._open_panel(fence)]
+            return [*self._close_table(), *self._space(), self._open_panel(*fence.groups())]
         if not line.strip():
             rows = self._close_table()
             self._blank = True
@@ -176,8 +181,8 @@ class AnswerView:
             return [*self._space(), *(self._mark + row for row in rows)]
         return [row for line in lines for row in (*self._begin_prose(line), *self._close_line())]
 
-    def _open_panel(self, fence: re.Match[str]) -> Text:
-        before, self._fence, language = fence[1], fence[2], fence[3]
+    def _open_panel(self, before: str, sign: str, language: str) -> Text:
+        self._fence = sign
         self._margin = re.compile(r"\s*> ?" if ">" in before else f" {{0,{len(before)}}}")
         self._colors = Highlighter(language)
         self._is_python = language.lower() in ("python", "py", "python3")
