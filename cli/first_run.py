@@ -100,7 +100,7 @@ def _on_this_machine(start: _Start) -> Settings | None:
         file = input("Path of a GGUF file, or Enter to go back: ").strip()
         return _tried({"MODEL_PROVIDER": "local", "MODEL": file}, start) if file else None
     ollama = {"MODEL_PROVIDER": "ollama"}
-    names = list_models(start.reload(ollama))
+    names = list(list_models(start.reload(ollama)))
     if names:
         print_out(f"Ollama answers and has: {', '.join(names)}")
     name = input(f"Which model? [{names[0] if names else 'qwen2.5-coder'}] ").strip() or (names[0] if names else "")

@@ -49,6 +49,8 @@ class ChatState:
     waiting_for: Literal["", "run", "packages"] = ""
     name: str = ""
     """What the user calls this session."""
+    context: int = 0
+    """Tokens that the model's context holds, if its provider has said so; else 0."""
     progress: str = "starting …"
     switched: dict[str, str] = field(default_factory=dict)
     """The settings that were switched at the prompt, by variable."""
@@ -146,11 +148,12 @@ class ChatState:
 
     def _context_left(self) -> list[str]:
         used = self.record.in_context if self.record else 0
-        if not used or self.settings.provider != "local":  # no service says how long its context is
-            return []
-        from agents.models.local import CONTEXT
+        context = self.context
+        if self.settings.provider == "local":
+            from agents.models.local import CONTEXT
 
-        return [f"{max(0, 100 - 100 * used // CONTEXT)}% of context left"]
+            context = CONTEXT
+        return [f"{max(0, 100 - 100 * used // context)}% of context left"] if used and context else []
 
     def notice(self, text: str) -> None:
         """Say something that is not part of the conversation."""

@@ -32,7 +32,10 @@ async def _model(state: ChatState, argument: str) -> str | None:
     if state.session is None and argument:
         state.notice(STARTING)
         return None
-    names = [] if state.settings.demo else await asyncio.to_thread(_offered, state.settings)
+    wanted = argument or state.model
+    names, context = ([], 0) if state.settings.demo else await asyncio.to_thread(_offered, state.settings, wanted)
+    if wanted == state.model:
+        state.context = context
     if not argument:
         more = " …" if len(names) > _MOST_MODELS else ""
         state.notice(f"The model is {state.model}.")
@@ -46,6 +49,7 @@ async def _model(state: ChatState, argument: str) -> str | None:
     assert state.session is not None
     try:
         state.model = await state.session.switch_model(argument)
+        state.context = context
         state.switched["MODEL"] = state.model
         state.notice(f"Now using {state.model}.")
     except AppError as error:
@@ -53,13 +57,15 @@ async def _model(state: ChatState, argument: str) -> str | None:
     return None
 
 
-def _offered(settings: Settings) -> list[str]:
-    from agents.models.listing import list_models
+def _offered(settings: Settings, model: str) -> tuple[list[str], int]:
+    """Return the models that the provider offers, and how many tokens the context of this one holds; 0 if that is not known."""
+    from agents.models.listing import context_of, list_models
 
     try:
-        return list_models(settings)
+        models = list_models(settings)
+        return list(models), context_of(settings, model, models) if model in models else 0
     except AppError:
-        return []
+        return [], 0
 
 
 async def _confirm(state: ChatState, argument: str) -> str | None:

@@ -93,6 +93,8 @@ class ModelEndpoint:
     requests: list[Request] = field(default_factory=list)
     looked_up: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)  # paths and headers of what was asked with GET
     pages: Mapping[str, Any] = field(default_factory=lambda: protocols.GET_PAGES)
+    posts: Mapping[str, Any] = field(default_factory=dict)
+    """What is answered to a POST by its path, beside the script; None is no page."""
     hung_up: int = 0  # answers that the other side did not wait for
     stopping: threading.Event = field(default_factory=threading.Event)
 
@@ -168,7 +170,13 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Answer one request to the model."""
         body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))))
-        answer = self._endpoint.take(Request(self.path, {name.lower(): value for name, value in self.headers.items()}, body))
+        request = Request(self.path, {name.lower(): value for name, value in self.headers.items()}, body)
+        if self.path in self._endpoint.posts:
+            self._endpoint.requests.append(request)
+            page = self._endpoint.posts[self.path]
+            self._send(404 if page is None else 200, {"Content-Type": "application/json"}, json.dumps(page).encode())
+            return
+        answer = self._endpoint.take(request)
         protocol = protocols.protocol_of(self.path)
         if answer.drop:
             self.close_connection = True

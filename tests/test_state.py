@@ -11,8 +11,10 @@ from autogen_core.models import RequestUsage
 from agents.events import TokensUsed
 from cli.checking import Checks
 from cli.output.screen import Screen
+from cli.slash import run_slash_command
 from cli.state import ChatState
 from teams.record import Record
+from tests.fakes import program
 from tests.talks import rehearsal
 from tests.views import TerminalStream
 from utils.settings import load_settings
@@ -80,6 +82,26 @@ def test_the_context_of_a_service_is_not_known() -> None:
     assert state.record is not None
     state.record.take(TextMessage(source="a", content="x", models_usage=RequestUsage(prompt_tokens=10, completion_tokens=1)))
     assert "context" not in state.status_line()
+
+
+async def _same(name: str) -> str:
+    return name
+
+
+async def test_what_is_left_of_a_context_is_shown_once_the_providers_list_has_said_how_long_it_is() -> None:
+    page = {"data": [{"id": "test-model", "max_model_len": 1000}, {"id": "wide", "context_length": 2000}, {"id": "silent"}]}
+    async with rehearsal([program("print(1)")], typed=["APPROVE"]) as session:
+        session.endpoint.pages = {"/v1/models": page}
+        session.state.settings = load_settings({}, {"OPENAI_BASE_URL": session.endpoint.url})
+        session.session._switch_model = _same
+        await session.converse("count")
+        used = session.session.record.in_context
+        assert used
+        assert "context" not in session.state.status_line()
+        for line, context in (("/model", 1000), ("/model wide", 2000), ("/model silent", 0), ("/model nobody", 0)):
+            await run_slash_command(session.state, line)
+            shown = [f"{100 - 100 * used // context}% of context left"] if context else []
+            assert [part for part in session.state.status_line().split(" · ") if "context" in part] == shown
 
 
 def test_what_is_being_waited_for_comes_first() -> None:
