@@ -61,7 +61,7 @@ golden: .venv/dev.stamp ## accept the screens as they are now: tests/golden/
 	@$(WITH_IMAGE) && GOLDEN=write $(PY) -m pytest -q tests/test_golden.py tests/test_screens.py -k "accepted or demo"
 
 bench: .venv/dev.stamp ## measure against the plain AutoGen program, side by side
-	@$(WITH_IMAGE) && $(PY) -m tests.bench $(ARGS) && $(PY) -m tests.bench_history && $(PY) -m tests.bench_batch
+	@$(WITH_IMAGE) && $(PY) -m tests.bench $(ARGS) && $(PY) -m tests.bench_first_character && $(PY) -m tests.bench_history && $(PY) -m tests.bench_batch
 
 outcome: .venv/dev.stamp ## count tasks that come out right with a model, beside plain AutoGen (MODEL_URL=..., MODEL=...)
 	@test -n "$(MODEL_URL)" || { echo "usage: make outcome MODEL_URL=http://127.0.0.1:8080/v1 [MODEL=name] [ARGS=...]"; exit 2; }

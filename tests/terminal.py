@@ -35,7 +35,7 @@ class Terminal:
 
     def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], cwd: Path, *, columns: int = 80, rows: int = 40) -> None:
         self.bytes = b""
-        self.started = time.monotonic()
+        self.started = self.read_at = time.monotonic()  # read_at: when the newest bytes were read
         self.history = pyte.HistoryScreen(columns, rows, history=5000, ratio=0.5)
         self._emulator = pyte.ByteStream(self.history)
         self._master, slave = pty.openpty()
@@ -82,6 +82,7 @@ class Terminal:
             data = os.read(self._master, 65536)
         except OSError:
             return False
+        self.read_at = time.monotonic()
         if not data:
             return False
         self.bytes += data
