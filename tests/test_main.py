@@ -89,7 +89,7 @@ def test_the_demo_plays_itself_without_a_terminal_and_without_a_key(tmp_path: Pa
     assert done.out.count("✔ User approves result") == 3
     assert set(CLOSING_LINES) <= set(done.out.splitlines())
     assert "scripted" in done.out.splitlines()[0]
-    assert "ZeroDivisionError: division by zero – attempt 2 of 4" in done.out
+    assert "attempt 2 of 4: ZeroDivisionError: division by zero" in done.out
     assert no_control_codes(done)
     assert containers_of(engine, done.pid) == []
 

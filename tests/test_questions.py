@@ -255,7 +255,7 @@ async def test_after_failures_the_user_sees_why_it_is_their_turn_and_what_was_tr
     failed = ran("Traceback\nValueError: \x1b[31mno\n", Verdict.FAILED, 1)
     async with rehearsal([FIRST, SECOND], failed, failed, typed=["STOP"], max_retries="3") as session:
         seen = await session.converse("count")
-        assert "↻ ValueError: \\x1b[31mno – attempt 2 of 4" in seen
+        assert "↻ Back to the model, attempt 2 of 4: ValueError: \\x1b[31mno" in seen
         assert re.search(r"\nYour turn: .*\btwice\b.*:\n  1\. ValueError: \\x1b\[31mno \(2 times\)\n\n" + QUESTION, seen)
 
 

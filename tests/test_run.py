@@ -71,7 +71,7 @@ def test_a_failed_program_goes_back_and_its_output_is_not_on_stdout(capfd: pytes
     done = unattended([ONE, TWO], FAILED, ran("2\n"))
     out, err = capfd.readouterr()
     assert (done.status, out, done.requests) == (ExitStatus.DONE, "2\n", 2)
-    assert "ValueError: no – attempt 2 of 4" in err
+    assert "attempt 2 of 4: ValueError: no" in err
 
 
 def test_a_task_that_stays_failing_prints_nothing_on_stdout_and_ends_with_1(capfd: pytest.CaptureFixture[str]) -> None:

@@ -248,7 +248,7 @@ def test_a_terminal_without_control_codes_is_usable_too(tmp_path: Path) -> None:
         terminal.wait_for(QUESTION)
         terminal.wait_for_prompt()
         terminal.line("STOP")
-        terminal.wait_for("\nStopped.")
+        terminal.wait_for("\nStopped.", times=2)
         terminal.type(CTRL_C)
         terminal.wait_for("again to leave")
         terminal.type(CTRL_C)

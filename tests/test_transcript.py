@@ -171,7 +171,7 @@ async def test_many_changes_are_cut_with_the_command_that_shows_all() -> None:
 
 async def test_a_failure_that_goes_back_is_shown_with_its_count_and_neither_its_message_nor_the_users_is_repeated() -> None:
     seen = await show_all(SENT_BACK, said("Fix it.", RECOVERY_SOURCE), said("typed", USER))
-    assert seen == "↻ ValueError: no – attempt 2 of 4\n"
+    assert seen == "↻ Back to the model, attempt 2 of 4: ValueError: no\n"
 
 
 async def test_what_is_not_run_is_named_with_the_reason() -> None:

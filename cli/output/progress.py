@@ -84,7 +84,7 @@ class Progress:
 
     @_show.register
     def _(self, event: SentBack) -> None:
-        self.say(f"↻ {event.failure} – attempt {event.attempt} of {event.attempts}")
+        self.say(f"↻ Back to the model, attempt {event.attempt} of {event.attempts}: {event.failure}")
 
     @_show.register
     def _(self, event: Notice) -> None:

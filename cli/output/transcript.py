@@ -150,7 +150,8 @@ class Transcript:
 
     def _show_sent_back(self, event: SentBack) -> None:
         if not self._quiet:
-            self._screen.say(Text(f"↻ {event.failure} – attempt {event.attempt} of {event.attempts}", style=WARNING_STYLE))
+            attempt = f"attempt {event.attempt} of {event.attempts}"
+            self._screen.say(Text(f"↻ Back to the model, {attempt}: {event.failure}", style=WARNING_STYLE))
         self._waiting_since = time.monotonic()
 
     def _show_start(self, event: ProgramStarted) -> None:
