@@ -208,7 +208,10 @@ def answer_due(body: dict[str, Any]) -> Answer:
 
 
 def kill_many(folder: Path, count: int, say: Callable[[str], None] = lambda text: None, seed: int = 1) -> list[str]:
-    """Kill so many sessions: at every commit, before and after it, and then at random moments; return what went wrong."""
+    """Kill so many sessions: at every commit, before and after it, and then at random moments; return what went wrong.
+
+    Fewer than there are commits are spread over all of them.
+    """
     random.seed(seed)
     wrong = []
     with ModelEndpoint([answer_due], repeat=True) as endpoint:
@@ -218,7 +221,8 @@ def kill_many(folder: Path, count: int, say: Callable[[str], None] = lambda text
         if count >= 3 * killer.commits:
             moments += [{"kill_at": number, "before": True} for number in range(1, killer.commits + 1)]
         moments += [{"after_seconds": random.uniform(0.0, 0.5)} for _ in range(count - len(moments))]
-        for number, moment in enumerate(moments[:count], 1):
+        moments = [moments[number * len(moments) // count] for number in range(count)]
+        for number, moment in enumerate(moments, 1):
             found = killer.kill_and_resume(folder / f"killed-{number}", **moment)
             wrong += [f"{moment}: {each}" for each in found]
             if number % 20 == 0:

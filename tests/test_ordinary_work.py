@@ -112,6 +112,7 @@ async def test_the_standard_library_works_in_both_profiles(image: str, tmp_path:
     assert (done.verdict, done.output.splitlines()) == (Verdict.OK, expected), done.output
 
 
+@pytest.mark.soak
 async def test_the_usual_packages_are_installed_and_work(image: str, tmp_path: Path) -> None:
     if reason := why_no_index():
         pytest.skip(reason)

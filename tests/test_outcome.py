@@ -48,8 +48,7 @@ def test_the_task_itself_is_no_result(task: Task) -> None:
 
 
 @pytest.mark.engine
-@pytest.mark.parametrize("program", [OURS, PLAIN])
-@pytest.mark.parametrize(("printed", "right"), [(21, True), (15, False)])
+@pytest.mark.parametrize(("program", "printed", "right"), [(OURS, 21, True), pytest.param(PLAIN, 15, False, marks=pytest.mark.soak)])
 def test_a_task_is_given_and_judged(tmp_path: Path, program: str, printed: int, right: bool) -> None:
     task = next(task for task in TASKS if task.name == "gcd")
     (tmp_path / "none.pem").write_bytes(b"")

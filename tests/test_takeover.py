@@ -15,11 +15,11 @@ from tests.takeover import FORGED, GAPS, HOLD_UP, SUPPORTED, Gap, Way, attack, r
 
 pytestmark = [pytest.mark.engine, pytest.mark.skipif(not SUPPORTED, reason="the attack is written for x86-64")]
 
-TRIES = 10
+TRIES = 3  # make soak tries each gap far more often
 
 
 @pytest.mark.parametrize("gap", GAPS)
-@pytest.mark.parametrize("whose", ["our filter", "the engine's filter"])
+@pytest.mark.parametrize("whose", ["our filter", pytest.param("the engine's filter", marks=pytest.mark.soak)])
 def test_nothing_is_taken_over(engine: docker.APIClient, image: str, tmp_path: Path, gap: Gap, whose: str) -> None:
     with EngineProxy() as proxy, closing(proxy.client(30)) as client:
         if whose != "our filter":

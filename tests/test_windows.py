@@ -86,6 +86,7 @@ def test_without_an_engine_it_starts_and_says_what_to_do(tmp_path: Path) -> None
 
 
 @engine_test
+@pytest.mark.soak
 def test_the_piped_demo(as_on_windows: Mapping[str, str], tmp_path: Path, engine: docker.APIClient) -> None:
     done = run_piped("", ["--demo"], program_environment(**as_on_windows), tmp_path)
     assert (done.status, done.err) == (0, "")
@@ -125,7 +126,14 @@ def test_a_batch_is_written_line_by_line_and_settled(as_on_windows: Mapping[str,
 
 
 @engine_test
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGQUIT], ids=["ctrl-c", "terminate", "ctrl-break's stand-in"])
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param(signal.SIGINT, id="ctrl-c"),
+        pytest.param(signal.SIGTERM, id="terminate", marks=pytest.mark.soak),
+        pytest.param(signal.SIGQUIT, id="ctrl-break's stand-in", marks=pytest.mark.soak),
+    ],
+)
 def test_a_signal_ends_a_run_and_its_container(
     sent: signal.Signals, as_on_windows: Mapping[str, str], tmp_path: Path, engine: docker.APIClient
 ) -> None:
