@@ -27,6 +27,7 @@ from utils.settings import SETTINGS, load_settings
 
 ROOT = README.parent
 TEXT = README.read_text("utf-8")
+MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 ENV_EXAMPLE = ROOT / ".env.example"
 SECTIONS = (
     "Features",
@@ -35,6 +36,7 @@ SECTIONS = (
     "Getting Started",
     "Run the Project",
     "Example Use Case",
+    "What Comes Out",
     "Customization",
     "Security",
     "Logs",
@@ -63,7 +65,7 @@ def section(title: str) -> str:
 
 
 def make_targets() -> set[str]:
-    return set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    return set(re.findall(r"^([a-z]+):", MAKEFILE, re.MULTILINE))
 
 
 def test_the_sections_are_there_in_order() -> None:
@@ -81,7 +83,9 @@ def check_command(command: str) -> None:
     elif words[:3] == ["python", "-m", "dask"]:
         assert words[3] in ("scheduler", "worker"), command  # run by tests/test_dask.py
     elif words[0] == "make":
-        assert set(words[1:]) <= make_targets(), command
+        variables = {word.partition("=")[0] for word in words if "=" in word}
+        assert set(words[1:]) - {word for word in words if "=" in word} <= make_targets(), command
+        assert all(f"$({name})" in MAKEFILE for name in variables), command
     elif words[0] == "cp" or words[:3] == ["pip", "install", "-r"]:
         assert (ROOT / words[-2 if words[0] == "cp" else -1]).is_file(), command
     elif words[:3] == ["pip", "install", "--no-deps"]:
@@ -102,6 +106,8 @@ def test_commands_are_found_and_wrong_ones_are_noticed() -> None:
         check_command("python main.py --nonsense")
     with pytest.raises(AssertionError):
         check_command("make nonsense")
+    with pytest.raises(AssertionError):
+        check_command("make outcome NONSENSE=1")
 
 
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"`make (\w+)", TEXT))))
