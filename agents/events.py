@@ -21,6 +21,8 @@ from utils.errors import AppError
 TASK_SOURCE = "user"
 """The source of a task's message: the name that AutoGen gives to whoever sets the task."""
 RECOVERY_SOURCE = "Recovery"
+STARTS_OVER = "The same program was sent twice, and failed twice"
+"""How the message of RECOVERY_SOURCE begins after which the model is not shown again what it has tried for the task."""
 """The source of messages that go back to the generator without the user: a source of its own, so nobody mistakes them for the user's."""
 NO_CODE = "no code"
 REFUSED = "refused"
@@ -212,6 +214,12 @@ class RunResult(BaseTextChatMessage):
     """What the user said instead of letting the program run; it is the user's answer for this turn."""
     silent: bool = False
     """The programs ended well, and nothing came of it: they printed nothing and made no file."""
+    stored: bool = False
+    """The answer holds no program, but files, which were stored."""
+    missing: tuple[str, ...] = ()
+    """The programs ended well, but these files, which the user named, are not there."""
+    advice: tuple[str, ...] = ()
+    """What there is to know about the failure, beyond what the program printed."""
     type: Literal["RunResult"] = "RunResult"
 
 

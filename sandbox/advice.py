@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from sandbox.languages import BY_NAME
+from sandbox.outdated import replacement
 from sandbox.packages.shell_scan import simple_commands
 from sandbox.verdicts import ProgramRun, Verdict
 
@@ -97,6 +98,7 @@ NO_KEYBOARD = Advice(
     _asks,
 )
 HIDES = "{} hides Python's own module of that name from every program in this folder"
+GONE = "what it uses was taken out of Python or of the package years ago"
 ADVICE = (
     SHOWN_TO_NOBODY,
     SERVES,
@@ -157,6 +159,8 @@ def advise(run: ProgramRun, stored: Sequence[str] = ()) -> ProgramRun:
     language = BY_NAME.get(run.language)
     if language is not None and language.lacks and _printed(language.lacks)(seen):
         found.append((f"no packages are installed for {language.name} programs", language.cannot))
+    instead = replacement(seen.tail) if run.language == "python" and run.verdict is Verdict.FAILED else ""
+    found += [(GONE, f"Use {instead}.")] if instead else []
     found += [(HIDES.format(name), "Give the file another name.") for name in (run.file_name, *stored) if _hides_a_module(name)]
     facts, remedies = tuple(fact for fact, _ in found), tuple(remedy for _, remedy in found)
     return replace(run, notes=run.notes + facts, advice=run.advice + tuple(dict.fromkeys(remedies)))

@@ -103,6 +103,10 @@ class Sandbox:
         """What the last collect_files did not mirror, and why."""
         return () if self._runner is None else self._runner.workspace.left_out
 
+    def holds(self, file_name: str) -> bool:
+        """Tell whether the programs' folder held this file at the last collect_files."""
+        return self._runner is not None and self._runner.workspace.holds(file_name)
+
     # --- Its life -------------------------------------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:

@@ -126,6 +126,10 @@ class Workspace:
         self._take_state(container, listing, limits)
         return produced
 
+    def holds(self, file_name: str) -> bool:
+        """Tell whether the file was there when the folder was listed last, or was stored since."""
+        return file_name in self._known.files or file_name in self._stored
+
     def take_state(self, container: SandboxContainer, limits: Limits) -> None:
         """Keep what the folder holds now, if that is wanted; ContainerLost when it cannot be listed."""
         if self.states is not None:

@@ -14,6 +14,8 @@ NUDGE = "Write one complete program in a fenced block that computes the result o
 PRINT = "Nothing was printed. Use print() for the result, and send the whole program again."
 PRINT_FOR = "Nothing was printed. Use print() for the result of this task, and send the whole program: {task}"
 
+NO_FILE = "{files} {are} not there. Send the whole program again so that it writes {files}, in the current folder, under exactly that name."
+
 _LONGEST_TASK = 1000  # characters that are said again
 _DATA = ("json", "jsonl", "csv", "tsv")  # a task that names one of these wants it made
 # What tasks call a language if not by its label.

@@ -12,22 +12,20 @@ from autogen_agentchat.messages import BaseChatMessage, TextMessage
 from agents import code_generator_agent
 from agents.answers.python_code import read_python
 from agents.answers.reading import read_answer
-from agents.events import NO_CODE, REFUSED, TASK_SOURCE, RunResult
+from agents.events import NO_CODE, REFUSED, STARTS_OVER, TASK_SOURCE, RunResult
 from agents.user_proxy_agent import AskUser, SendBack
 from sandbox.languages import ALIASES
 from sandbox.verdicts import Verdict
-from teams.missing_program import PRINT, SEND_CODE, what_to_send_back
+from teams.missing_program import NO_FILE, PRINT, SEND_CODE, what_to_send_back
 from utils.code_blocks import Answer, CodeBlock
 from utils.docker_utils import WORKSPACE
 from utils.text import shorten
 
 FIX = "The program failed as shown above. Find the cause, fix it, and send the whole program again."
-SAME = (
-    "This is the same program as before, so it failed in the same way: {failure}. Do not send it unchanged again. "
-    "Look at {where}, find out why it cannot work there, and send the whole program with that part written differently."
-)
+SAME = STARTS_OVER + "{where}:\n{failure}\n{advice}Write it differently."
 NO_PROGRAM = "no program in the answer"
 SILENT = "the program printed nothing and made no file"
+MISSING = "the program did not write the file that was asked for"
 # A program that somebody stopped, or whose result is unknown, is no failure of the generator's.
 _NOT_FAILURES = {Verdict.OK.value, Verdict.CANCELLED.value, Verdict.LOST.value, REFUSED}
 _NOTHING_RAN = {NO_CODE, REFUSED, Verdict.NOT_RUN.value}
@@ -38,9 +36,10 @@ class Recovery:
     """Decide after each run who comes next: the generator, to fix it, or the user.
 
     A failed run goes back at most `max_retries` times. The same error twice in a row, a time-out twice, or an answer without code twice
-    asks the user at once; a program that is sent again unchanged is first sent back once with what to look at. A new task whose first
-    answer holds no program, or one of which nothing comes, is asked once for one that does. The count starts again with each message
-    of the user.
+    asks the user at once; a program that is sent again unchanged is first sent back once with what to look at, and the model no longer
+    sees the copies. A new task whose first answer holds no program, or one of which nothing comes, is asked once for one that does;
+    a program that ends well without the file that the user named is asked once for that file. The count starts again with each
+    message of the user.
     """
 
     max_retries: int
@@ -68,18 +67,22 @@ class Recovery:
         # Of the messages since the user was asked last, a task is one only until its first answer has been decided about.
         task = next((m.to_text() for m in reversed(messages) if m.source == TASK_SOURCE), None)
         owes_output = result is not None and result.silent and task is not None
-        if result is None or (result.verdict in _NOT_FAILURES and not owes_output):
+        owes_file = result is not None and bool(result.missing) and MISSING not in self.tried and len(self.tried) < self.max_retries
+        if result is None or (result.verdict in _NOT_FAILURES and not owes_output and not owes_file):
             return AskUser(ran=result is not None and result.verdict != REFUSED)
         failure = _describe(result)
         answer = _newest_answer(messages)
         same = False
-        if owes_output:
+        if owes_file:
+            words = NO_FILE.format(files=_listed(result.missing), are="is" if len(result.missing) == 1 else "are")
+        elif owes_output:
             words = PRINT
         elif result.verdict == NO_CODE:
-            words = self._ask_for_program(answer, task)
+            words = "" if result.stored else self._ask_for_program(answer, task)
         else:
             same = self._is_same(answer, failure)
-            words = SAME.format(failure=failure, where=_where(result, answer)) if same else FIX
+            advice = "".join(f"{each}\n" for each in result.advice)
+            words = SAME.format(failure=failure, where=_where(result, answer), advice=advice) if same else FIX
         if not words:
             return AskUser(ran=False)
         because = None if same and len(self.tried) < self.max_retries else self._reason_to_ask(failure)
@@ -90,7 +93,7 @@ class Recovery:
 
     def _ask_for_program(self, answer: Answer | None, task: str | None) -> str:
         """Return the words that ask for the program that is missing, "" if the answer is the user's to judge."""
-        if any(failure not in (NO_PROGRAM, SILENT) for failure in self.tried):
+        if any(failure not in (NO_PROGRAM, SILENT, MISSING) for failure in self.tried):
             return SEND_CODE  # a program failed, and another one was asked for
         return what_to_send_back(answer, task) if answer else ""
 
@@ -123,19 +126,23 @@ def _form(block: CodeBlock) -> str:
     return ast.dump(parsed.tree) if parsed else "\n".join(filter(None, map(str.strip, block.code.splitlines())))
 
 
+def _listed(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)
+
+
 _FRAME = re.compile(rf'File "{WORKSPACE}/([^"\n]+)", line (\d+)')
 
 
 def _where(result: RunResult, answer: Answer | None) -> str:
-    """Say where the program failed, as far as its output tells: the innermost line of its own, with the text of that line."""
+    """Say where the program failed, as far as its output tells: in the innermost line of its own, with the text of that line."""
     frames = _FRAME.findall(result.content[-_LONGEST_LOOK:])
     if not frames or answer is None:
-        return "the last lines of its output, above"
+        return ""  # the reason alone has to do
     name, number = frames[-1][0], int(frames[-1][1])
     texts = {**{file.name: file.text for file in answer.files}, **{block.name: block.code for block in answer.blocks}}
     lines = texts.get(name, answer.blocks[-1].code).splitlines()
     line = lines[number - 1].strip() if 0 < number <= len(lines) else ""
-    return f"line {number} of {shorten(name, 100)}" + (f", `{shorten(line, 200)}`" if line else "")
+    return f", at line {number} of {shorten(name, 100)}" + (f", `{shorten(line, 200)}`" if line else "")
 
 
 _LONGEST_LOOK = 20_000  # characters of a result
@@ -156,6 +163,8 @@ _FAILURES = {
 def _describe(result: RunResult) -> str:
     """Say in one line how the run failed."""
     verdict, error = result.verdict, result.error
+    if result.missing:
+        return MISSING
     if verdict == NO_CODE and error:
         return error
     if verdict == Verdict.NOT_RUN.value:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
 
-from sandbox.advice import ADVICE, HIDES, NO_KEYBOARD, SERVES, SHOWN_TO_NOBODY, advise
+from sandbox.advice import ADVICE, GONE, HIDES, NO_KEYBOARD, SERVES, SHOWN_TO_NOBODY, advise
+from sandbox.outdated import replacement
 from sandbox.verdicts import ProgramRun, Verdict, tell_model, tell_person
 from utils.docker_utils import Limits
 
@@ -122,3 +125,46 @@ def test_every_fact_is_one_short_sentence_that_a_line_can_hold() -> None:
         assert len(advice.fact) <= 100
         assert advice.remedy.endswith(".")
         assert not advice.fact.endswith(".")
+
+
+# The first program of each row is run here, so that its error is the real one.
+@pytest.mark.parametrize(
+    ("code", "instead"),
+    [
+        ("from collections import Iterable", "collections.abc.Iterable"),
+        ("import collections\ncollections.Mapping", "collections.abc.Mapping"),
+        ("import time\ntime.clock()", "time.perf_counter()"),
+        ("from fractions import gcd", "math.gcd"),
+        ("import urllib2", "urllib.request and urllib.parse"),
+        ("{}.has_key(1)", "`key in d`"),
+        ("{}.iteritems()", "items(), keys() and values()"),
+        ("xrange(3)", "range"),
+        ("import string\nstring.letters", "string.ascii_letters and methods of str"),
+        ("import inspect\ninspect.getargspec(print)", "inspect.getfullargspec" if sys.version_info >= (3, 11) else ""),
+        ("from collections import Nothing", ""),
+        ("import time\ntime.clocks()", ""),
+        ("nothing", ""),
+        ("from typing import Iterables", ""),
+        ("raise AttributeError(\"name 'Set'\")", ""),
+    ],
+)
+def test_what_is_gone_from_python_is_named_with_what_replaces_it(code: str, instead: str) -> None:
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stderr
+    seen = advise(run(code, FAILED, output))
+    assert (seen.notes, seen.advice) == (((GONE,), (f"Use {instead}.",)) if instead else ((), ()))
+
+
+@pytest.mark.parametrize(
+    ("error", "instead"),
+    [
+        ("AttributeError: module 'numpy' has no attribute 'float'.", "float, int, bool, object, complex and str themselves"),
+        ("AttributeError: `np.float_` was removed in the NumPy 2.0 release. Use `np.float64` instead.", "np.float64, np.inf"),
+        ("AttributeError: 'DataFrame' object has no attribute 'append'. Did you mean: '_append'?", "pd.concat([a, b])"),
+        ("AttributeError: module 'PIL.Image' has no attribute 'ANTIALIAS'", "Image.Resampling.LANCZOS"),
+        ("AttributeError: 'ImageDraw' object has no attribute 'textsize'", "textbbox() and getbbox()"),
+        ("AttributeError: 'Frame' object has no attribute 'append'", ""),
+    ],
+)
+def test_what_is_gone_from_packages_is_named_with_what_replaces_it(error: str, instead: str) -> None:
+    assert replacement(f"Traceback\n{error}\n").startswith(instead)
+    assert bool(replacement(error)) is bool(instead)

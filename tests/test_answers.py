@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from agents.answers.file_names import missing_files
 from agents.answers.forms import BARE, IN_TAG, NO_FENCE, NO_TOOLS
 from agents.answers.parts import AS_PYTHON
 from agents.answers.reading import read_answer
@@ -786,3 +787,98 @@ def test_time_grows_with_the_length_only(piece: str) -> None:
     read(piece * 500)
     read(piece * (200_000 // len(piece)))
     assert time.monotonic() - started < 30  # each takes about a second here; a quadratic reading takes minutes
+
+
+# --- Imports that a program forgot -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("code", "line"),
+    [
+        ("print(math.pi)", "import math"),
+        ("x = np.arange(3)\nprint(x)", "import numpy as np"),
+        ("plt.savefig('a.png')", "import matplotlib.pyplot as plt"),
+        ("print(datetime.now().year > 2000)", "from datetime import datetime"),
+        ("print(datetime.date(2020, 1, 1))", "import datetime"),
+        ("print(datetime(2020, 1, 1) + timedelta(days=1))", "from datetime import datetime\nfrom datetime import timedelta"),
+        ("print(urllib.parse.quote('ä'))", "import urllib.parse"),
+        (
+            "def f(a: List[str]):\n    return Counter(a)\nprint(f(['a']))",
+            "from collections import Counter\nfrom typing import List",
+        ),
+        ("pprint({})", "from pprint import pprint"),
+        ("print(sqrt(4))", "from math import sqrt"),
+    ],
+)
+def test_an_import_that_the_program_forgot_is_added_and_named(code: str, line: str) -> None:
+    answer = read(py(code))
+    assert runs(answer) == [("python", f"{line}\n{code}")]
+    assert len(answer.notes) == 1
+    assert all(f"`{each}`" in answer.notes[0] for each in line.split("\n"))
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "math = 3\nprint(math.real)",  # it is bound
+        "def f(json):\n    return json.x\nprint(f(1))",
+        "from numpy import *\nprint(sqrt(2))",  # it may be bound
+        "print(string.ascii_letters, string.shout())",  # no such module
+        "print(datetime.now(), datetime.timedelta(1))",  # two things under one name
+        "print(json)",  # no attribute says that the module is meant
+        "print(queue.pop())",
+        "print(undefined.value)",
+        "try:\n    print(math.pi)\nexcept NameError:\n    import math",
+    ],
+)
+def test_a_name_that_may_mean_something_else_is_left_alone(code: str) -> None:
+    answer = read(py(code))
+    assert runs(answer) == [("python", code)]
+    assert answer.notes == ()
+
+
+def test_an_added_import_stands_where_imports_go() -> None:
+    code = '#!/usr/bin/env python3\n"""Doc."""\nfrom __future__ import annotations\nprint(math.tau)'
+    assert runs(read(py(code)))[0][1] == code.replace("annotations\n", "annotations\nimport math\n")
+    assert runs(read(py("# a comment\nprint(math.tau)")))[0][1] == "# a comment\nimport math\nprint(math.tau)"
+
+
+# --- Files that the task names ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("task", "text", "stored"),
+    [
+        ("Write a JSON file a.json with 1.", fenced("json", "[1]"), ["a.json"]),
+        ("Make web/index.html.", fenced("html", "<p>"), ["web/index.html"]),
+        ("Put it into notes.md, please.", fenced("markdown", "# Notes"), ["notes.md"]),
+        ("Make a.html and b.html.", fenced("html", "<p>"), []),  # which?
+        ("Make a.html.", fenced("html", "<p>") + fenced("html", "<b>"), []),  # which?
+        ("Make a.html.", fenced("css", "p {}"), []),
+        ("Make a.json.", fenced("json", "[1]") + py("open('a.json', 'w').write('[2]')"), []),  # the program makes it
+        ("See https://example.com/a.json.", fenced("json", "[1]"), []),
+        ("What is JSON?", fenced("json", "[1]"), []),
+    ],
+)
+def test_a_block_that_can_only_be_the_file_of_the_task_is_stored_as_it(task: str, text: str, stored: list[str]) -> None:
+    answer = read_answer(text, ALIASES, task)
+    assert names(answer) == stored
+    assert [f"stored as {name}: the task names that file" for name in stored] == list(answer.notes)
+
+
+@pytest.mark.parametrize(
+    ("task", "there", "missing"),
+    [
+        ("Write out.csv.", (), ("out.csv",)),
+        ("Write out.csv.", ("out.csv",), ()),
+        ("Pack a.txt into a.zip.", (), ("a.txt", "a.zip")),
+        ("Pack a.txt into a.zip.", ("a.txt",), ()),  # the one may have been an input
+        ("Read in.csv and draw plot.png.", ("in.csv",), ("plot.png",)),
+        ("Delete old.txt.", (), ()),
+        ("Rename a.txt to b.txt.", (), ()),
+        ("Print 3.5 and 'e.g.' and node.js.", (), ()),
+        ("Read /etc/hosts.txt and ../up.txt and https://a.example/x.csv", (), ()),
+    ],
+)
+def test_files_that_the_task_names_are_missed(task: str, there: tuple[str, ...], missing: tuple[str, ...]) -> None:
+    assert missing_files(task, there.__contains__) == missing

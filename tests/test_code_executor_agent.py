@@ -11,7 +11,8 @@ from autogen_agentchat.base import Response
 from autogen_agentchat.messages import BaseAgentEvent, BaseChatMessage, TextMessage
 from autogen_core import CancellationToken
 
-from agents.code_executor_agent import MOST_BLOCKS, MOST_OUTPUT, SandboxCodeExecutorAgent, create_code_executor
+from agents.answers.reading import MOST_BLOCKS
+from agents.code_executor_agent import MOST_OUTPUT, SandboxCodeExecutorAgent, create_code_executor
 from agents.events import (
     NO_CODE,
     REFUSED,
@@ -377,3 +378,28 @@ async def test_autogens_own_interface_reads_the_same_programs() -> None:
     agent = create_code_executor(ListedRuns())
     blocks = await agent.extract_code_blocks_from_messages([TASK, answer(program("print(1)", "py")), answer("```py\nx", "Reviewer")])
     assert [(block.language, block.code.strip()) for block in blocks] == [("python", "print(1)")]
+
+
+async def test_what_the_user_named_and_no_program_wrote_is_missed_until_the_user_speaks_again() -> None:
+    executor = ListedRuns(ran("1\n"), ran("", Verdict.FAILED, 1), ran("2\n"), ran("3\n"))
+    agent = create_code_executor(executor)
+
+    async def missed(*messages: BaseChatMessage) -> tuple[str, ...]:
+        result = [item async for item in agent.on_messages_stream(messages, CancellationToken())][-1]
+        assert isinstance(result, Response)
+        assert isinstance(result.chat_message, RunResult)
+        return result.chat_message.missing
+
+    task = TextMessage(source="user", content="Write out.csv.")
+    assert await missed(task, answer(program("print(1)"))) == ("out.csv",)
+    assert await missed(answer(program("print(2)"))) == ()  # it failed: first things first
+    assert await missed(answer(program("print(2)"))) == ("out.csv",)
+    assert await missed(TextMessage(source="UserProxyAgent", content="Print it."), answer(program("print(3)"))) == ()
+
+
+async def test_a_block_that_can_only_be_the_file_of_the_task_is_stored_without_a_program() -> None:
+    executor = ListedRuns()
+    task = TextMessage(source="user", content="Write a web page bees.html.")
+    _, message = await turn(executor, task, answer("```html\n<h1>Bees</h1>\n```"))
+    assert executor.stored == {"bees.html": "<h1>Bees</h1>\n"}
+    assert (message.verdict, message.stored) == (NO_CODE, True)

@@ -9,6 +9,7 @@ from autogen_core import CancellationToken
 
 from agents.answers.reading import read_answer
 from agents.code_generator_agent import create_code_generator, system_message, word_of_the_generator
+from agents.events import STARTS_OVER
 from sandbox.languages import ALIASES
 from tests.asking import client_of
 from tests.endpoint import ModelEndpoint
@@ -78,3 +79,17 @@ async def test_it_is_autogens_agent_and_it_streams() -> None:
 )
 def test_the_word_of_the_generator(text: str, word: str | None) -> None:
     assert word_of_the_generator(text) == word
+
+
+async def test_only_after_a_program_that_came_twice_a_different_answer_is_asked_for() -> None:
+    said = [
+        TextMessage(source="user", content="a"),
+        TextMessage(source="Recovery", content=f"{STARTS_OVER}: E"),
+        TextMessage(source="user", content=STARTS_OVER),
+    ]
+    with ModelEndpoint([program("print(1)")] * len(said)) as endpoint:
+        async with client_of(endpoint) as client:
+            agent = create_code_generator(client, SETTINGS)
+            for message in said:
+                _ = [item async for item in agent.on_messages_stream([message], CancellationToken())]
+    assert ["temperature" in request.body for request in endpoint.requests] == [False, True, False]

@@ -22,7 +22,7 @@ from autogen_core.models import (
 )
 
 from agents.conversation_context import KEPT_OLD, LONGEST_REPORT, MOST_OLD, ConversationContext, short_answer
-from agents.events import RunResult
+from agents.events import STARTS_OVER, RunResult
 from agents.user_proxy_agent import SendBack
 from sandbox.verdicts import MODEL_CHARACTERS, Verdict, tell_model
 from teams.missing_program import SEND_CODE
@@ -421,3 +421,20 @@ def test_the_benchmark_says_both_numbers() -> None:
     assert re.search(r"plain AutoGen +30,000 in 2 requests, at most 20,000 in one", said)
     assert re.search(r"this program +2,000 in 2 requests, at most 1,000 in one", said)
     assert "6.7% of plain AutoGen" in said
+
+
+# --- A program that came twice ---------------------------------------------------------------------------------------------------
+
+
+async def test_after_a_program_that_came_twice_its_copies_are_not_shown_again() -> None:
+    again = sent_back(f"{STARTS_OVER}:\nE: a\nWrite it differently.")
+    before: list[LLMMessage] = [task("one"), version(1), result(1, "1\n", Verdict.OK), feedback("APPROVE"), task("two"), feedback("in C")]
+    tries: list[LLMMessage] = [version(2), result(2, "E: a\n"), sent_back(), version(2), result(2, "E: a\n")]
+    assert await view([*before, *tries]) == [*before, *tries]
+    assert await view([*before, *tries, again]) == [*before, again]
+    assert await view([*before, *tries, again, version(3), result(3)]) == [*before, again, version(3), result(3)]
+
+
+async def test_the_users_words_do_not_start_over() -> None:
+    messages: list[LLMMessage] = [task("one"), version(1), result(1, "E: a\n"), feedback(f"{STARTS_OVER}, why?")]
+    assert await view(messages) == messages

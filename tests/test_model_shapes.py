@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from agents.models.recorder import VARIED
 from tests.asking import KEY, PROGRAM, ask, client_at
 from tests.endpoint import HTML_PAGE, Answer, ModelEndpoint
 from utils.errors import ModelError
@@ -460,3 +461,20 @@ async def test_what_a_server_does_not_know_is_not_sent_again() -> None:
                 assert (await ask(client))[1].content == PROGRAM
     assert [request.body["stream"] for request in endpoint.requests] == [True, True, True, False, False]
     assert ["stream_options" in request.body for request in endpoint.requests] == [True, False, False, False, False]
+
+
+async def test_a_varied_answer_is_asked_for_with_a_temperature_if_the_server_takes_one() -> None:
+    answers = [Answer(PROGRAM), Answer(PROGRAM), refused(400, "Unsupported value: 'temperature' does not support 0.8"), Answer(PROGRAM)]
+    with ModelEndpoint([*answers, Answer(PROGRAM), Answer(PROGRAM)]) as endpoint:
+        async with client_at(environment("openai-compatible", endpoint)) as client:
+            for client.vary in (False, True, True, True, False):
+                assert (await ask(client))[1].content == PROGRAM
+    assert [request.body.get("temperature") for request in endpoint.requests] == [None, VARIED, VARIED, None, None, None]
+
+
+async def test_ollama_takes_the_temperature_among_its_options() -> None:
+    with ModelEndpoint([Answer(PROGRAM)]) as endpoint:
+        async with client_at(environment("ollama", endpoint)) as client:
+            client.vary = True
+            assert (await ask(client))[1].content == PROGRAM
+    assert endpoint.requests[0].body["options"]["temperature"] == VARIED

@@ -6,11 +6,11 @@ import pytest
 from autogen_agentchat.messages import BaseChatMessage, TextMessage
 
 from agents.answers.reading import read_answer
-from agents.events import RunResult
+from agents.events import STARTS_OVER, RunResult
 from agents.user_proxy_agent import AskUser, SendBack
 from sandbox.languages import ALIASES
-from teams.missing_program import NUDGE, PRINT, PRINT_FOR, SEND_CODE, what_to_send_back
-from teams.recovery import FIX, NO_PROGRAM, SAME, SILENT, Recovery
+from teams.missing_program import NO_FILE, NUDGE, PRINT, PRINT_FOR, SEND_CODE, what_to_send_back
+from teams.recovery import FIX, MISSING, NO_PROGRAM, SAME, SILENT, Recovery
 
 CODE = "```python\nprint(1)\n```"
 OTHER = "```python\nprint(2)\n```"
@@ -168,13 +168,15 @@ def test_the_same_wrong_program_is_sent_back_once_with_what_to_look_at(again: st
     assert isinstance(recovery.decide(failing(first)), SendBack)
     decision = recovery.decide(failing(first, traceback))
     assert isinstance(decision, SendBack)
-    where = "line 2 of program.py, `print(1 / x)`"
-    assert decision == SendBack(SAME.format(failure="ZeroDivisionError: division by zero", where=where), decision.failure, 3, 4)
+    where = ", at line 2 of program.py, `print(1 / x)`"
+    words = SAME.format(failure="ZeroDivisionError: division by zero", where=where, advice="")
+    assert words.startswith(STARTS_OVER)
+    assert decision == SendBack(words, decision.failure, 3, 4)
     recovery = Recovery(max_retries=3)
     recovery.decide(failing(first))
     decision = recovery.decide(failing(again, "no traceback"))
     assert isinstance(decision, SendBack)
-    assert "the last lines of its output" in decision.message
+    assert "failed twice:\n" in decision.message  # no place to look at is known
     assert isinstance(recovery.decide(failing(again)), AskUser)
 
 
@@ -185,7 +187,7 @@ def test_the_place_is_looked_up_in_the_file_that_it_is_in() -> None:
     recovery.decide(failing(answer))
     decision = recovery.decide(failing(answer, traceback))
     assert isinstance(decision, SendBack)
-    assert "Look at line 2 of tools.py, `return 1 / 0`" in decision.message
+    assert "at line 2 of tools.py, `return 1 / 0`" in decision.message
 
 
 def test_without_a_try_left_the_same_program_is_the_users_to_judge() -> None:
@@ -237,3 +239,42 @@ def test_zero_always_asks() -> None:
 
 def test_before_any_run_the_user_is_asked() -> None:
     assert Recovery(max_retries=3).decide([TextMessage(source="user", content="a task")]) == AskUser(ran=False)
+
+
+def ended_without(*files: str, silent: bool = False) -> list[BaseChatMessage]:
+    """Return a round whose program ended well, but left the files unwritten that the user named."""
+    result = RunResult(source="CodeExecutorAgent", content="…", verdict="ok", exit_code=0, missing=files, silent=silent)
+    return [TextMessage(source="CodeGeneratorAgent", content=CODE), result]
+
+
+@pytest.mark.parametrize("silent", [False, True])
+def test_a_program_that_leaves_out_the_file_that_was_asked_for_is_sent_back_once(silent: bool) -> None:
+    recovery = Recovery(max_retries=3)
+    words = NO_FILE.format(files="a.txt and a.zip", are="are")
+    assert recovery.decide(ended_without("a.txt", "a.zip", silent=silent)) == SendBack(words, MISSING, 2, 4)
+    assert recovery.decide(ended_without("a.txt", "a.zip")) == AskUser()
+    recovery.start_again()
+    assert isinstance(recovery.decide(ended_without("b.png")), SendBack)
+
+
+def test_a_missing_file_is_no_failure_once_the_attempts_are_used_up() -> None:
+    assert Recovery(max_retries=0).decide(ended_without("a.txt")) == AskUser()
+
+
+def test_an_answer_whose_files_were_stored_is_the_users() -> None:
+    stored = RunResult(source="CodeExecutorAgent", content="…", verdict="no code", stored=True)
+    answer = TextMessage(source="CodeGeneratorAgent", content='```json\n{"a": 1}\n```')
+    task = TextMessage(source="user", content="Write a.json.")
+    assert Recovery(max_retries=3).decide([task, answer, stored]) == AskUser(ran=False)
+    unstored = stored.model_copy(update={"stored": False})  # the same without: it is asked for a program
+    assert isinstance(Recovery(max_retries=3).decide([task, answer, unstored]), SendBack)
+
+
+def test_what_is_known_about_the_failure_goes_with_the_program_that_came_twice() -> None:
+    recovery = Recovery(max_retries=3)
+    answer, result = failing(CODE)
+    known = [answer, result.model_copy(update={"advice": ("Use a list.",)})]
+    recovery.decide(known)
+    decision = recovery.decide(known)
+    assert isinstance(decision, SendBack)
+    assert "\nUse a list.\nWrite it differently." in decision.message

@@ -106,6 +106,11 @@ def _mark(count: int) -> str:
     return f"\n… {count} characters cut …\n"
 
 
+def last_line(text: str) -> str:
+    """Return the last line that is not blank, without the blanks around it; "" if there is none."""
+    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
+
+
 def last_states(text: str) -> str:
     """Return the text with each line as a terminal shows it in the end: of what carriage returns wrote over each other, the last."""
     if "\r" not in text:

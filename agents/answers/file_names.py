@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from sandbox.files.names import header_name, safe_name
 from utils.code_blocks import Fence
@@ -12,6 +12,15 @@ from utils.labels import canonical, language_of
 _BARE = r"(?:Dockerfile|Makefile|Procfile|\.(?:gitignore|dockerignore|editorconfig|env(?:\.example)?))"
 _NAME = rf"(?:\./|/workspace/)?(?P<name>(?:[\w.-]+/)*(?:[\w-][\w.-]*\.[A-Za-z][A-Za-z0-9]{{0,9}}|{_BARE}))"
 _WORD = r"(?:file[ _-]?name|file[ _-]?path|file|path|title|name|save(?:d)? (?:this )?(?:as|to|in))"
+_DATA = (
+    "csv|tsv|jsonl?|ndjson|txt|md|html?|css|xml|svg|ya?ml|toml|ini|cfg|conf|tex|sql|log|ics|png|jpe?g|gif|webp|bmp|tiff?|pdf|zip|gz|tgz"
+    "|tar|bz2|xz|db|sqlite3?|xlsx|docx|pptx|parquet|pickle|pkl|npy|npz|wav|mp3|dat|bin"
+)
+_MENTIONED = re.compile(
+    rf"(?<![\w./@:-])(?:\./|/workspace/)?(?P<name>(?:[\w-][\w.-]*/)*[\w-][\w.-]*\.(?:{_DATA}))(?![\w/-]|\.\w)", re.IGNORECASE
+)
+_TAKES_AWAY = re.compile(r"\b(?:delet|remov|renam|eras|clean)\w*", re.IGNORECASE)
+_RESULT = re.compile(r"\.(?:png|jpe?g|gif|svg|pdf)$", re.IGNORECASE)
 _ATTRIBUTE = re.compile(rf"(?:file_?name|file|path|title|name)\s*=\s*[\"']?{_NAME}(?=[\"'\s}}]|$)", re.IGNORECASE)
 _ALONE = re.compile(_NAME)
 # A heading or a line that is nothing but the name: `### 1. utils.py`, `**utils.py**`, "File: `utils.py`:", "utils.py - helpers".
@@ -57,6 +66,43 @@ def named(fence: Fence, aliases: Mapping[str, str]) -> tuple[str, str]:
     if name:
         return name, _without_first_line(fence.text) if name.rpartition(".")[2].lower() in _WITHOUT_COMMENTS else fence.text
     return _fitting(_in_prose(fence.before, label, bool(canonical(label, aliases))), label, aliases), fence.text
+
+
+def names_in(text: str) -> tuple[str, ...]:
+    """Return the names of data files that a task mentions, relative to the programs' folder, each once."""
+    found = (safe_name(match["name"]) for match in _MENTIONED.finditer(text))
+    return tuple(dict.fromkeys(name for name in found if name))
+
+
+def missing_files(task: str, is_there: Callable[[str], bool]) -> tuple[str, ...]:
+    """Return the files that the task names and that a program should have made, as far as names tell; `is_there` looks for one.
+
+    If some are there, the others may have been read, renamed or removed as asked: only a picture or document is a result by itself.
+    """
+    wanted = () if _TAKES_AWAY.search(task) else names_in(task)
+    missing = tuple(name for name in wanted if not is_there(name))
+    return missing if missing == wanted else tuple(name for name in missing if _RESULT.search(name))
+
+
+def named_by_task(fences: Sequence[Fence], aliases: Mapping[str, str], task: str) -> dict[int, str]:
+    """Return by the lines of their fences the blocks that can only be a certain file of those that the task names.
+
+    An answer with a program makes its files itself.
+    """
+    if any(canonical(language_of(fence.info), aliases) for fence in fences):
+        return {}
+    wanted = names_in(task)
+    found = {}
+    for name in wanted:
+        alike = [fence for fence in fences if _is_kind(fence, name)]
+        if len(alike) == 1 and sum(_is_kind(alike[0], other) for other in wanted) == 1 and not named(alike[0], aliases)[0]:
+            found[alike[0].line] = name
+    return found
+
+
+def _is_kind(fence: Fence, name: str) -> bool:
+    label = language_of(fence.info)
+    return bool(label) and name.rpartition(".")[2].lower() in (label, *_ENDINGS.get(label, ()))
 
 
 def _in_info(info: str, label: str) -> str:

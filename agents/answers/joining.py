@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from agents.answers.file_names import module_of
+from agents.answers.missing_imports import missing_imports, with_imports
 from agents.answers.parts import MOST_COMPARED, Part, Sorted, names_listed
 from agents.answers.python_code import PythonCode, join_python, read_python
 from sandbox.languages import BY_NAME
@@ -36,13 +37,13 @@ def join_parts(found: Sorted) -> Joined:
     python = _one_of_each_name(_with_names_by_import([part for part in found.programs if part.python], found), found)
     units = _joined(python, found)
     units = sorted([*units, *(part for part in found.programs if not part.python)], key=lambda part: part.line)
-    units = _with_name_by_instruction(units, found)
+    units = [_with_missing_imports(part, found) for part in _with_name_by_instruction(units, found)]
     running = _running(units, found.scripts)
     named = [part for part in [*units, *python] if part.name]
     files = {part.name: StoredFile(part.name, part.text, part.line) for part in reversed(named)}
     files = {**{file.name: file for file in found.files}, **files}
     stored = tuple(sorted(files.values(), key=lambda file: file.line))
-    guessed = {part.name for part in python if part.inferred}
+    guessed = found.guessed | {part.name for part in python if part.inferred}
     _say_what_is_stored([file.name for file in stored if file.name not in guessed], running, found)
     blocks = [
         CodeBlock(part.language, part.text, part.line, part.name, tuple(file for file in stored if file.name != part.name))
@@ -135,6 +136,16 @@ def _merge(parts: Sequence[Part]) -> Part:
     text = join_python([part.text for part in parts])
     last = parts[-1]
     return Part(last.language, text, parts[0].line, last.name, read_python(text) or last.python, None, last.inferred)
+
+
+def _with_missing_imports(part: Part, found: Sorted) -> Part:
+    """Add the imports that the program forgot: it could only fail without them."""
+    lines = missing_imports(part.python) if part.python else []
+    if part.python is None or not lines:
+        return part
+    found.notes.append(f"added {names_listed([f'`{line}`' for line in lines])}: the program uses {'it' if len(lines) == 1 else 'them'}")
+    text = with_imports(part.text, part.python, lines)
+    return replace(part, text=text, python=read_python(text))
 
 
 # --- What is run -----------------------------------------------------------------------------------------------------------------

@@ -45,6 +45,7 @@ class Sorted:
     notes: list[str] = field(default_factory=list)
     foreign: bool = False  # it holds code in a language that is not run here
     scripts: list[str] = field(default_factory=list)  # Python files that its instructions run
+    guessed: set[str] = field(default_factory=set)  # names of files that are guesses, each with a note of its own
 
     def skip(self, part: Part, reason: str) -> None:
         """Leave the block out, with the reason; it is stored if it has a name."""

@@ -3,19 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
-from agents.answers.file_names import own_modules
+from agents.answers.file_names import named_by_task, own_modules
 from agents.answers.forms import instead_of_a_program, unfenced
 from agents.answers.joining import join_parts
 from agents.answers.parts import sort_blocks
 from sandbox.packages.shell_scan import ends_in_here_document
-from utils.code_blocks import Answer, read_markdown
+from utils.code_blocks import Answer, SkippedBlock, read_markdown
+
+MOST_BLOCKS = 50
+"""How many programs of one answer are run."""
 
 
-def read_answer(text: str, aliases: Mapping[str, str]) -> Answer:
-    """Read an answer as one thing; aliases map the lower-case names of languages that can be run to their canonical names."""
+def bounded(answer: Answer) -> Answer:
+    """Return the answer as it is run: of one that breaks off nothing, of any other the first MOST_BLOCKS programs."""
+    if answer.cut:
+        return replace(answer, blocks=(), files=(), notes=(), modules=())
+    beyond = [SkippedBlock(b.language, b.line, f"more than {MOST_BLOCKS} programs in one answer") for b in answer.blocks[MOST_BLOCKS:]]
+    return replace(answer, blocks=answer.blocks[:MOST_BLOCKS], skipped=(*answer.skipped, *beyond)) if beyond else answer
+
+
+def read_answer(text: str, aliases: Mapping[str, str], task: str = "") -> Answer:
+    """Read an answer as one thing; aliases map the lower-case names of languages that can be run to their canonical names.
+
+    `task` is what the user has asked for: a file that it names may be the answer's only block.
+    """
     markdown = read_markdown(text, aliases, ends_in_here_document)
-    found = sort_blocks(markdown.fences, aliases)
+    by_task = named_by_task(markdown.fences, aliases, task)
+    fences = [replace(each, info=f"{each.info} {by_task[each.line]}") if each.line in by_task else each for each in markdown.fences]
+    found = sort_blocks(fences, aliases)
+    found.notes += [f"stored as {name}: the task names that file" for name in by_task.values()]
+    found.guessed |= set(by_task.values())
     if not found.programs and not found.files and not markdown.fences:
         bare = unfenced(markdown.prose, aliases)
         if bare is not None:

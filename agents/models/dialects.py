@@ -29,6 +29,7 @@ class OpenAISDK:
             other = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
             name = other[self._tokens_field] if self._tokens_field in refused else self._tokens_field
             request[name] = self._recorder.most_tokens
+        request |= self._recorder.sampling
         completions = self._sdk.chat.completions
         if "stream" in refused:
             response = (await completions.with_raw_response.create(**{**request, "stream": False})).http_response
@@ -51,6 +52,7 @@ class AnthropicSDK:
         # AutoGen always sends the service's own default, which newer models refuse.
         if request.get("temperature") == 1.0:
             del request["temperature"]
+        request |= self._recorder.sampling
         if self._recorder.most_tokens is not None and "max_output" not in self._recorder.quirks.refused:
             request["max_tokens"] = min(request["max_tokens"], self._recorder.most_tokens)
         stream = await self._sdk.messages.create(**request)
@@ -70,6 +72,8 @@ class OllamaSDK:
         """Ask for an answer, streamed; the SDK's own reader takes one object a line and nothing else."""
         if self._recorder.most_tokens is not None:
             request["options"] = {**(request.get("options") or {}), "num_predict": self._recorder.most_tokens}
+        if self._recorder.sampling:
+            request["options"] = {**(request.get("options") or {}), **self._recorder.sampling}
         body = {name: _plain(value) for name, value in request.items() if value is not None}
         response = await self._http.send(self._http.build_request("POST", "/api/chat", json=body), stream=True)
         if response.status_code >= 400:

@@ -23,6 +23,8 @@ _REFUSALS = {
     "max_completion_tokens": re.compile(
         r"\bmax_completion_tokens\b.{0,80}\b(unsupported|not supported|not permitted|unknown)\b", re.I | re.S
     ),
+    # Reasoning models take no other than their own.
+    "temperature": re.compile(r"\btemperature\b", re.I),
     # A limit above the model's own is not needed.
     "max_output": re.compile(r"\bmax_(completion_)?tokens\b.{0,40}\btoo large\b|\bmaximum allowed number of output tokens\b", re.I | re.S),
 }
@@ -34,13 +36,14 @@ class Quirks:
 
     refused: set[str] = field(default_factory=set)
 
-    def learn(self, words: str, *, limited: bool) -> str:
+    def learn(self, words: str, *, limited: bool, varied: bool = False) -> str:
         """Read a refusal in the server's words; return the name of what it refuses, "" if it is nothing that can be left out.
 
-        `limited` says whether the request named a limit for the answer's tokens.
+        `limited` says whether the request named a limit for the answer's tokens, `varied` whether it named a temperature.
         """
         for name, pattern in _REFUSALS.items():
-            if name not in self.refused and (limited or not name.startswith("max_")) and pattern.search(words):
+            sent = varied if name == "temperature" else limited or not name.startswith("max_")
+            if sent and name not in self.refused and pattern.search(words):
                 self.refused.add(name)
                 return name
         return ""

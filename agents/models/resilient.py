@@ -55,7 +55,8 @@ class ResilientClient(ChatCompletionClient):
     """AutoGen's ChatCompletionClient around a provider's own.
 
     `last_error` is why the newest answer failed (AutoGen turns exceptions into RuntimeError(str), so the program reads it here),
-    `last_finish` the finish reason of the newest answer, `calls` the number of requests made. `notify` may be replaced at any time.
+    `last_finish` the finish reason of the newest answer, `calls` the number of requests made. `notify` may be replaced at any
+    time, and `vary` be set, which asks for answers that differ from the ones before.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class ResilientClient(ChatCompletionClient):
         self.last_error: ModelError | None = None
         self.last_finish: str = ""
         self.calls = 0
+        self.vary = False
         self._inner = inner
         self._recorder = recorder
         self._timeout = timeout
@@ -209,9 +211,7 @@ class ResilientClient(ChatCompletionClient):
         """Tell whether the server refused something that the request can do without."""
         if getattr(error, "status_code", 0) not in _MAY_BE_A_QUIRK:
             return False
-        quirks = self._recorder.quirks
-        learned = quirks.learn(" ".join(server_words(error)), limited=self._recorder.most_tokens is not None)
-        if learned == "stream":
+        if (learned := self._recorder.learn(" ".join(server_words(error)))) == "stream":
             self.notify(_NOT_STREAMED)
         return bool(learned)
 
@@ -222,6 +222,7 @@ class ResilientClient(ChatCompletionClient):
             await _until_cancelled(self._gate.wait(), token)
         # A request that fails before its first byte must not be judged by what the one before it has left.
         self._recorder.reset()
+        self._recorder.varies = self.vary
         messages = prepare(messages, system_role="system" not in self._recorder.quirks.refused)
         self._recorder.most_tokens = self._budget.room_for_answer(size_of(messages)) if self._budget else None
         await _until_cancelled(self._recorder.make_ready(self.notify), token)

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from utils.text import last_line
+
 _KNOWN = Path(__file__).with_name("known_packages.txt")
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _CLAUSE = r"(?:===|==|~=|!=|<=|>=|<|>)\s*[A-Za-z0-9][\w.*+!-]*"
@@ -181,9 +183,9 @@ def package_of(module: str, code: str = "") -> str | None:
 
 def missing_module(output: str) -> str | None:
     """Return the module that the last line of a program's output says is missing. The program can print such a line, too: it is a hint."""
-    last = next((line for line in reversed(output[-4000:].splitlines()) if line.strip()), "")
-    match = _MISSING.fullmatch(last.strip())
-    module = (match["module"] or match["plain"]) if match else _needed(last.strip())
+    last = last_line(output[-4000:])
+    match = _MISSING.fullmatch(last)
+    module = (match["module"] or match["plain"]) if match else _needed(last)
     return module if module and len(module) <= 100 else None
 
 
