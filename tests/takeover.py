@@ -72,7 +72,10 @@ def _window(client: docker.APIClient, container: SandboxContainer) -> None:
 
 
 def sweep_as_before(patch: pytest.MonkeyPatch) -> None:
-    """Bring back what was done before emptiness was proven: a shell that programs can read kills, and its word is believed."""
+    """Bring back what was done before emptiness was proven: a shell that programs can read kills, and its word is believed.
+
+    The shell waits a moment first, so that the attack wins on any machine: how often it wins a race is not what the control shows.
+    """
 
     run_command = SandboxContainer.run
     started: set[str] = set()  # the containers in which something was started since the last sweep
@@ -83,7 +86,7 @@ def sweep_as_before(patch: pytest.MonkeyPatch) -> None:
 
     def believe(container: SandboxContainer) -> Seen:
         if container.id in started:
-            run_command(container, Command(["/bin/sh", "-c", "kill -KILL -1; echo lo"], seconds=10))
+            run_command(container, Command(["/bin/sh", "-c", "sleep 0.3; kill -KILL -1; echo lo"], seconds=10))
             started.discard(container.id)
         seen = container.look()
         if seen is None:

@@ -6,9 +6,9 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -23,6 +23,13 @@ from tests.fakes import program
 from tests.program import model_environment, wait_until
 from tests.terminal import ROOT, program_environment
 from utils.settings import load_settings
+
+
+def answers(port: int) -> bool:
+    """Whether something listens at the port."""
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 5):
+        return True
+    return False
 
 
 class Stage:
@@ -235,7 +242,8 @@ def test_the_commands_of_the_readme_run(stage: Stage) -> None:
         for words in commands[1:]:
             where = {"cwd": stage.program, "env": stage.environment, "start_new_session": True}
             started.append(subprocess.Popen([sys.executable, *words[1:]], stderr=subprocess.DEVNULL, **where))  # type: ignore[call-overload]
-            time.sleep(3)  # typed one after the other
+            if len(started) == 1:  # a worker and a batch wait, but not for a scheduler that is still to come
+                wait_until(lambda: answers(int(port)), 120)
         assert started[-1].wait(120) == 0
     finally:
         for process in reversed(started):
