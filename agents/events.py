@@ -195,6 +195,8 @@ class Question(BaseAgentEvent):
     """approve: the failures so far, oldest first."""
     ran: bool = True
     """approve: whether a program of the newest answer ran."""
+    stored: bool = False
+    """approve: the newest answer holds no program, but files, which were stored."""
     type: Literal["Question"] = "Question"
 
     def to_text(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from autogen_agentchat.agents import UserProxyAgent
 from autogen_agentchat.base import Response
@@ -27,11 +27,12 @@ class SendBack:
 
 @dataclass(frozen=True)
 class AskUser:
-    """The decision to ask the user: why, if something failed, what was tried, and whether a program ran at all."""
+    """The decision to ask the user: why, if something failed, what was tried, and whether a program ran or files were stored."""
 
     because: str = ""
     tried: tuple[str, ...] = ()
     ran: bool = True
+    stored: bool = False
 
 
 Decide = Callable[[Sequence[BaseChatMessage]], SendBack | AskUser]
@@ -70,9 +71,7 @@ class UserAgent(UserProxyAgent):
             yield item
             if isinstance(item, UserInputRequestedEvent):
                 # Last before the wait, so that the question is the newest event for as long as it is open.
-                yield Question(
-                    source=self.name, key=self._key, kind="approve", because=decision.because, tried=decision.tried, ran=decision.ran
-                )
+                yield Question(source=self.name, key=self._key, kind="approve", **asdict(decision))
 
 
 def create_user_proxy(answers: Answers, decide: Decide) -> UserAgent:

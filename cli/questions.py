@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from utils.code_blocks import CodeBlock
 
 _NO_PROGRAM = "No program in this answer: nothing was run."
+_STORED = "No program in this answer: its files were stored, and nothing was run."
 _NOT_RUN = "Nothing of this answer was run."
 _GATE = "Enter to run it, e to edit it first, always to run it and not ask again, STOP to give up, or say what to change."
 _ALWAYS = ("a", "always")
@@ -77,7 +78,7 @@ async def _approve(state: ChatState, question: Question) -> str:
 
 def _say_question(state: ChatState, question: Question) -> None:
     if state.prompt.is_terminal and not state.prompt.leaving:
-        verb = "to accept" if question.ran else "to end the task"
+        verb = "to accept" if question.ran or question.stored else "to end the task"
         words = ("Type ", ("APPROVE", "bold"), f" {verb}, ", ("STOP", "bold"), " to give up, or say what to change.")
         state.screen.say("", Text.assemble(*words))
 
@@ -97,6 +98,8 @@ def _why_asked(state: ChatState, question: Question) -> list[Text]:
 def _nothing_ran(question: Question) -> str:
     from teams.recovery import NO_PROGRAM
 
+    if question.stored:
+        return _STORED
     return _NO_PROGRAM if question.tried[-1:] in ((), (NO_PROGRAM,)) else _NOT_RUN
 
 

@@ -84,7 +84,7 @@ class Recovery:
             advice = "".join(f"{each}\n" for each in result.advice)
             words = SAME.format(failure=failure, where=_where(result, answer), advice=advice) if same else FIX
         if not words:
-            return AskUser(ran=False)
+            return AskUser(ran=False, stored=result.stored)
         because = None if same and len(self.tried) < self.max_retries else self._reason_to_ask(failure)
         self.tried.append(failure)
         if because is not None:

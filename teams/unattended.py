@@ -22,11 +22,11 @@ async def run_unattended(session: Session, task: str) -> AsyncGenerator[Event, N
 
 
 def decide(question: Question, record: Record) -> Reply:
-    """Answer a question without a user: good results are approved, programs run, and unknown packages are not installed."""
+    """Answer a question without a user: good results and stored files are approved, programs run, unknown packages not installed."""
     if question.kind in ("packages", "build"):
         return Reply(yes=None)
     if question.kind == "run":
         return Reply(programs=question.programs)
     last = record.last_run
-    good = question.ran and last is not None and last.verdict is Verdict.OK
+    good = question.stored or (question.ran and last is not None and last.verdict is Verdict.OK)
     return Reply(text=APPROVE if good else STOP)

@@ -265,7 +265,7 @@ def test_an_answer_whose_files_were_stored_is_the_users() -> None:
     stored = RunResult(source="CodeExecutorAgent", content="…", verdict="no code", stored=True)
     answer = TextMessage(source="CodeGeneratorAgent", content='```json\n{"a": 1}\n```')
     task = TextMessage(source="user", content="Write a.json.")
-    assert Recovery(max_retries=3).decide([task, answer, stored]) == AskUser(ran=False)
+    assert Recovery(max_retries=3).decide([task, answer, stored]) == AskUser(ran=False, stored=True)
     unstored = stored.model_copy(update={"stored": False})  # the same without: it is asked for a program
     assert isinstance(Recovery(max_retries=3).decide([task, answer, unstored]), SendBack)
 

@@ -98,6 +98,14 @@ def test_a_task_whose_second_answer_holds_no_program_either_fails(capfd: pytest.
     assert unattended(["It is 35.", ONE], ran("35\n")).status is ExitStatus.DONE
 
 
+def test_an_answer_that_is_the_file_of_the_task_is_a_result(capfd: pytest.CaptureFixture[str]) -> None:
+    page = "```html\n<h1>Bees</h1>\n```"
+    done = unattended([page], task="Write a web page bees.html.")
+    assert (done.status, done.requests) == (ExitStatus.DONE, 1)
+    assert capfd.readouterr().out == ""
+    assert unattended([page, page], task="Write a page about bees in C.").status is ExitStatus.NOT_DONE  # no file that it could be
+
+
 def test_confirm_needs_nobody(capfd: pytest.CaptureFixture[str]) -> None:
     assert unattended([ONE], ran("1\n"), settings=load_settings({"workspace": "unused", "confirm": "true"}, {})).status is ExitStatus.DONE
 
