@@ -203,7 +203,7 @@ def test_go_finds_its_own_library_compiled_by_a_container_that_no_session_has(
         try:
             look = sandbox.run("sh", "ls -d ~/.cache/go-build; ls /workspace\n")
             assert look.output.split("\n")[1:] == ["script.sh", ""]
-            assert sandbox.run("go", PROGRAMS["go"].hello).verdict is Verdict.OK
+            assert sandbox.run("go", PROGRAMS["go"].hello, build_seconds=500).verdict is Verdict.OK
             # Nothing is compiled but the program itself: the packages are older than the container.
             count = "find ~/.cache/go-build -newer /workspace/script.sh -name '*-d' ! -newermt 2090-01-01 | wc -l"
             made.append(sandbox.run("sh", f"{count}; find ~/.cache/go-build -name '*-d' -newermt 2090-01-01 | wc -l\n").output)
@@ -219,7 +219,7 @@ def test_go_finds_its_own_library_compiled_by_a_container_that_no_session_has(
         before = archive.getnames()
     sandbox = Sandbox(toolchains, tmp_path / "again", engine, caches=tmp_path / "cache")
     try:
-        sandbox.run("go", PROGRAMS["go"].hello)
+        sandbox.run("go", PROGRAMS["go"].hello, build_seconds=500)
         sandbox.run("sh", "echo evil >~/.cache/go-build/evil-d\n")
     finally:
         sandbox.runner.stop()
@@ -231,7 +231,7 @@ def test_a_cache_that_cannot_be_had_only_costs_time(toolchains: str, engine: doc
     (tmp_path / "file").write_text("in the way")
     made = Sandbox(toolchains, tmp_path / "made", engine, caches=tmp_path / "file")
     try:
-        assert made.run("go", PROGRAMS["go"].hello).verdict is Verdict.OK
+        assert made.run("go", PROGRAMS["go"].hello, build_seconds=500).verdict is Verdict.OK
     finally:
         made.runner.stop()
 
