@@ -15,6 +15,8 @@ WITH_IMAGE = image=$$(SANDBOX_IMAGE="$$($(NAMED_IMAGE))" bash tests/engine.sh) &
 # Exact versions with hashes, for every Python and system at once. The hashes are those of PyPI, whichever index answers here.
 LOCK = $(PY) -m uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-annotate --custom-compile-command "make lock"
 MATRIX := 3.10 3.13
+# Hundreds of tests start the program, which would be compiled each time.
+unexport PYTHONDONTWRITEBYTECODE
 # Three processes keep two processors busy: one of them often waits for an engine. Files stay together as far as that goes.
 WORKERS := 3
 SIDE_BY_SIDE = -n $(WORKERS) --dist worksteal
