@@ -54,6 +54,8 @@ def _explain(error: Exception) -> AppError:
         return AppError(f"a requirement is not installed here: {missing}", hint)
     if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:
         return AppError(f"the output could not be written: {error.strerror}", "free some space, or send it somewhere else")
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+        return AppError("no more files can be opened", "allow more in this shell (ulimit -n 1024), or close other programs")
     return AppError(f"internal error: {type(error).__name__}: {error}", "run it again with --traceback and report what it prints")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -68,6 +69,12 @@ def test_our_own_fault_is_called_that(error: Exception, capsys: pytest.CaptureFi
     assert said.startswith(f"error: internal error: {type(error).__name__}")
     assert "--traceback" in said
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE])
+def test_too_few_descriptors_are_no_fault_of_ours(number: int, capsys: pytest.CaptureFixture[str], run: Callable[..., int]) -> None:
+    assert run(raising(OSError(number, "Too many open files", "x.py"))) == ExitStatus.NOT_DONE
+    assert capsys.readouterr().err.startswith("error: no more files can be opened\n")
 
 
 @pytest.mark.parametrize("error", [RuntimeError("boom"), ModelError("no key", "set one")])

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import shutil
+import stat
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from history.store import Store
+from tests.histories import info, no_notice
 from tests.terminal import ROOT, program_environment
 from utils.errors import ExitStatus
 
@@ -49,6 +53,9 @@ def check(done: subprocess.CompletedProcess[str], status: ExitStatus, said: str)
         ("PROGRAM --help | head -n 1", ExitStatus.DONE, ""),
         ("mkdir gone; cd gone; rmdir ../gone; PROGRAM history", ExitStatus.USAGE, GONE),
         ("mkdir gone; cd gone; rmdir ../gone; PROGRAM --demo", ExitStatus.USAGE, GONE),
+        ("mkdir gone; cd gone; rmdir ../gone; PROGRAM doctor", ExitStatus.USAGE, GONE),
+        ("mkdir gone; cd gone; rmdir ../gone; PROGRAM run 'Count to 3'", ExitStatus.USAGE, GONE),
+        ("mkdir gone; cd gone; rmdir ../gone; PROGRAM --help", ExitStatus.DONE, ""),
         ("env -u HOME PROGRAM history", ExitStatus.NOT_DONE, NO_HISTORY),
         ("LANG=C LC_ALL=C PROGRAM history", ExitStatus.NOT_DONE, NO_HISTORY),
         ("ulimit -n 64; PROGRAM history", ExitStatus.NOT_DONE, NO_HISTORY),
@@ -56,6 +63,39 @@ def check(done: subprocess.CompletedProcess[str], status: ExitStatus, said: str)
 )
 def test_the_status_is_right_and_at_most_one_sentence_is_said(command: str, status: ExitStatus, said: str, tmp_path: Path) -> None:
     check(run(command, tmp_path), status, said)
+
+
+def test_a_history_longer_than_its_reader_wants_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / "workspace").mkdir()
+    with closing(Store.open(tmp_path / "workspace" / "history.db", no_notice)) as store:
+        for number in range(1500):  # more than a pipe holds
+            store.begin(info(f"20260901-120000-{number:04x}"))
+    whole = run("PROGRAM history --all", tmp_path)
+    check(whole, ExitStatus.DONE, "")
+    assert len(whole.stdout) > 100_000
+    cut = run("PROGRAM history --all | head -n 1", tmp_path)
+    check(cut, ExitStatus.DONE, "")
+    assert cut.stdout == whole.stdout.splitlines(keepends=True)[0]
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(
+    ("umask", "environment"),
+    [("022", ""), ("077", ""), ("000", ""), ("000", "env -u HOME"), ("027", "LANG=C LC_ALL=C")],
+)
+def test_no_other_user_can_read_or_change_what_a_session_keeps(umask: str, environment: str, tmp_path: Path, image: str) -> None:
+    check(run(f"umask {umask}; touch control; {environment} PROGRAM --demo", tmp_path, SANDBOX_IMAGE=image), ExitStatus.DONE, "")
+    assert stat.S_IMODE((tmp_path / "control").stat().st_mode) == 0o666 & ~int(umask, 8)  # the shell did as we said
+    workspace = tmp_path / "workspace"
+    kept = [path for path in workspace.rglob("*") if path.is_file()]
+    assert {"history.db", "program.py", "README.md"} <= {path.name for path in kept}
+    assert [path for path in kept if not _is_private(path, workspace)] == []
+
+
+def _is_private(file: Path, top: Path) -> bool:
+    """Whether the rights of the file, or of a folder on the way to it, keep everybody else out."""
+    way = [file, *(folder for folder in file.parents if folder.is_relative_to(top))]
+    return any(not stat.S_IMODE(each.stat().st_mode) & 0o077 for each in way)
 
 
 @pytest.mark.engine
