@@ -118,3 +118,16 @@ def _is_private(file: Path, top: Path) -> bool:
 def test_a_whole_session_ends_with_the_right_status(command: str, status: ExitStatus, said: str, tmp_path: Path, image: str) -> None:
     assert shutil.which("bash")
     check(run(command, tmp_path, SANDBOX_IMAGE=image), status, said)
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("umask", ["000", "077"])
+def test_nobody_else_reads_a_session_or_the_history_and_head_ends_its_list(umask: str, tmp_path: Path, image: str) -> None:
+    check(run(f"umask {umask}; PROGRAM --demo", tmp_path, SANDBOX_IMAGE=image), ExitStatus.DONE, "")
+    workspace = tmp_path / "workspace"
+    (session,) = (workspace / "sessions").iterdir()
+    assert stat.S_IMODE((workspace / "history.db").stat().st_mode) == 0o600
+    assert stat.S_IMODE(session.stat().st_mode) == 0o700
+    listed = run("PROGRAM history | head -n 1", tmp_path)
+    check(listed, ExitStatus.DONE, "")
+    assert session.name in listed.stdout
