@@ -90,9 +90,15 @@ def make_session_folder(workspace: Path, session: str = "") -> Path:
     """Make the folder of a new session, named by the time and a few random digits, for this user only; or that of an earlier one."""
     folder = workspace / "sessions" / (session or f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}")
     try:
-        folder.mkdir(parents=True, mode=0o700, exist_ok=bool(session))
-    except FileExistsError:  # of the many sessions of a batch, two drew the same digits in the same second
-        return make_session_folder(workspace)
+        for parent in (workspace, folder.parent):  # whatever the umask: who may write there can put another folder in a session's place
+            if not parent.exists():
+                parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        try:
+            folder.mkdir(mode=0o700, exist_ok=bool(session))
+        except FileExistsError:
+            if session or not folder.is_dir():
+                raise
+            return make_session_folder(workspace)  # of the many sessions of a batch, two drew the same digits in the same second
     except OSError as error:
         raise UsageError(
             f"WORKSPACE is {str(workspace)!r}, and nothing can be written there: {error.strerror}", "name another folder"

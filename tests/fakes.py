@@ -76,6 +76,7 @@ class ListedRuns(Sandbox):
         self.blocks: list[CodeBlock] = []
         self.beside: list[tuple[str, dict[str, str]]] = []  # name and further files of each program
         self.stored: dict[str, str] = {}  # without a program
+        self.missing: set[str] = set()  # files that are not there, whoever named them
         self.collected = 0
         self._runs = list(runs)
         self._files = list(files)
@@ -109,6 +110,9 @@ class ListedRuns(Sandbox):
 
     async def keep_states(self) -> None:
         """Keep none: there is no folder."""
+
+    def holds(self, file_name: str) -> bool:
+        return file_name not in self.missing
 
     async def add_files(self, paths: Sequence[Path]) -> Selection:
         return select(paths)

@@ -382,6 +382,7 @@ async def test_autogens_own_interface_reads_the_same_programs() -> None:
 
 async def test_what_the_user_named_and_no_program_wrote_is_missed_until_the_user_speaks_again() -> None:
     executor = ListedRuns(ran("1\n"), ran("", Verdict.FAILED, 1), ran("2\n"), ran("3\n"))
+    executor.missing = {"out.csv"}
     agent = create_code_executor(executor)
 
     async def missed(*messages: BaseChatMessage) -> tuple[str, ...]:

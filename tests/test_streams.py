@@ -130,6 +130,8 @@ def test_nobody_else_reads_a_session_or_the_history_and_head_ends_its_list(umask
     (session,) = (workspace / "sessions").iterdir()
     assert stat.S_IMODE((workspace / "history.db").stat().st_mode) == 0o600
     assert stat.S_IMODE(session.stat().st_mode) == 0o700
+    for folder in (workspace, session.parent):  # nobody else can put another session in its place
+        assert stat.S_IMODE(folder.stat().st_mode) & 0o022 == 0
     listed = run("PROGRAM history | head -n 1", tmp_path)
     check(listed, ExitStatus.DONE, "")
     assert session.name in listed.stdout
