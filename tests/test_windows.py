@@ -207,6 +207,7 @@ def test_a_terminal_without_control_codes(as_on_windows: Mapping[str, str], tmp_
         terminal.wait_for("›")
         terminal.line(TASK)
         terminal.wait_for(QUESTION, 60)
+        terminal.wait_for("›", times=2)  # what is typed before that was typed before the question
         terminal.line("APPROVE")
         terminal.wait_for(CLOSING_LINES[-1])
         terminal.type(CTRL_D)
