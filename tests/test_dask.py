@@ -100,18 +100,19 @@ def healthy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stage, C
         yield stage, cluster
 
 
-def test_a_worker_that_is_killed_costs_at_most_the_task_it_was_doing(stage: Stage) -> None:
-    stage.write([f"task {number}" for number in range(20)])
+@pytest.mark.parametrize(("tasks", "done"), [(20, 6), pytest.param(60, 20, marks=pytest.mark.soak)])
+def test_a_worker_that_is_killed_costs_at_most_the_task_it_was_doing(tasks: int, done: int, stage: Stage) -> None:
+    stage.write([f"task {number}" for number in range(tasks)])
     with stage.cluster({}, {}) as cluster, stage.start(cluster) as process:
         try:
-            wait_until(lambda: stage.has(6), 120)
+            wait_until(lambda: stage.has(done), 120)
             kill(cluster.workers[0])
             _, said = process.communicate(timeout=240)
         finally:
             process.kill()
     assert process.returncode == 0, said
-    assert Counter(stage.statuses.values()) == {"approved": 20}
-    assert sum(stage.starts.values()) - 20 <= 1
+    assert Counter(stage.statuses.values()) == {"approved": tasks}
+    assert sum(stage.starts.values()) - tasks <= 1
 
 
 def test_a_poisonous_task_costs_one_error_and_its_neighbours_nothing(stage: Stage) -> None:

@@ -111,9 +111,19 @@ async def answer(keyboard: Keyboard, master: int, typed: str, suggestion: str = 
 
 
 @asynccontextmanager
-async def prompt(history: Path) -> AsyncIterator[tuple[TerminalKeyboard, PipeInput]]:
+async def prompt(history: Path, *, vi: bool = False) -> AsyncIterator[tuple[TerminalKeyboard, PipeInput]]:
     with create_pipe_input() as keys, create_app_session(input=keys, output=DummyOutput()):
-        yield TerminalKeyboard(history, [("/help", "show this help")]), keys
+        yield TerminalKeyboard(history, [("/help", "show this help")], vi=vi), keys
+
+
+@pytest.mark.parametrize(("vi", "typed"), [(True, "a count"), (False, "countIa")])
+async def test_the_keys_of_vi_are_a_choice(vi: bool, typed: str, tmp_path: Path) -> None:
+    async with prompt(tmp_path / "history", vi=vi) as (keyboard, keys):
+        question = asyncio.ensure_future(read(keyboard))
+        keys.send_text("count\x1b")
+        await asyncio.sleep(1)  # what follows an Escape at once is a key of the terminal, such as Alt+I
+        keys.send_text("Ia \r")
+        assert await question == typed
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from dataclasses import replace
 from pathlib import Path
 
@@ -96,6 +97,16 @@ async def test_help_names_every_command_with_its_docstring() -> None:
             first, rest = (f"  {usage:<18} ", "") if len(usage) <= 18 else (f"  {usage}\n", " " * 21)
             assert f"{first}{rest}{meaning}\n" in seen
         assert {usage.split(" ")[0] for usage, _ in command_table()} == {f"/{name}" for name in COMMANDS}
+
+
+async def test_copy_hands_the_program_to_a_terminal_that_takes_control_codes() -> None:
+    async with rehearsal([FIRST], ran("1\n"), typed=["APPROVE"]) as session:
+        await session.converse("count")
+        assert "/save PATH" in (await type_into(session, "/copy"))[1]
+        session.state.screen.control_codes = True
+        _, seen = await type_into(session, "/copy")
+        assert f"\x1b]52;c;{base64.b64encode(ONE.encode()).decode()}\x07" in seen
+        assert "Copied" in seen
 
 
 async def test_the_commands_after_a_run(tmp_path: Path) -> None:
