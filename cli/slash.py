@@ -16,6 +16,7 @@ from rich.text import Text
 from cli.adding import add_files, agree_to_copy
 from cli.by_hand import go_back, run_and_tell, run_by_hand
 from cli.input.editor import edit_program
+from cli.input.prompt import command_in
 from cli.output.changes import newest_changes, show_changes
 from cli.output.code import highlight_program
 from cli.output.files import file_lines, open_file
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from sandbox.verdicts import ProducedFile
     from utils.code_blocks import CodeBlock
 
-_MEANT = {**dict.fromkeys(("?", "/", "/?", "help"), "/help"), **dict.fromkeys(("q", "quit", "exit", "bye"), "/exit")}
-"""What somebody types for help or to leave, and never as a task or as feedback."""
 Command = Callable[[ChatState, str], Awaitable[str | None]]
 _MOST_COPIED = 100_000  # characters of base64; terminals that take more are rare
 _USAGE_COLUMNS = 18
@@ -265,12 +264,9 @@ def command_table() -> list[tuple[str, str]]:
 
 
 async def run_slash_command(state: ChatState, typed: str) -> str | None:
-    """Run a slash command and return the word it means, if any; text that is not a command is returned unchanged.
-
-    Only a slash followed by letters is a command: "/tmp/x should be used" is feedback.
-    """
-    word, _, argument = _MEANT.get(typed.strip().lower(), typed.strip()).partition(" ")
-    if not word.startswith("/") or not word[1:].isalpha() or "\n" in typed.strip():
+    """Run a slash command and return the word it means, if any; text that is not a command is returned unchanged."""
+    word, _, argument = command_in(typed).partition(" ")
+    if not word:
         return typed
     command = COMMANDS.get(word[1:].lower())
     if command is not None:

@@ -98,13 +98,13 @@ async def test_what_fails_meanwhile_ends_the_question_and_what_succeeds_does_not
 async def test_the_demo_goes_on_with_each_line_but_not_with_a_command() -> None:
     demo = DemoLines([["task", "change it"]])
     demo.start_scene()
-    keyboard = Typist("/help", "", "task", "anything", "last")
+    keyboard = Typist("/help", "", "?", "quit", "task", "anything", "last")
     prompt = prompt_of(keyboard, demo)
-    for _ in range(4):
+    for _ in range(6):
         await prompt.read()
     await prompt.read(suggests=False)
-    assert keyboard.suggestions == ["task", "task", "task", "change it", ""]
-    assert keyboard.statuses == ["the row below"] * 5
+    assert keyboard.suggestions == [*["task"] * 5, "change it", ""]
+    assert keyboard.statuses == ["the row below"] * 7
 
 
 async def test_a_signal_stops_the_innermost_step_only() -> None:

@@ -15,6 +15,18 @@ from cli.output.screen import QUIET_STYLE, Screen
 from utils.platform import signals
 from utils.text import whole_characters
 
+_MEANT = {**dict.fromkeys(("?", "/", "/?", "help"), "/help"), **dict.fromkeys(("q", "quit", "exit", "bye"), "/exit")}
+
+
+def command_in(typed: str) -> str:
+    """Return the slash command that is typed, or that is meant by words for help or to leave; "" for text.
+
+    Only a slash followed by letters is a command: "/tmp/x should be used" is feedback.
+    """
+    line = _MEANT.get(typed.strip().lower(), typed.strip())
+    word = line.partition(" ")[0]
+    return line if word.startswith("/") and word[1:].isalpha() and "\n" not in line else ""
+
 
 class Prompt:
     """Reads what the user types, and knows whether the user is leaving or has interrupted."""
@@ -71,7 +83,7 @@ class Prompt:
         typed = None if typed is None else whole_characters(typed)
         if typed is None:
             self.leaving = True
-        elif self._demo and suggests and typed.strip() and not typed.startswith("/"):
+        elif self._demo and suggests and typed.strip() and not command_in(typed):
             self._demo.taken()
         if typed is not None and self.echoes and not self.is_terminal:
             self.echo(typed)
