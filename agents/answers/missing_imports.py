@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from agents.answers.python_code import PythonCode
 
@@ -45,14 +45,10 @@ _NAMES = {name: module for module, names in _FROM.items() for name in names.spli
 
 def missing_imports(code: PythonCode) -> list[str]:
     """Return the import lines for names that the program uses and never binds, as far as their meaning is beyond doubt."""
-    unbound = set() if code.has_star_import else code.needs - code.defines
-    attributes: dict[str, set[str]] = {name: set() for name in unbound}
-    called = set()
-    for node in ast.walk(code.tree):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in unbound:
-            attributes[node.value.id].add(node.attr)
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            called.add(node.func.id)
+    unbound = code.needs - code.defines
+    if not unbound or code.has_star_import:
+        return []
+    attributes, called = _uses(code.tree, unbound)
     lines: list[str] = []
     for name in sorted(unbound):
         if name in _NAMES:
@@ -62,6 +58,18 @@ def missing_imports(code: PythonCode) -> list[str]:
         elif name in _MODULES and (attributes[name] or name in called):
             lines += _lines_for_module(name, attributes[name], name in called)
     return lines
+
+
+def _uses(tree: ast.Module, names: Set[str]) -> tuple[dict[str, set[str]], set[str]]:
+    """Return which attributes of each name the program uses, and which functions it calls by a bare name."""
+    attributes: dict[str, set[str]] = {name: set() for name in names}
+    called = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in names:
+            attributes[node.value.id].add(node.attr)
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            called.add(node.func.id)
+    return attributes, called
 
 
 def _lines_for_module(name: str, attributes: set[str], called: bool) -> list[str]:
