@@ -24,7 +24,7 @@ from teams.termination import JournalCondition, SpokenWordTermination
 from utils.words import APPROVE, NOTES, STOP, spoken_word
 
 TeamEvent = BaseAgentEvent | BaseChatMessage | TaskResult
-_KEPT_MESSAGES = 200  # in AutoGen's own thread, which nobody reads; the journal has all of them
+_KEPT_MESSAGES = 20  # at most in AutoGen's own thread, which nobody reads; the journal has all of them
 _STOPPED_STEP = "(I stopped the step before this message; it did not finish.)"
 
 

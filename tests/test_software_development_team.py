@@ -91,9 +91,9 @@ async def test_context_is_kept_over_many_tasks() -> None:
         expected = [part for n in range(5) for part in (f"task {n}", answers[n], f"out {n}\n", "APPROVE")]
         told_once(rig.asked[5], *expected, "task 5")
         thread = [message["content"] for message in rig.team.messages()]
-        assert len(thread) == 24
-        assert thread[-4] == "task 5"
-        assert thread[-1] == "APPROVE"
+        # AutoGen's own thread, which is loaded for each task, stays short.
+        assert len(thread) == 20
+        assert [thread[0], thread[-4], thread[-1]] == ["task 1", "task 5", "APPROVE"]
 
 
 def test_before_the_first_task_there_is_no_message() -> None:
