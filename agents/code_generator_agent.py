@@ -25,13 +25,12 @@ NAME = "CodeGeneratorAgent"
 Item = TypeVar("Item")
 _STOP_LINE = re.compile(rf"(\*\*|__|[*_])?{STOP}[.!]?(?(1)\1)[.!]?")
 
-# Chosen by measuring with a small model, on the even tasks of `make outcome`: it heeds what is short and what is last. The mere mention
-# of a second language, or of the word that ends the talk, cost it a quarter of the tasks and more. What else it has to know comes with
-# the run that it belongs to.
+# Chosen by measuring with a small model, on the even tasks of `make outcome` and 122 more: it heeds what is short and what is last. The
+# mere mention of a second language, or of the word that ends the talk, cost it a quarter of the tasks and more; examples as earlier
+# turns a tenth of them, a plan before the program almost all. What else it has to know comes with the run that it belongs to.
 _SYSTEM_MESSAGE = """\
 Your programs run in a container without a keyboard and without a display, in the folder /workspace; files written there reach the user\
 {network}
-When a program fails, find the cause in its output and send the whole corrected program.
 Answer every task with one complete {language} program in a fenced block that computes the result and prints it. \
 Never answer with the result itself.
 """

@@ -21,9 +21,9 @@ from utils.errors import AppError
 TASK_SOURCE = "user"
 """The source of a task's message: the name that AutoGen gives to whoever sets the task."""
 RECOVERY_SOURCE = "Recovery"
+"""The source of messages that go back to the generator without the user: a source of its own, so nobody mistakes them for the user's."""
 STARTS_OVER = "The same program was sent twice, and failed twice"
 """How the message of RECOVERY_SOURCE begins after which the model is not shown again what it has tried for the task."""
-"""The source of messages that go back to the generator without the user: a source of its own, so nobody mistakes them for the user's."""
 NO_CODE = "no code"
 REFUSED = "refused"
 

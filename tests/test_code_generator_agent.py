@@ -17,7 +17,7 @@ from tests.fakes import SETTINGS, program
 from utils.settings import load_settings
 
 
-@pytest.mark.parametrize("fact", ["one complete", "fenced block", "keyboard", "display", "/workspace", "whole corrected program"])
+@pytest.mark.parametrize("fact", ["one complete", "fenced block", "keyboard", "display", "/workspace"])
 def test_the_model_is_told_what_it_has_to_know(fact: str) -> None:
     assert fact in system_message(SETTINGS)
 

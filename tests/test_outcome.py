@@ -73,6 +73,13 @@ def test_feedback_is_said_and_a_file_is_judged(tmp_path: Path) -> None:
     assert (outcome.right, outcome.calls, outcome.attempts) == (True, 2, 2)
 
 
+def test_a_program_that_does_not_start_ends_the_bench_and_counts_as_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.outcome.bench.IMAGE", "not a name")
+    (tmp_path / "none.pem").write_bytes(b"")
+    with ModelEndpoint([]) as endpoint, pytest.raises(SystemExit, match="'gcd'.*not a name"):
+        measure(TASKS[0], OURS, Namespace(url=endpoint.url, model="test-model", limit=120), tmp_path / "task", tmp_path / "none.pem")
+
+
 def test_the_table_tells_the_halves_apart(capsys: pytest.CaptureFixture[str]) -> None:
     def outcome(task: Task, program: str, right: bool) -> Outcome:
         return Outcome(task.name, program, right, first=True, calls=2, attempts=1, tokens=100, seconds=3.0)

@@ -110,6 +110,9 @@ def measure(task: Task, program: str, options: argparse.Namespace, folder: Path,
             process.terminate()  # both remove their containers
             process.wait(60)
     seconds = time.monotonic() - began
+    if not relay.exchanges:
+        said = (folder / "err.txt").read_text("utf-8", "replace").strip()
+        raise SystemExit(f"error: {program} did not ask the model about the task {task.name!r} (status {process.returncode}): {said}")
     result = _our_result(task, folder, process.returncode) if program == OURS else _plain_result(work)
     answers = [exchange for exchange in relay.exchanges if exchange.status == 200]
     outcome = Outcome(
