@@ -341,6 +341,21 @@ async def test_a_stopped_step_ends_a_pipe_as_interrupted() -> None:
         assert session.state.prompt.leaving
 
 
+async def test_a_word_after_a_stopped_step_is_told_what_became_of_the_task() -> None:
+    async with rehearsal([FIRST], WaitForCancel(), typed=["APPROVE", "count down"]) as session:
+        opening = asyncio.get_running_loop().create_future()
+        opening.set_result(session.session)
+        running = asyncio.ensure_future(session.converse("count"))
+        while "still running" not in session.paper.getvalue():
+            await asyncio.sleep(0.01)
+        session.state.prompt._on_interrupt()
+        await asyncio.wait_for(running, 2)
+        assert await session.chat.next_task(opening) == "count down"
+        seen = session.paper.getvalue()
+        assert "Nothing waits for APPROVE: the last step did not finish. Say what to do instead, or /retry." in seen
+        assert "There is no task" not in seen
+
+
 async def test_a_refused_run_does_not_answer_a_later_question() -> None:
     async with rehearsal([FIRST, FIRST, SECOND], typed=["not like this", "", "APPROVE"], confirm="true") as session:
         await session.converse("count")

@@ -189,8 +189,15 @@ class Chat:
             word = spoken_word(typed)
             if not word:
                 return typed
-            state.notice(f"There is no task to {word} yet. Type a task, or /exit to quit.")
+            state.notice(self._nothing_for(word))
         return None
+
+    def _nothing_for(self, word: str) -> str:
+        session = self.state.session
+        ended = session.record.ended if session is not None else None
+        if ended is not None and (ended.status == "interrupted" or ended.error is not None):
+            return f"Nothing waits for {word}: the last step did not finish. Say what to do instead, or /retry."
+        return f"There is no task to {word} yet. Type a task, or /exit to quit."
 
     async def wait_for(self, opening: asyncio.Future[Session]) -> Session | None:
         """Wait until the session is ready, showing what is being waited for; None if the user stops waiting."""
