@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -72,6 +72,24 @@ async def test_without_a_finish_reason_only_a_body_without_an_end_of_its_own_is_
     with pytest.raises(BrokenAnswer) as broken:
         await follow(Response(said("a"), framed=False))
     assert broken.value.kind == "cut"
+
+
+async def test_a_stopped_answer_that_is_cleared_away_late_takes_nothing_from_the_next_one() -> None:
+    recorder = Recorder()
+    stopped, newer = (Response(said("one"), said("two", "stop")) for _ in range(2))
+    left = recorder.begin()
+    old = recorder.follow(stopped, read, tools_offered=False)
+    assert await anext(old) == "one"
+    recorder.begin()
+    new = recorder.follow(newer, read, tools_offered=False)
+    assert await anext(new) == "one"
+    assert isinstance(old, AsyncGenerator)
+    await old.aclose()
+    await left.close()
+    assert (stopped.closed, newer.closed) == (1, 0)
+    assert "".join(left.seen.text) == "one"
+    assert [shown async for shown in new] == ["two"]
+    assert (newer.closed, "".join(recorder.seen.text)) == (1, "onetwo")
 
 
 async def test_an_error_before_the_finish_is_passed_on_and_one_after_it_is_not() -> None:

@@ -109,6 +109,20 @@ class Seen:
             raise BrokenAnswer("tools" if self.uninvited_tools else "empty")
 
 
+@dataclass
+class Exchange:
+    """One request: what was seen of its answer, and the response that is being followed."""
+
+    seen: Seen = field(default_factory=Seen)
+    response: Any = None
+
+    async def close(self) -> None:
+        """Close its response, and no other: AutoGen leaves that to the garbage collector, which may come when the next request runs."""
+        response, self.response = self.response, None
+        if response is not None:
+            await response.aclose()
+
+
 VARIED = 0.8
 """The temperature that makes a model which repeats itself word for word try something else: of 16 failed programs, which a small one
 had copied 11 times at 0, it copied 1 at 0.8; at 1.0 it got fewer of the others right."""
@@ -119,13 +133,17 @@ class Recorder:
 
     def __init__(self) -> None:
         """Start with nothing seen."""
-        self.seen = Seen()
+        self.exchange = Exchange()
         self.quirks = Quirks()
         self.most_tokens: int | None = None  # that the next answer may have
         self.varies = False  # whether the next answer is to differ from the one before
         self.sdk: Any = None
         self.server: LocalServer | None = None  # the process that serves a model file
-        self._response: Any = None
+
+    @property
+    def seen(self) -> Seen:
+        """What was seen of the newest answer."""
+        return self.exchange.seen
 
     @property
     def sampling(self) -> dict[str, float]:
@@ -142,16 +160,18 @@ class Recorder:
             self.sdk.base_url = await self.server.ensure(notify)
             self.sdk.api_key = self.server.key
 
-    def reset(self) -> None:
-        """Forget what was seen."""
-        self.seen = Seen()
+    def begin(self) -> Exchange:
+        """Begin a request, of which nothing has been seen yet."""
+        self.exchange = Exchange()
+        return self.exchange
 
     async def follow(
         self, response: Any, read: Callable[[dict[str, Any], Seen], Iterable[Any]], *, tools_offered: bool
     ) -> AsyncIterator[Any]:
         """Hand on what `read` makes of the response's events for AutoGen, and judge the answer at its end."""
-        self.seen = seen = Seen(tools_offered=tools_offered)
-        self._response = response
+        exchange = self.exchange
+        exchange.seen = seen = Seen(tools_offered=tools_offered)
+        exchange.response = response
         body = Body(response)
         try:
             async for event in body.objects():
@@ -162,18 +182,12 @@ class Recorder:
             if seen.finish is None or (isinstance(error, BrokenAnswer) and error.kind == "endless"):
                 raise
         finally:
-            await self.release()
+            await exchange.close()
         seen.check(body)
-
-    async def release(self) -> None:
-        """Close the response that is being followed, if any: AutoGen leaves that to the garbage collector."""
-        response, self._response = self._response, None
-        if response is not None:
-            await response.aclose()
 
     async def close(self) -> None:
         """Close the connections of the SDK's client: AutoGen's client for Ollama does not."""
-        await self.release()
+        await self.exchange.close()
         if self.sdk is not None:
             # Older releases of ollama have no close() of their own.
             await (self.sdk.close() if hasattr(self.sdk, "close") else self.sdk._client.aclose())

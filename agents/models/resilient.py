@@ -20,7 +20,7 @@ from agents.models.choice import ModelChoice
 from agents.models.continuation import close_last_block, join_continuation, repeats_itself, split_thought
 from agents.models.errors import explain_model_error, retry_after, server_words
 from agents.models.gate import Gate
-from agents.models.recorder import Recorder
+from agents.models.recorder import Recorder, Seen
 from agents.models.requests import prepare, size_of, with_continuation, without_tools
 from agents.models.wire import BrokenAnswer
 from utils.errors import ModelError
@@ -221,7 +221,7 @@ class ResilientClient(ChatCompletionClient):
         if self._gate:
             await _until_cancelled(self._gate.wait(), token)
         # A request that fails before its first byte must not be judged by what the one before it has left.
-        self._recorder.reset()
+        exchange = self._recorder.begin()
         self._recorder.varies = self.vary
         messages = prepare(messages, system_role="system" not in self._recorder.quirks.refused)
         self._recorder.most_tokens = self._budget.room_for_answer(size_of(messages)) if self._budget else None
@@ -233,11 +233,10 @@ class ResilientClient(ChatCompletionClient):
                 yield self._whole(item) if isinstance(item, CreateResult) else item
         finally:
             await stream.aclose()
-            await self._recorder.release()
-            self._count(size_of(messages))
+            await exchange.close()
+            self._count(size_of(messages), exchange.seen)
 
-    def _count(self, sent: int) -> None:
-        seen = self._recorder.seen
+    def _count(self, sent: int, seen: Seen) -> None:
         self._usage.prompt_tokens += seen.prompt_tokens
         self._usage.completion_tokens += seen.completion_tokens
         if self._budget and (seen.size or seen.prompt_tokens):
