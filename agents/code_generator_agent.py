@@ -25,7 +25,7 @@ NAME = "CodeGeneratorAgent"
 Item = TypeVar("Item")
 _STOP_LINE = re.compile(rf"(\*\*|__|[*_])?{STOP}[.!]?(?(1)\1)[.!]?")
 
-# Chosen by measuring with a small model, on the even tasks of `make outcome` and 122 more: it heeds what is short and what is last. The
+# Chosen by measuring with a small model, on the even tasks of `make outcome` and 127 more: it heeds what is short and what is last. The
 # mere mention of a second language, or of the word that ends the talk, cost it a quarter of the tasks and more; examples as earlier
 # turns a tenth of them, a plan before the program almost all. What else it has to know comes with the run that it belongs to.
 _SYSTEM_MESSAGE = """\
