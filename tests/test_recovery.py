@@ -78,6 +78,7 @@ def test_decisions(rounds: list[list[BaseChatMessage]], sent_back: int, because:
 
 def test_each_attempt_is_numbered_and_named() -> None:
     recovery = Recovery(max_retries=3)
+    assert "send the whole program again" in FIX  # the system message leaves it to this
     assert recovery.decide(turn("failed", "ValueError: a")) == SendBack(FIX, "ValueError: a", 2, 4)
     assert recovery.decide(turn("no code", answer="Hm.")) == SendBack(SEND_CODE, "no program in the answer", 3, 4)
     assert recovery.tried == ["ValueError: a", "no program in the answer"]

@@ -230,7 +230,7 @@ class ResilientClient(ChatCompletionClient):
         stream = self._inner.create_stream(messages, cancellation_token=token, **options)
         try:
             while (item := await _until_cancelled(anext(stream, None), token)) is not None:
-                yield self._whole(item) if isinstance(item, CreateResult) else item
+                yield self._whole(item, exchange.seen) if isinstance(item, CreateResult) else item
         finally:
             await stream.aclose()
             await exchange.close()
@@ -242,8 +242,7 @@ class ResilientClient(ChatCompletionClient):
         if self._budget and (seen.size or seen.prompt_tokens):
             self._budget.spend(sent, seen.size, seen.prompt_tokens, seen.completion_tokens)
 
-    def _whole(self, result: CreateResult) -> CreateResult:
-        seen = self._recorder.seen
+    def _whole(self, result: CreateResult, seen: Seen) -> CreateResult:
         if seen.broken:
             self.notify(_PIECE_MISSING)
         text: Any = result.content if seen.tools else whole_characters("".join(seen.text))

@@ -195,7 +195,7 @@ class Chat:
     def _nothing_for(self, word: str) -> str:
         session = self.state.session
         ended = session.record.ended if session is not None else None
-        if ended is not None and (ended.status == "interrupted" or ended.error is not None):
+        if ended is not None and ended.status in ("interrupted", "error"):
             return f"Nothing waits for {word}: the last step did not finish. Say what to do instead, or /retry."
         return f"There is no task to {word} yet. Type a task, or /exit to quit."
 
