@@ -168,6 +168,8 @@ class Session:
             if isinstance(event, TaskEnded):
                 self.record.start_task()
             self.record.take(event)
+        if was_stopped:
+            self.record.take(TaskEnded("interrupted"))
 
     @property
     def goes_on(self) -> bool:

@@ -128,6 +128,9 @@ async def test_a_stopped_program_has_no_unknown_result(tmp_path: Path) -> None:
     stored = kept(tmp_path)
     assert (stored.info.status, stored.attempts[0].verdict) == ("interrupted", "cancelled")
     assert stored.unknown is None
+    async with opened(tmp_path, [], resumed=stored) as (resumed, _):
+        assert resumed.record.ended == session.record.ended == TaskEnded("interrupted")
+        assert len(resumed.record.attempts) == 1
 
 
 async def test_a_history_that_cannot_be_written_is_said_in_the_stream_and_the_task_goes_on(tmp_path: Path) -> None:
