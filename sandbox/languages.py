@@ -47,6 +47,10 @@ class Language:
     warm: str = ""  # a program that, compiled once, leaves in `cache` what others need compiled, too
     cache: str = ""  # a folder in the programs' home
     entry: str = ""  # a pattern of where a program starts: files of the answer without it are parts of one that has it
+    part_header: str | None = None  # such a part needs a file of its own, which begins with this line ("" for none)
+    defines: str = ""  # a pattern of the lines that define names for the whole file, with the name in a group
+    takes: str = ""  # a pattern of how a program names another file of the answer as its module
+    sign: str = ""  # a pattern that no text but a program of this language matches
 
     @property
     def image_setting(self) -> str:
@@ -101,6 +105,16 @@ _GO_PACKAGES = (
     *("sync/atomic", "text/tabwriter", "text/template", "time", "unicode", "unicode/utf8"),
 )
 
+_JS_DEFINES = (
+    r"^(?:export\s+)?(?:default\s+)?(?:abstract\s+|async\s+)*(?:function\b\s*\*?|class|const|let|var|interface|type|enum)\s+([\w$]+)"
+)
+_JS_TAKES = r"""(?:\bfrom|\brequire\(|\bimport\(?)\s*["']\.{1,2}/([\w./-]+)["']"""
+_C_DEFINES = (
+    r"^[A-Za-z_][^\n(){};=#]*[\s*&](\w+)\s*\([^;{}]*\)[^;{}()]*\{|^(?:typedef\s+)?(?:struct|class|enum|union)\s+(\w+)|^\}\s*(\w+)\s*;"
+    r"|^#define\s+(\w+)"
+)
+_C_TAKES = r"""^\s*#include\s*"([\w./-]+)\""""
+
 LANGUAGES = (
     Language(
         *("python", ("python", "py", "python3"), "program.py", Step(("python3", "python"))),
@@ -108,12 +122,20 @@ LANGUAGES = (
         packages="pip",
     ),
     # The shell runs the lines before the one that it cannot read, so a check afterwards would not say that nothing was run.
-    Language("sh", ("sh", "bash", "shell"), "script.sh", Step(("bash", "sh"))),
+    Language(
+        *("sh", ("sh", "bash", "shell"), "script.sh", Step(("bash", "sh"))),
+        defines=r"^(?:function\s+)?([A-Za-z_]\w*)\s*\(\)|^function\s+(\w+)|^(?:export\s+|readonly\s+)?([A-Za-z_]\w*)=",
+        takes=r"^\s*(?:source|\.)\s+(?:\./)?([\w./-]+\.sh)\b",
+        sign=r"^[ \t]*(?:for\s+\w+\s+in\b.*;\s*do\b|while\s.*;\s*do\b|if\s+\[.*\];\s*then\b)",
+    ),
     Language(
         *("javascript", ("javascript", "js", "mjs", "cjs", "node", "nodejs"), "program.js", _NODE, "node:24-slim", 80),
         check=Step(("node",), ("--check", "{file}")),
         comment="//",
         packages="npm",
+        defines=_JS_DEFINES,
+        takes=_JS_TAKES,
+        sign=r"\bconsole\.(?:log|error)\(",
     ),
     Language(
         *("typescript", ("typescript", "ts", "mts", "cts"), "program.ts", Step(("node",), ("--no-warnings", "{file}")), "node:24-slim", 80),
@@ -121,6 +143,8 @@ LANGUAGES = (
         comment="//",
         packages="npm",
         cannot=_ERASABLE,
+        defines=_JS_DEFINES,
+        takes=_JS_TAKES,
     ),
     Language(
         *("go", ("go", "golang"), "main.go", _BUILT, "golang:1", 300),
@@ -130,6 +154,9 @@ LANGUAGES = (
         warm="package main\n" + "".join(f'import _ "{package}"\n' for package in _GO_PACKAGES) + "func main() {}\n",
         cache=".cache/go-build",
         entry=r"func\s+main\s*\(",
+        part_header="package main",
+        defines=r"^(?:func\s+(?:\([^)]*\)\s*)?|type\s+|var\s+|const\s+)(\w+)",
+        sign=r"^package main\b",
     ),
     Language(
         *("rust", ("rust", "rs"), "main.rs", _BUILT, "rust:1-slim", 300),
@@ -140,6 +167,9 @@ LANGUAGES = (
         comment="//",
         cannot="Only Rust's standard library is here: no crates.",
         entry=r"fn\s+main\s*\(",
+        defines=r"^(?:pub(?:\([^)]*\))?\s+)?(?:async\s+|unsafe\s+)*(?:fn|struct|enum|trait|type|static|mod|const)\s+(\w+)",
+        takes=r"^\s*(?:pub\s+)?mod\s+(\w+)\s*;",
+        sign=r"^fn main\(\)\s*(?:->\s*[^{]*)?\{",
     ),
     Language(
         *("c", ("c", "h"), "main.c", _BUILT, "gcc:15", 500),
@@ -147,6 +177,9 @@ LANGUAGES = (
         comment="//",
         cannot="Only the C library is here.",
         entry=r"\bmain\s*\(",
+        defines=_C_DEFINES,
+        takes=_C_TAKES,
+        sign=r"^#include\s*<\w+\.h>",
     ),
     Language(
         *("c++", ("c++", "cpp", "cxx", "cc", "hpp"), "main.cpp", _BUILT, "gcc:15", 500),
@@ -154,6 +187,9 @@ LANGUAGES = (
         comment="//",
         cannot="Only the standard library of C++ is here.",
         entry=r"\bmain\s*\(",
+        defines=_C_DEFINES,
+        takes=_C_TAKES,
+        sign=r"^#include\s*<\w+>",
     ),
     Language(
         *("java", ("java",), "Main.java", Step(("java",), ("-XX:MaxRAMPercentage=70", "-XX:-UsePerfData", "-cp", CLASSES, "{main}"))),
@@ -163,12 +199,17 @@ LANGUAGES = (
         cannot="Only Java's own library is here.",
         names=read_java,
         entry=r"\bmain\s*\(",
+        part_header="",
+        defines=r"^(?:(?:public|final|abstract|sealed|static)\s+)*(?:class|interface|enum|record)\s+(\w+)",
+        sign=r"\bpublic\s+static\s+void\s+main\s*\(\s*String\b",
     ),
     Language(
         *("ruby", ("ruby", "rb"), "program.rb", Step(("ruby",)), "ruby:3.4-slim", 75),
         check=Step(("ruby",), ("-c", "{file}")),
         cannot="Only Ruby's standard library is here: no gems.",
         lacks=r"cannot load such file",
+        defines=r"^(?:def|class|module)\s+(?:self\.)?(\w+)|^([A-Za-z_]\w*)\s*=(?!=)",
+        takes=r"""\brequire_relative\s*\(?\s*["'](?:\./)?([\w./-]+)["']""",
     ),
     Language(
         *("php", ("php",), "program.php", Step(("php",)), "php:8-cli", 185),
@@ -176,18 +217,27 @@ LANGUAGES = (
         comment="//",
         cannot="Only what comes with PHP is here: no composer packages.",
         lacks=r"vendor/autoload\.php|Class \"[\w\\]+\" not found|undefined function",
+        defines=r"^(?:abstract\s+|final\s+)*(?:function|class|interface|trait|enum)\s+(\w+)|^\$(\w+)\s*=",
+        takes=r"""\b(?:require|include)(?:_once)?\s*\(?\s*(?:__DIR__\s*\.\s*)?["'](?:\.?/)?([\w./-]+\.php)["']""",
+        sign=r"\A\s*<\?php\b",
     ),
     Language(
         *("perl", ("perl", "pl"), "program.pl", Step(("perl",)), "perl:5-slim", 55),
         check=Step(("perl",), ("-c", "{file}")),
         cannot="Only Perl's own modules are here.",
         lacks=r"Can't locate \S+\.pm",
+        defines=r"^sub\s+(\w+)|^(?:my|our)\s*\(?\s*[$@%](\w+)",
+        takes=r"""^\s*(?:require|do)\s+["'](?:\./)?([\w./-]+\.p[lm])["']""",
+        sign=r"^use strict;",
     ),
     Language(
         *("r", ("r", "rscript"), "program.r", Step(("Rscript",), ("--vanilla", "{file}")), "r-base:4.5.1", 350),
         check=Step(("Rscript",), ("--vanilla", "-e", "invisible(parse(commandArgs(TRUE)[1]))", "{file}")),
         cannot="Only what comes with R is here: no packages.",
         lacks=r"there is no package called",
+        defines=r"^([A-Za-z]\w*)\s*(?:<-|=)(?!=)",
+        takes=r"""\bsource\(\s*["'](?:\./)?([\w./-]+)["']""",
+        sign=r"^\w+\s*<-\s*function\(",
     ),
     Language(
         *("lua", ("lua",), "program.lua", Step(("lua5.4", "lua", "lua5.3", "luajit")), "nickblah/lua:5.4", 50),
@@ -195,6 +245,8 @@ LANGUAGES = (
         comment="--",
         cannot="Only Lua's own library is here: no rocks.",
         lacks=r"module '[^']+' not found",
+        defines=r"^(?:local\s+)?function\s+(\w+)|^(?:local\s+)?(\w+)\s*=(?!=)",
+        takes=r"""\b(?:require|dofile)\s*\(?\s*["']([\w./-]+)["']""",
     ),
 )
 

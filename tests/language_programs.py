@@ -177,3 +177,27 @@ PROGRAMS = {
         "while true do end\n",
     ),
 }
+
+USAGE = {
+    "python": ("def square(x):\n    return x * x", "print(square(3))"),
+    "sh": ("square() { echo $(($1 * $1)); }", "square 3"),
+    "javascript": ("function square(x) {\n  return x * x;\n}", "console.log(square(3));"),
+    "typescript": ("function square(x: number): number {\n  return x * x;\n}", "console.log(square(3));"),
+    "go": (
+        "package main\n\nfunc square(x int) int {\n\treturn x * x\n}",
+        'package main\n\nimport "fmt"\n\nfunc main() {\n\tfmt.Println(square(3))\n}',
+    ),
+    "rust": ("fn square(x: i32) -> i32 {\n    x * x\n}", 'fn main() {\n    println!("{}", square(3));\n}'),
+    "c": ("int square(int x)\n{\n    return x * x;\n}", '#include <stdio.h>\nint main(void)\n{\n    printf("%d\\n", square(3));\n}'),
+    "c++": ("int square(int x) {\n    return x * x;\n}", "#include <iostream>\nint main() {\n    std::cout << square(3) << std::endl;\n}"),
+    "java": (
+        "public class Squares {\n    static int square(int x) {\n        return x * x;\n    }\n}",
+        "public class Main {\n    public static void main(String[] args) {\n        System.out.println(Squares.square(3));\n    }\n}",
+    ),
+    "ruby": ("def square(x)\n  x * x\nend", "puts square(3)"),
+    "php": ("<?php\nfunction square($x) {\n    return $x * $x;\n}", "<?php\necho square(3), PHP_EOL;"),
+    "perl": ("sub square {\n    my ($x) = @_;\n    return $x * $x;\n}", 'print square(3), "\\n";'),
+    "r": ("square <- function(x) {\n  x * x\n}", "print(square(3))"),
+    "lua": ("function square(x)\n  return x * x\nend", "print(square(3))"),
+}
+"""A function in every language, and a second block that prints what it makes of 3."""

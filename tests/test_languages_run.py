@@ -14,15 +14,16 @@ from pathlib import Path
 import docker
 import pytest
 
+from agents.answers.reading import read_answer
 from sandbox.engine.images import digest_of
 from sandbox.files.host_folder import HostFolder
-from sandbox.languages import BY_NAME, LANGUAGES
+from sandbox.languages import ALIASES, BY_NAME, LANGUAGES
 from sandbox.program import Job
 from sandbox.runner import Runner
 from sandbox.verdicts import ProgramRun, Verdict, tell_model, tell_person
 from sandbox.workspace import Workspace
 from tests.endpoint import ModelEndpoint
-from tests.language_programs import GREETING, PROGRAMS
+from tests.language_programs import GREETING, PROGRAMS, USAGE
 from tests.program import model_environment, run_piped
 from utils.docker_utils import ContainerRequest, Limits, unique_name
 
@@ -70,6 +71,14 @@ def strict(toolchains: str, engine: docker.APIClient, tmp_path_factory: pytest.T
 
 def test_there_are_programs_for_every_language() -> None:
     assert list(PROGRAMS) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_usage_example_in_a_second_block_runs_with_what_it_uses(name: str, sandbox: Sandbox) -> None:
+    text = "\nUsage:\n\n".join(f"```{name}\n{code}\n```" for code in USAGE[name])
+    (block,) = read_answer(text, ALIASES).blocks
+    run = sandbox.run(name, block.code, *[(file.name, file.text) for file in block.files])
+    assert (run.verdict, run.output.strip().removeprefix("[1] ")) == (Verdict.OK, "9"), run.output
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 
 from agents.answers.missing_imports import missing_imports, with_imports
 from agents.answers.naming import with_name_by_instruction, with_names_by_import
-from agents.answers.parts import MOST_COMPARED, Part, Sorted, names_listed
-from agents.answers.python_code import join_python, read_python
+from agents.answers.other_code import join_texts
+from agents.answers.parts import MOST_COMPARED, Part, Sorted, names_listed, with_text
+from agents.answers.python_code import join_python
 from agents.answers.running import is_setup, running_parts
+from sandbox.languages import BY_NAME, Language
 from utils.code_blocks import CodeBlock, SkippedBlock, StoredFile
+
+TOGETHER = "{count} blocks run as one program: they use each other's names"
 
 
 @dataclass(frozen=True)
@@ -25,16 +30,18 @@ def join_parts(found: Sorted) -> Joined:
     """Join what belongs together, choose what is run, and put requests for packages first; notes and skipped blocks go to `found`."""
     if len(found.programs) > MOST_COMPARED:
         return Joined(tuple(CodeBlock(part.language, part.text, part.line) for part in found.programs), ())
-    python = _one_of_each_name(with_names_by_import([part for part in found.programs if part.python], found), found)
-    units = _joined(python, found)
-    units = sorted([*units, *(part for part in found.programs if not part.python)], key=lambda part: part.line)
-    units = [_with_missing_imports(part, found) for part in with_name_by_instruction(units, found)]
+    whole = _one_of_each_name(with_names_by_import(found.programs, found), found)
+    units: list[Part] = []
+    for language in dict.fromkeys(part.language for part in whole):
+        parts = [part for part in whole if part.language == language]
+        units += _with_pieces(parts, found) if language in BY_NAME and BY_NAME[language].entry else _joined(parts, found)
+    units = with_name_by_instruction(sorted(units, key=lambda part: part.line), found)
+    units = [_with_what_it_forgot(part, {each.name for each in [*whole, *units]}, found) for part in units]
     running = running_parts(units, found.scripts)
-    named = [part for part in [*units, *python] if part.name]
-    files = {part.name: StoredFile(part.name, part.text, part.line) for part in reversed(named)}
-    files = {**{file.name: file for file in found.files}, **files}
+    named = [part for part in [*whole, *units] if part.name]
+    files = {file.name: file for file in [*found.files, *(StoredFile(part.name, part.text, part.line) for part in named)]}
     stored = tuple(sorted(files.values(), key=lambda file: file.line))
-    guessed = found.guessed | {part.name for part in python if part.inferred}
+    guessed = found.guessed | {part.name for part in named if part.inferred}
     _say_what_is_stored([file.name for file in stored if file.name not in guessed], running, found)
     blocks = [
         CodeBlock(part.language, part.text, part.line, part.name, tuple(file for file in stored if file.name != part.name))
@@ -58,7 +65,7 @@ def _one_of_each_name(parts: list[Part], found: Sorted) -> list[Part]:
         earlier = kept.get(part.name) if part.name else None
         if earlier is None:
             kept[part.name or f"line {part.line}"] = part
-        elif part.python and earlier.python and part.python.needs & earlier.python.defines:
+        elif part.language == earlier.language and part.code and earlier.code and part.code.needs & earlier.code.defines:
             kept[part.name] = replace(_merge([earlier, part]), name=part.name)
         else:
             found.skipped.append(SkippedBlock(part.language, earlier.line, f"{part.name} comes again at line {part.line}"))
@@ -72,10 +79,11 @@ def _joined(parts: list[Part], found: Sorted) -> list[Part]:
     definer: dict[str, int] = {}
     star: int | None = None
     for at, part in enumerate(parts):
-        code = part.python
+        code = part.code
         if code is None:
             continue
         needed = {definer[name] for name in code.needs if name in definer}
+        needed = needed if part.python else {at for at in needed if not parts[at].name}  # its imports define nothing, as far as is known
         if star is not None and not code.has_star_import and code.needs - definer.keys():
             needed.add(star)
         if needed and (not part.name or part.inferred):
@@ -87,21 +95,53 @@ def _joined(parts: list[Part], found: Sorted) -> list[Part]:
     groups: dict[int, list[Part]] = {}
     for at, part in enumerate(parts):
         groups.setdefault(group[at], []).append(part)
-    found.notes += [f"{len(each)} blocks run as one program: they use each other's names" for each in groups.values() if len(each) > 1]
+    found.notes += [TOGETHER.format(count=len(each)) for each in groups.values() if len(each) > 1]
     return [_merge(each) if len(each) > 1 else each[0] for each in groups.values()]
 
 
-def _merge(parts: Sequence[Part]) -> Part:
-    text = join_python([part.text for part in parts])
-    last = parts[-1]
-    return Part(last.language, text, parts[0].line, last.name, read_python(text) or last.python, None, last.inferred)
+def _with_pieces(parts: list[Part], found: Sorted) -> list[Part]:
+    """Give programs of a language that is compiled the pieces of other blocks that they use; pieces that none uses are only shown."""
+    programs = [part for part in parts if part.other and not part.other.is_piece]
+    pieces = [part for part in parts if part.other and part.other.is_piece and not part.name]
+    if not programs or not pieces:
+        return parts
+    parts = list(parts)
+    for piece in pieces:
+        user = next((each for each in programs if piece.other and each.other and each.other.needs & piece.other.defines), None)
+        parts.remove(piece)
+        if user is None:
+            found.skip(piece, "it is a part of a program, not a program")
+        elif BY_NAME[piece.language].part_header is not None:
+            parts.append(_in_own_file(piece, BY_NAME[piece.language]))
+            found.notes.append(f"the block at line {piece.line} is compiled into the program at line {user.line}")
+        else:
+            at = parts.index(user)
+            parts[at] = programs[programs.index(user)] = _merge(sorted([piece, user], key=lambda part: part.line), user)
+            found.notes.append(TOGETHER.format(count=2))
+    return parts
 
 
-def _with_missing_imports(part: Part, found: Sorted) -> Part:
-    """Add the imports that the program forgot: it could only fail without them."""
+def _in_own_file(piece: Part, language: Language) -> Part:
+    header = language.part_header or ""
+    text = piece.text if not header or re.search(rf"^{header}\b", piece.text, re.MULTILINE) else f"{header}\n\n{piece.text}"
+    return replace(with_text(piece, text, language.named(text, f"part{piece.line}{language.ending}")), inferred=True)
+
+
+def _merge(parts: Sequence[Part], like: Part | None = None) -> Part:
+    """Return the parts as one program, which is named and known as the one that it is to be like; the last one without it."""
+    like = like or parts[-1]
+    texts = [part.text for part in parts]
+    text = join_python(texts) if like.python else join_texts(like.language, texts)
+    return replace(with_text(like, text), line=parts[0].line)
+
+
+def _with_what_it_forgot(part: Part, files: Set[str], found: Sorted) -> Part:
+    """Add the imports, and the endings of the answer's own files in them, that the program forgot: it could only fail without them."""
+    if part.other and (text := part.other.with_endings(files)) != part.text:
+        found.notes.append(f"added the ending `{part.other.language.ending}` where the program imports the answer's files")
+        return with_text(part, text)
     lines = missing_imports(part.python) if part.python else []
     if part.python is None or not lines:
         return part
     found.notes.append(f"added {names_listed([f'`{line}`' for line in lines])}: the program uses {'it' if len(lines) == 1 else 'them'}")
-    text = with_imports(part.text, part.python, lines)
-    return replace(part, text=text, python=read_python(text))
+    return with_text(part, with_imports(part.text, part.python, lines))

@@ -3,31 +3,50 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import replace
 
 from agents.answers.file_names import module_of
 from agents.answers.parts import Part, Sorted
+from sandbox.files.names import safe_name
 from sandbox.packages.names import is_known, package_of
 
 
-def with_names_by_import(parts: list[Part], found: Sorted) -> list[Part]:
-    """Name a block as the module as which a later block imports it: `from solution import f` means the block that defines f."""
+def with_names_by_import(parts: Sequence[Part], found: Sorted) -> list[Part]:
+    """Name a block as the module as which another block imports it: `from solution import f` means the block that defines f."""
     parts = list(parts)
-    own = {module_of(part.name) for part in parts if part.name}
-    for later, part in enumerate(parts):
-        for module, taken in (part.python.taken if part.python else {}).items():
-            if "." in module or module in own or module in sys.stdlib_module_names or is_known(package_of(module) or module):
+    own = {part.name for part in parts if part.name}
+    for importing, part in enumerate(parts):
+        for name, taken in _modules_of(part):
+            if name in own:
                 continue
-            at = next((at for at in range(later - 1, -1, -1) if _offers(parts[at], taken)), None)
+            # One before it, the nearest first; else one behind it.
+            order = [*range(importing - 1, -1, -1), *range(importing + 1, len(parts))]
+            at = next((at for at in order if parts[at].language == part.language and _offers(parts[at], taken)), None)
             if at is not None:
-                parts[at] = replace(parts[at], name=f"{module}.py", inferred=True)
-                own.add(module)
-                found.notes.append(f"stored as {module}.py: a later block imports it")
+                parts[at] = replace(parts[at], name=name, inferred=True)
+                own.add(name)
+                found.notes.append(f"stored as {name}: {'a later' if at < importing else 'an earlier'} block imports it")
     return parts
 
 
-def _offers(part: Part, names: set[str]) -> bool:
-    return part.python is not None and not part.name and (names - {"*"}) <= part.python.defines and bool(part.python.defines)
+def _modules_of(part: Part) -> Iterator[tuple[str, Set[str]]]:
+    """Yield the files that the block takes for modules of the answer, and the names that it wants of each; none if it does not say."""
+    for module, taken in (part.python.taken if part.python else {}).items():
+        if not ("." in module or module in sys.stdlib_module_names or is_known(package_of(module) or module)):
+            yield f"{module}.py", taken - {"*"}
+    for path in part.other.taken if part.other else ():
+        name = safe_name(path)
+        if name and part.other:
+            yield name, set()
+
+
+def _offers(part: Part, wanted: Set[str]) -> bool:
+    if part.name or part.code is None:
+        return False
+    if part.python:
+        return wanted <= part.python.defines and bool(part.python.defines)
+    return part.other is not None and bool(part.other.defines or part.other.is_piece)
 
 
 def with_name_by_instruction(units: list[Part], found: Sorted) -> list[Part]:

@@ -8,13 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from agents.answers.file_names import language_of_file, named
+from agents.answers.other_code import OtherCode, read_other
 from agents.answers.python_code import PythonCode, is_outline, is_session, looks_broken, read_python
 from agents.answers.shell_code import ShellCode, read_shell
 from utils.code_blocks import Fence, SkippedBlock, StoredFile, unusable
 from utils.labels import SHOWN, canonical, language_of, why_not_run
 
 MOST_COMPARED = 100
-"""How many Python blocks of an answer are compared with each other: no answer that is meant has more."""
+"""How many programs of an answer are compared with each other: no answer that is meant has more."""
 
 _SHEBANG = re.compile(r"#!\s*(?:\S*/)?(?:env\s+(?:-S\s+)?)?([\w.]+)")
 DOES_NOTHING = "it does nothing when run"
@@ -31,7 +32,13 @@ class Part:
     name: str = ""
     python: PythonCode | None = None
     shell: ShellCode | None = None
+    other: OtherCode | None = None  # what the tokens say, for every language but Python
     inferred: bool = False  # the name is a guess
+
+    @property
+    def code(self) -> PythonCode | OtherCode | None:
+        """What is known about the names that it defines and needs."""
+        return self.python or self.other
 
 
 @dataclass
@@ -74,7 +81,16 @@ def make_part(language: str, text: str, line: int, name: str, aliases: Mapping[s
     """Parse a block as far as its language allows."""
     is_python = language == aliases.get("python")
     is_shell = bool(language) and language == aliases.get("sh")
-    return Part(language, text, line, name, read_python(text) if is_python else None, read_shell(text) if is_shell else None)
+    python = read_python(text) if is_python else None
+    return Part(language, text, line, name, python, read_shell(text) if is_shell else None, read_other(language, text))
+
+
+def with_text(part: Part, text: str, name: str = "") -> Part:
+    """Return the part with another text, which is parsed as its own was, and with the name if there is one."""
+    shell = read_shell(text) if part.shell else None
+    python = read_python(text) or part.python if part.python else None
+    name = name or part.name
+    return Part(part.language, text, part.line, name, python, shell, read_other(part.language, text), part.inferred)
 
 
 def language_by_shebang(text: str, aliases: Mapping[str, str]) -> str:
@@ -159,21 +175,26 @@ def _leave_out_what_is_shown(found: Sorted, python: str) -> None:
 
 
 def _leave_out_excerpts(found: Sorted) -> None:
-    """Leave out Python blocks that repeat a part of another one, or all of an earlier one."""
-    parts = [part for part in found.programs if part.python]
-    if len(parts) > MOST_COMPARED:
+    """Leave out blocks that repeat a part of another one in their language, or all of an earlier one."""
+    if len(found.programs) > MOST_COMPARED:
         return
-    for part in parts:
-        whole = next((other for other in parts if not part.name and other in found.programs and _repeats(part, other)), None)
+    for part in [each for each in found.programs if each.code]:
+        whole = next((other for other in found.programs if not part.name and _repeats(part, other)), None)
         if whole is not None:
             found.programs.remove(part)
             found.skip(part, f"it repeats a part of the program at line {whole.line}")
 
 
 def _repeats(part: Part, other: Part) -> bool:
-    if part is other or part.python is None or other.python is None or not part.python.is_part_of(other.python):
+    if part is other or part.language != other.language or not _is_in(part, other):
         return False
-    return not other.python.is_part_of(part.python) or other.line < part.line
+    return not _is_in(other, part) or other.line < part.line
+
+
+def _is_in(part: Part, other: Part) -> bool:
+    if part.python and other.python:
+        return part.python.is_part_of(other.python)
+    return bool(part.other and other.other and part.other.is_part_of(other.other))
 
 
 def _leave_out_instructions(found: Sorted, shell: str) -> None:

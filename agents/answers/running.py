@@ -31,7 +31,7 @@ def running_parts(units: Sequence[Part], scripts: Sequence[str]) -> list[Part]:
 def _runs_by_itself(part: Part, used: set[str], units: Sequence[Part]) -> bool:
     if _NEVER_RUN.fullmatch(part.name) or _is_part(part, units) or (part.python is not None and not part.python.does_something):
         return False
-    return part.name not in used or part.inferred
+    return part.name not in used or (part.inferred and part.python is not None)
 
 
 def _is_part(part: Part, units: Sequence[Part]) -> bool:

@@ -1,0 +1,210 @@
+"""Reading an answer as one thing in every language: what holds for Python's blocks holds for those of the others."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from agents.answers.other_code import OtherCode, join_texts, read_other
+from agents.answers.reading import read_answer
+from sandbox.languages import ALIASES, BY_NAME, LANGUAGES
+from tests.language_programs import USAGE
+from tests.test_answers import fenced, names, reasons, runs
+from utils.code_blocks import Answer
+
+
+def read(text: str) -> Answer:
+    return read_answer(text, ALIASES)
+
+
+def code(language: str, *lines: str) -> OtherCode:
+    found = read_other(language, "\n".join(lines))
+    assert found is not None
+    return found
+
+
+def file(name: str, label: str, *lines: str) -> str:
+    return f"**{name}**\n\n{fenced(label, *lines)}\n"
+
+
+def test_there_is_a_usage_example_in_every_language() -> None:
+    assert list(USAGE) == [language.name for language in LANGUAGES]
+
+
+@pytest.mark.parametrize("language", USAGE)
+def test_a_usage_example_runs_with_what_it_uses(language: str) -> None:
+    defines, uses = USAGE[language]
+    answer = read(f"The function:\n\n{fenced(language, defines)}\nUsage:\n\n{fenced(language, uses)}")
+    assert len(answer.blocks) == 1
+    program = answer.blocks[0].code + "".join(file.text for file in answer.blocks[0].files)
+    assert all(line in program for line in [*defines.splitlines(), *uses.splitlines()] if line not in ("<?php", "package main"))
+    assert any("they use each other's names" in note or "is compiled into the program" in note for note in answer.notes)
+
+
+@pytest.mark.parametrize("language", [name for name in USAGE if name != "sh"])
+def test_a_part_of_a_program_that_is_shown_again_is_not_run(language: str) -> None:
+    whole = "\n".join(USAGE[language])
+    excerpt = USAGE[language][0].replace("<?php\n", "")
+    indented = "\n".join(f"    {line}" for line in excerpt.splitlines())
+    for shown in (excerpt, indented if language != "python" else excerpt, whole):
+        answer = read(f"{fenced(language, whole)}\nThis is what counts:\n\n{fenced(language, shown)}")
+        assert len(answer.blocks) == 1, shown
+        assert reasons(answer) == ["it repeats a part of the program at line 1"], shown
+
+
+def test_the_commands_of_a_shell_may_be_meant_twice() -> None:
+    assert [text for _, text in runs(read(fenced("sh", "echo x >> a") + fenced("sh", "echo x >> a", "cat a")))] == [
+        "echo x >> a",
+        "echo x >> a\ncat a",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("language", "first", "second"),
+    [
+        ("javascript", "const x = 1;\nconsole.log(x);", "let x = 2;\nconsole.log(x + 1);"),
+        ("javascript", "const size = 1;\nconsole.log(size);", "console.log([].size, 'size');  // size"),
+        ("javascript", "const name = 1;\nconsole.log(name);", "const a = { b: 2 };\nconsole.log(a.name);"),
+        ("ruby", "x = 1\nputs x", "x = 2\nputs x"),
+        ("lua", "local x = 1\nprint(x)", "local x = 2\nprint(x)"),
+        ("c", '#include <stdio.h>\nint main(void) { puts("a"); }', '#include <stdio.h>\nint main(void) { puts("b"); }'),
+        ("go", "package main\nfunc main() { println(1) }", "package main\nfunc main() { println(2) }"),
+        ("sh", "X=1\necho $X", "X=2\necho $X"),
+        ("sh", "NAME=a\necho $NAME", "echo 'a NAME' # NAME"),
+    ],
+)
+def test_programs_that_do_not_need_each_other_run_one_after_the_other(language: str, first: str, second: str) -> None:
+    assert runs(read(fenced(language, first) + fenced(language, second))) == [(language, first), (language, second)]
+
+
+def test_programs_of_two_languages_never_join() -> None:
+    answer = read(fenced("python", "total = 1") + fenced("ruby", "puts total"))
+    assert [block.language for block in answer.blocks] == ["python", "ruby"]
+
+
+def test_a_piece_that_no_program_uses_or_that_it_has_itself_is_only_shown() -> None:
+    whole = '#include <stdio.h>\nint sq(int x) { return x*x; }\nint main(void) { printf("%d", sq(2)); }'
+    answer = read(fenced("c", whole) + "Change it:\n\n" + fenced("c", "int sq(int x) {", "  return x << 1;", "}"))
+    assert runs(answer) == [("c", whole)]
+    assert reasons(answer) == ["it is a part of a program, not a program"]
+
+
+def test_pieces_alone_are_run_so_that_the_compiler_says_what_is_missing() -> None:
+    assert runs(read(fenced("c", "int f(void) { return 1; }"))) == [("c", "int f(void) { return 1; }")]
+
+
+def test_what_brings_in_the_same_again_is_joined_once() -> None:
+    rust = join_texts("rust", ["use std::fs;\nfn f() {}", "use std::fs;\nfn main() { f(); }"])
+    assert rust.count("use std::fs;") == 1
+    node = join_texts("javascript", ["const fs = require('fs');\nfunction f() {}", "const fs = require('fs');\nf();"])
+    assert node == "const fs = require('fs');\nfunction f() {}\n\nf();\n"
+    assert join_texts("php", ["<?php\nfunction f() {}", "<?php\nf();"]) == "<?php\nfunction f() {}\n\nf();\n"
+
+
+def test_a_name_that_javascript_would_not_allow_twice_gets_a_scope_of_its_own() -> None:
+    joined = join_texts("javascript", ["class A {}", "const a = new A();", "const a = new A();\nconsole.log(a);"])
+    assert joined == "class A {}\n\nconst a = new A();\n\n{\nconst a = new A();\nconsole.log(a);\n}\n"
+
+
+@pytest.mark.parametrize("language", ["javascript", "ruby", "c", "sh", "php"])
+def test_a_file_that_comes_again_counts_as_its_last_version(language: str) -> None:
+    name = f"work{BY_NAME[language].ending}"
+    texts = {
+        **{"c": [f"int main(void) {{ return {n}; }}" for n in (1, 0)], "php": [f"<?php\necho {n};" for n in (1, 2)]},
+        **{"javascript": ["console.log(1)", "console.log(2)"], "ruby": ["puts 1", "puts 2"], "sh": ["echo 1", "echo 2"]},
+    }[language]
+    answer = read(file(name, language, texts[0]) + "Better:\n\n" + file(name, language, texts[1]))
+    assert runs(answer) == [(language, texts[1])]
+    assert [(each.name, each.text) for each in answer.files] == [(name, f"{texts[1]}\n")]
+    assert len(reasons(answer)) == 1
+    assert reasons(answer)[0].startswith(f"{name} comes again at line ")
+
+
+@pytest.mark.parametrize(
+    ("language", "module", "program", "name"),
+    [
+        (
+            "javascript",
+            "function sq(x) { return x * x; }\nmodule.exports = { sq };",
+            "const { sq } = require('./lib/sq');\nsq(2);",
+            "lib/sq.js",
+        ),
+        ("javascript", "export const sq = x => x * x;", "import { sq } from './sq.js';\nsq(2);", "sq.js"),
+        ("typescript", "export const sq = (x: number) => x * x;", "import { sq } from './sq.ts';\nsq(2);", "sq.ts"),
+        ("ruby", "def sq(x) = x * x", "require_relative 'sq'\nputs sq(2)", "sq.rb"),
+        ("php", "<?php\nfunction sq($x) { return $x * $x; }", "<?php\nrequire 'sq.php';\necho sq(2);", "sq.php"),
+        ("lua", "function sq(x) return x * x end", "require('sq')\nprint(sq(2))", "sq.lua"),
+        ("r", "sq <- function(x) x * x", "source('sq.r')\nprint(sq(2))", "sq.r"),
+        ("sh", "sq() { echo $(($1 * $1)); }", "source ./sq.sh\nsq 2", "sq.sh"),
+        ("c", "int sq(int x);", '#include "sq.h"\nint main(void) { return sq(0); }', "sq.h"),
+    ],
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_a_block_gets_the_name_as_which_another_one_takes_it(language: str, module: str, program: str, name: str, first: bool) -> None:
+    blocks = [fenced(language, module), fenced(language, program)]
+    answer = read("\nThen:\n\n".join(blocks if first else blocks[::-1]))
+    assert runs(answer) == [(language, program)]
+    assert [(each.name, each.text) for each in answer.files] == [(name, f"{module}\n")]
+    assert answer.notes[0] == f"stored as {name}: {'a later' if first else 'an earlier'} block imports it"
+
+
+def test_a_test_before_the_module_that_it_imports_finds_it() -> None:
+    test = "from shapes import area\nassert area(2) == 4\nprint('ok')"
+    answer = read(fenced("python", test) + fenced("python", "def area(r):\n    return r * r"))
+    assert runs(answer) == [("python", test)]
+    assert names(answer) == ["shapes.py"]
+
+
+def test_the_ending_that_node_wants_is_added_for_the_answers_own_files() -> None:
+    answer = read(
+        file("lib/util.js", "js", "export const sq = x => x * x;")
+        + file("lib/more.js", "js", "import { sq } from './util';", "export const q = x => sq(sq(x));")
+        + file("main.js", "js", 'import { q } from "./lib/more";', "import fs from 'fs';", "import './other';", "console.log(q(2));")
+    )
+    texts = {each.name: each.text for each in answer.files}
+    assert texts["lib/more.js"].startswith("import { sq } from './util.js';\n")
+    assert texts["main.js"].startswith("import { q } from \"./lib/more.js\";\nimport fs from 'fs';\nimport './other';\n")
+    assert runs(answer)[0][1] + "\n" == texts["main.js"]
+    assert "added the ending `.js` where the program imports the answer's files" in answer.notes
+
+
+def test_what_code_defines_and_needs() -> None:
+    node = code("javascript", "class A { b() { return this.c; } }", "const d = `${e}`;", "f('g');  // h", "export async function i() {}")
+    assert node.defines == {"A", "d", "i"}
+    assert {"e", "f"} <= node.needs
+    assert not {"A", "c", "g", "h"} & node.needs
+    c = code(
+        "c", "static int *find(const char *s, int n)\n{", "    return 0;\n}", "struct Node { int x; };", "#define SIZE 3", "int other(int);"
+    )
+    assert c.defines == {"find", "Node", "SIZE"}
+    assert code("sh", "f() { g; }", "export A=1", "echo \"$B\" '$C'").defines == {"f", "A"}
+    assert "B" in code("sh", "echo \"$B\" '$C'").needs
+    assert "C" not in code("sh", "echo \"$B\" '$C'").needs
+
+
+@pytest.mark.parametrize("language", [language.name for language in LANGUAGES if language.name != "python"])
+def test_time_grows_with_the_length_only(language: str) -> None:
+    pieces = [
+        "x = ",
+        "(",
+        "a " * 50,
+        "{\n",
+        "// // ",
+        "int f(int a,\n",
+        "'",
+        '"',
+        "/*",
+        "$x = ",
+        "-- ",
+        "package main ",
+        "<<A ",
+        "use a;\n",
+        "#{",
+    ]
+    started = time.monotonic()
+    for piece in pieces:
+        for line in (1_900, 40_000):
+            text = f"{piece * (line // len(piece))}\n" * (40_000 // line)
+            read(fenced(language, text) + fenced(language, f"{text} 1"))
+    assert time.monotonic() - started < 60  # a few seconds here; a pattern that goes back and forth takes minutes
