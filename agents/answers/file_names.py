@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
+from agents.answers.labelled_files import is_file_of
+from agents.answers.python_code import read_python
 from sandbox.files.names import header_name, safe_name
 from utils.code_blocks import Fence
 from utils.labels import canonical, language_of
@@ -29,11 +32,16 @@ _LINE = re.compile(
     r"(?:\([^()]*\)\s*)?:?[*_\s]*(?:(?:-|–|—|:)\s.*)?",
     re.IGNORECASE,
 )
-_SENTENCE = re.compile(rf".*\b(?:saved?|created?|named?|called)\b[^`*]*(?:`|\*\*){_NAME}(?:`|\*\*)[^`]*:\s*", re.IGNORECASE)
+_NAME_ALONE = re.compile(rf"[\s>*_`\"'-]*{_NAME}[\s*_`\"':]*")
+_IN_A_SENTENCE = re.compile(rf"(?<![\w./@:-]){_NAME}(?![\w/-]|\.\w|\()")
 # A sentence about what a run leads to, or about how to run it, names no file that is given.
-_ABOUT_A_RUN = re.compile(r"\b(?:run(?:s|ning)?|execut\w*|will|should|would|outputs?|generat\w*|produc\w*|after|when|if)\b", re.IGNORECASE)
+_ABOUT_A_RUN = re.compile(
+    r"\b(?:run(?:s|ning)?|execut\w*|will|should|would|outputs?|generat\w*|produc\w*|creates|writes|saves|prints|after|when"
+    r"|if)\b",
+    re.IGNORECASE,
+)
 _ENDINGS = {
-    **{"javascript": ("js", "mjs"), "typescript": ("ts", "tsx"), "yaml": ("yml",), "markdown": ("md",), "html": ("htm",), "rust": ("rs",)},
+    **{"javascript": ("js", "mjs"), "typescript": ("ts",), "yaml": ("yml",), "markdown": ("md",), "html": ("htm",), "rust": ("rs",)},
     **{"c": ("h",), "c++": ("cpp", "h"), "cpp": ("h",), "csharp": ("cs",), "latex": ("tex",), "ini": ("cfg", "conf"), "ruby": ("rb",)},
 }
 _HEADING = re.compile(r"\s*(?:#{1,6}\s|\*\*[^*]+\*\*:?\s*$)")
@@ -44,28 +52,47 @@ _COMMENT = re.compile(
 _REST = re.compile(r"\s*(?:-->|\*/|\"\"\"|''')?\s*(?:(?:-|–|—|:|\()\s*.*)?")
 _FIRST_LINES = re.compile(r"#!|\s*#.*coding[:=]")
 _SEEN_AS_NAMES = {"node.js", "next.js", "vue.js", "react.js", "express.js", "three.js", "d3.js", "asp.net", "socket.io"}
-_SHOWN = ("output", "text", "txt", "console", "stdout", "log", "plaintext", "terminal")
+_TEXT = ("text", "txt", "plaintext")
+_OUTPUT = ("output", "console", "stdout", "log", "terminal")
+_SHOWN = (*_TEXT, *_OUTPUT)
+_FAMILIES = ({"c", "c++"}, {"javascript", "typescript"})
 _CHANGES = ("diff", "patch")
 _WITHOUT_COMMENTS = ("json", "csv", "tsv", "txt")
 
 
-def named(fence: Fence, aliases: Mapping[str, str]) -> tuple[str, str]:
-    """Return the name that the block is given, "" for none, and its text, without a comment that names it if its format has none."""
+class Named(NamedTuple):
+    """The name that a block is given, "" for none, its text without a line that only names it, and whether it is a file, not a program."""
+
+    name: str
+    text: str
+    is_file: bool = False
+
+
+def named(fence: Fence, aliases: Mapping[str, str]) -> Named:
+    """Return what the answer calls the block."""
     label = language_of(fence.info)
     if canonical(label, aliases):
         try:
             asked = header_name(fence.text)
         except ValueError:  # whoever stores it says that
-            return "", fence.text
+            return Named("", fence.text)
         if asked:
-            return asked, fence.text
-    name = _fitting(_in_info(fence.info, label), label, aliases)
+            return Named(asked, fence.text)
+    name = _fitting(_in_info(fence.info, label), label, fence.text, aliases)
     if name:
-        return name, fence.text
-    name = _fitting(_in_comment(fence.text), label, aliases)
+        return name
+    name = _fitting(_in_comment(fence.text), label, fence.text, aliases)
     if name:
-        return name, _without_first_line(fence.text) if name.rpartition(".")[2].lower() in _WITHOUT_COMMENTS else fence.text
-    return _fitting(_in_prose(fence.before, label, bool(canonical(label, aliases))), label, aliases), fence.text
+        ending = name.name.rpartition(".")[2].lower()
+        return name._replace(text=_without_first_line(fence.text)) if ending in _WITHOUT_COMMENTS else name
+    found = (_fitting(each, label, fence.text, aliases) for each in _in_prose(fence, label, aliases))
+    return next((each for each in found if each and not _imports_itself(each)), Named("", fence.text))
+
+
+def _imports_itself(given: Named) -> bool:
+    """Whether the block uses the file that a sentence mentions, and so cannot be it."""
+    code = read_python(given.text) if (module := module_of(given.name)) else None
+    return code is not None and module in code.imports
 
 
 def names_in(text: str) -> tuple[str, ...]:
@@ -95,7 +122,7 @@ def named_by_task(fences: Sequence[Fence], aliases: Mapping[str, str], task: str
     found = {}
     for name in wanted:
         alike = [fence for fence in fences if _is_kind(fence, name)]
-        if len(alike) == 1 and sum(_is_kind(alike[0], other) for other in wanted) == 1 and not named(alike[0], aliases)[0]:
+        if len(alike) == 1 and sum(_is_kind(alike[0], other) for other in wanted) == 1 and not named(alike[0], aliases).name:
             found[alike[0].line] = name
     return found
 
@@ -121,33 +148,59 @@ def _in_comment(text: str) -> str:
     return found["name"] if found and (found["word"] or _REST.fullmatch(found["rest"])) else ""
 
 
-def _in_prose(lines: tuple[str, ...], label: str, is_run: bool) -> str:
-    written = [line for line in lines if line.strip()]
+def _in_prose(fence: Fence, label: str, aliases: Mapping[str, str]) -> Iterator[str]:
+    """Yield the names that the lines before the block may give it, the likeliest first."""
+    written = [line for line in fence.before if line.strip()]
     if not written:
-        return ""
-    heading = next((line for line in reversed(written) if _HEADING.match(line)), "")
-    for line in (written[-1], heading):
+        return
+    last = written[-1]
+    titles = [line for line in reversed(written) if _HEADING.match(line) or _NAME_ALONE.fullmatch(line)]
+    for line in (last, *titles[:1]):
         found = _LINE.fullmatch(line)
         if found:
-            return found["name"]
-    said = _SENTENCE.fullmatch(written[-1]) if label not in _SHOWN else None
-    if said is None:
-        return ""
-    ending = said["name"].rpartition(".")[2].lower()
-    alike = is_run or not label or "." not in said["name"].strip(".") or ending in (label, *_ENDINGS.get(label, ()))
-    return said["name"] if alike and (is_run or not _ABOUT_A_RUN.search(written[-1])) else ""
+            yield found["name"]
+    if re.match(r"\s*<\w", last) and (tag := _ATTRIBUTE.search(last)):
+        yield tag["name"]
+    is_run = bool(canonical(label, aliases))
+    for line in (last, *titles[:1]):
+        is_title = _HEADING.match(line) is not None
+        if not is_title and (
+            line.rstrip(" *_`").endswith((".", "!", "?")) or label in _OUTPUT or (_ABOUT_A_RUN.search(line) and not is_run)
+        ):
+            continue
+        said = {name for found in _IN_A_SENTENCE.finditer(line) if _is_alike(name := found["name"], label, aliases)}
+        if len(said) == 1:
+            yield said.pop()
 
 
-def _fitting(name: str, label: str, aliases: Mapping[str, str]) -> str:
-    """Return the name made safe if it can be that of a block with this label; "" if not."""
-    if not name or name.lower() in _SEEN_AS_NAMES:
-        return ""
-    language, of_name = canonical(label, aliases), language_of_file(name, aliases)
-    if label in _CHANGES:
-        return ""
+def _is_alike(name: str, label: str, aliases: Mapping[str, str]) -> bool:
+    """Whether a name that a sentence mentions can be that of a block with this label."""
+    if "." not in name.strip("."):
+        return True
     ending = name.rpartition(".")[2].lower()
-    fits = of_name == language or ending in _ENDINGS.get(label, ()) if language else not (of_name and label in _SHOWN)
-    return (safe_name(name) or "") if fits else ""
+    if canonical(label, aliases):
+        return language_of_file(name, aliases) == canonical(label, aliases) or ending in _ENDINGS.get(label, ())
+    return not label or label in _TEXT or ending in (label, *_ENDINGS.get(label, ()))
+
+
+def _fitting(name: str, label: str, text: str, aliases: Mapping[str, str]) -> Named | None:
+    """Return the name made safe if it can be that of a block with this label and text."""
+    if not name or name.lower() in _SEEN_AS_NAMES or label in _CHANGES:
+        return None
+    language, of_name = canonical(label, aliases), language_of_file(name, aliases)
+    ending = name.rpartition(".")[2].lower()
+    is_file = bool(language) and not of_name and is_file_of(name, language, text)
+    if language:
+        fits = of_name == language or are_relatives(language, name, aliases) or ending in _ENDINGS.get(label, ())
+    else:
+        fits = not (of_name and label in _SHOWN)
+    safe = safe_name(name) if fits or is_file else None
+    return Named(safe, text, is_file and not fits) if safe else None
+
+
+def are_relatives(language: str, name: str, aliases: Mapping[str, str]) -> bool:
+    """Whether the label may have been meant for a file of this name, which says better what it is in: `main.cpp` labelled as C."""
+    return not name.endswith(".h") and any({language, language_of_file(name, aliases)} <= family for family in _FAMILIES)
 
 
 def language_of_file(name: str, aliases: Mapping[str, str]) -> str:

@@ -55,7 +55,8 @@ def _say_what_is_stored(names: Sequence[str], running: Sequence[Part], found: So
     beside = [name for name in names if name not in run]
     if beside:
         is_run = f"; {names_listed(run)} {'is' if len(run) == 1 else 'are'} run" if run else ""
-        found.notes.append(f"stored beside the program: {names_listed(beside)}{is_run}")
+        where = "stored beside the program" if running else "stored"
+        found.notes.append(f"{where}: {names_listed(beside)}{is_run}")
 
 
 def _one_of_each_name(parts: list[Part], found: Sorted) -> list[Part]:

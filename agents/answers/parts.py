@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from agents.answers.file_names import language_of_file, named
+from agents.answers.file_names import are_relatives, language_of_file, named
 from agents.answers.other_code import OtherCode, read_other
 from agents.answers.python_code import PythonCode, is_outline, is_session, looks_broken, read_python
 from agents.answers.shell_code import ShellCode, read_shell
@@ -64,7 +65,7 @@ class Sorted:
 def sort_blocks(fences: Sequence[Fence], aliases: Mapping[str, str]) -> Sorted:
     """Say of each block what it is, by its label, its name and its content."""
     found = Sorted()
-    for fence in fences:
+    for fence in _with_names_carried(fences, aliases):
         _sort(fence, aliases, found)
     python, shell = aliases.get("python", ""), aliases.get("sh", "")
     if not any(_is_program(part, python, shell) for part in found.programs):
@@ -74,7 +75,18 @@ def sort_blocks(fences: Sequence[Fence], aliases: Mapping[str, str]) -> Sorted:
     _leave_out_what_is_shown(found, python)
     _leave_out_excerpts(found)
     _leave_out_instructions(found, shell)
+    _leave_out_results(found)
     return found
+
+
+def _with_names_carried(fences: Sequence[Fence], aliases: Mapping[str, str]) -> Iterator[Fence]:
+    """Give the lines before a block of commands, which may name the file that is meant, to the block behind it as well."""
+    carried: tuple[str, ...] = ()
+    for fence in fences:
+        yield replace(fence, before=(*carried, *fence.before))
+        language = canonical(language_of(fence.info), aliases)
+        commands = read_shell(fence.text) if language and language == aliases.get("sh") else None
+        carried = fence.before if commands and (commands.is_instruction or not commands.anything_else) else ()
 
 
 def make_part(language: str, text: str, line: int, name: str, aliases: Mapping[str, str]) -> Part:
@@ -105,11 +117,11 @@ def _sort(fence: Fence, aliases: Mapping[str, str], found: Sorted) -> None:
     reason = unusable(fence)
     if not reason:
         reason = why_not_run(label)
-        name, text = named(fence, aliases)
+        name, text, is_file = named(fence, aliases)
         by_name = language_of_file(name, aliases) if name else ""
         if by_name and not label and by_name == aliases.get("python") and read_python(text) is None and not looks_broken(text):
             name = by_name = ""  # how to run that file, more likely than the file
-        language = language or by_name
+        language = "" if is_file else by_name if not language or are_relatives(language, name, aliases) else language
         if is_session(text) and language in ("", aliases.get("python")):
             reason = "a session at a prompt, not a program"
         elif language:
@@ -208,6 +220,14 @@ def _leave_out_instructions(found: Sorted, shell: str) -> None:
         at = found.programs.index(part)
         found.programs[at : at + 1] = [_packages_of(part, code)] if code.packages else []
         found.skip(part, "a session at a prompt, not a program" if code.has_prompts else "it says how to run the program")
+
+
+def _leave_out_results(found: Sorted) -> None:
+    """Leave out files that a program of the answer writes itself: they show what it is said to write."""
+    written = {name for part in found.programs if part.python for name in part.python.writes}
+    for file in [each for each in found.files if posixpath.basename(each.name) in written]:
+        found.files.remove(file)
+        found.skipped.append(SkippedBlock("", file.line, f"it shows {file.name}, which the program writes"))
 
 
 def _is_instruction(part: Part) -> bool:

@@ -9,9 +9,12 @@ from agents.answers.file_names import named_by_task, own_modules
 from agents.answers.forms import instead_of_a_program, unfenced
 from agents.answers.joining import join_parts
 from agents.answers.parts import sort_blocks
+from agents.answers.web_pages import leave_out_scripts_of_pages, named_by_page, why_named
 from sandbox.packages.shell_scan import ends_in_here_document
 from utils.code_blocks import Answer, SkippedBlock, read_markdown
+from utils.labels import language_of
 
+THE_TASK = "the task names that file"
 MOST_BLOCKS = 50
 """How many programs of one answer are run."""
 
@@ -31,10 +34,13 @@ def read_answer(text: str, aliases: Mapping[str, str], task: str = "") -> Answer
     """
     markdown = read_markdown(text, aliases, ends_in_here_document)
     by_task = named_by_task(markdown.fences, aliases, task)
-    fences = [replace(each, info=f"{each.info} {by_task[each.line]}") if each.line in by_task else each for each in markdown.fences]
+    by_page = named_by_page(markdown.fences, aliases)
+    guessed = {**by_page, **by_task}
+    fences = [replace(each, info=f"{each.info} {guessed[each.line]}") if each.line in guessed else each for each in markdown.fences]
     found = sort_blocks(fences, aliases)
-    found.notes += [f"stored as {name}: the task names that file" for name in by_task.values()]
-    found.guessed |= set(by_task.values())
+    found.notes += [f"stored as {name}: {THE_TASK if line in by_task else why_named(name)}" for line, name in guessed.items()]
+    found.guessed |= set(guessed.values())
+    leave_out_scripts_of_pages(found, [fence.text for fence in fences if language_of(fence.info) == "html"])
     if not found.programs and not found.files and not markdown.fences:
         bare = unfenced(markdown.prose, aliases)
         if bare is not None:

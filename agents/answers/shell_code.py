@@ -39,6 +39,47 @@ _RUNS = {
     ),
 }
 _NEUTRAL = {"cd", "mkdir", "touch", "echo", "ls", "cat", "pwd", "export", "set", "head", "tail", "grep", "tee", "time", ":", "true", "exit"}
+_WORKS = {
+    *(
+        "cp",
+        "mv",
+        "rm",
+        "find",
+        "sed",
+        "awk",
+        "sort",
+        "uniq",
+        "wc",
+        "cut",
+        "tr",
+        "printf",
+        "read",
+        "for",
+        "while",
+        "if",
+        "case",
+        "test",
+        "[",
+    ),
+    *(
+        "ln",
+        "xargs",
+        "date",
+        "sleep",
+        "seq",
+        "tar",
+        "gzip",
+        "unzip",
+        "zip",
+        "diff",
+        "comm",
+        "paste",
+        "join",
+        "split",
+        "basename",
+        "dirname",
+    ),
+}
 _SHELLS = ("bash", "sh", "zsh")
 _SHOWN_MODULES = ("venv", "pip", "http.server", "pytest", "unittest", "flask", "virtualenv", "ensurepip", "jupyter", "streamlit", "uvicorn")
 _SCRIPT = re.compile(r"(?:\./)?((?:[\w.-]+/)*[\w-]+\.py)")
@@ -54,6 +95,7 @@ class ShellCode:
     has_prompts: bool
     scripts: tuple[str, ...] = ()  # Python files that it runs
     requirement_files: tuple[str, ...] = ()  # that its requests for packages read
+    does_something: bool = True  # a command that is known here is in it
 
 
 def read_shell(code: str) -> ShellCode:
@@ -69,7 +111,14 @@ def read_shell(code: str) -> ShellCode:
     packages = "".join(f"{each.text}\n" for each in lines.commands)
     scripts = tuple(found[1] for command in commands for word in _words(command)[1:2] if (found := _SCRIPT.fullmatch(word)))
     listed = tuple(name for each in lines.commands for name in each.files)
-    return ShellCode(packages, lines.anything_left, has_prompts or _only_instructs(lines.rest), has_prompts, scripts, listed)
+    is_instruction = has_prompts or _only_instructs(lines.rest)
+    known = any(_words(command)[:1] != ["export"] and _is_known(command) for command in commands)
+    return ShellCode(packages, lines.anything_left, is_instruction, has_prompts, scripts, listed, known)
+
+
+def _is_known(command: str) -> bool:
+    words = _words(command)
+    return bool(words) and (words[0] in {*_RUNS, *_NEUTRAL, *_SHELLS, *_WORKS} or _PYTHON.fullmatch(words[0]) is not None)
 
 
 def _only_instructs(script: str) -> bool:

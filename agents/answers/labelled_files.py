@@ -1,0 +1,42 @@
+"""Which blocks are files although their label is that of a language that is run: a `.env` in a shell's colours, a React component."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+
+from agents.answers.python_code import read_python
+from agents.answers.shell_code import read_shell
+
+_NODE = ("javascript", "typescript")
+_COMPONENTS = (".jsx", ".tsx", ".vue", ".svelte")  # what a build tool makes JavaScript of
+_OF_OTHER_SHELLS = (".bat", ".cmd", ".ps1")
+_SETTINGS = (".env", ".txt", ".conf", ".cfg", ".ini", ".yml", ".yaml", ".toml", ".json", ".properties", ".service", ".csv", ".tsv")
+_WITHOUT_ENDING = ("dockerfile", "makefile", "procfile")
+
+
+def is_file_of(name: str, language: str, text: str) -> bool:
+    """Whether a block that is labelled as the language is the file of this name, whose ending is not the language's."""
+    base = posixpath.basename(name).lower()
+    ending = posixpath.splitext(base)[1] or base
+    if language in _NODE:
+        return ending in _COMPONENTS or (ending == ".json" and _is_json(text))
+    if language == "sh" and ending in _OF_OTHER_SHELLS:
+        return True
+    if not (ending in _SETTINGS or base.startswith(".") or base in _WITHOUT_ENDING):
+        return False
+    if language == "sh":
+        code = read_shell(text)
+        return base not in text.lower() and not (code.is_instruction or code.packages or code.does_something)
+    code_here = read_python(text) if language == "python" else None
+    return language == "python" and (
+        code_here is None or code_here.is_only_shown or (base.startswith(".env") and not code_here.does_something)
+    )
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
