@@ -6,8 +6,9 @@ import re
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 
+from agents.answers.examples import with_examples
 from agents.answers.missing_imports import missing_imports, with_imports
-from agents.answers.naming import with_name_by_instruction, with_names_by_import
+from agents.answers.naming import with_names_by_import, with_names_by_instruction
 from agents.answers.other_code import join_texts
 from agents.answers.parts import MOST_COMPARED, Part, Sorted, names_listed, with_text
 from agents.answers.python_code import join_python
@@ -35,7 +36,7 @@ def join_parts(found: Sorted) -> Joined:
     for language in dict.fromkeys(part.language for part in whole):
         parts = [part for part in whole if part.language == language]
         units += _with_pieces(parts, found) if language in BY_NAME and BY_NAME[language].entry else _joined(parts, found)
-    units = with_name_by_instruction(sorted(units, key=lambda part: part.line), found)
+    units = with_names_by_instruction(sorted(units, key=lambda part: part.line), found)
     units = [_with_what_it_forgot(part, {each.name for each in [*whole, *units]}, found) for part in units]
     running = running_parts(units, found.scripts)
     named = [part for part in [*whole, *units] if part.name]
@@ -43,6 +44,7 @@ def join_parts(found: Sorted) -> Joined:
     stored = tuple(sorted(files.values(), key=lambda file: file.line))
     guessed = found.guessed | {part.name for part in named if part.inferred}
     _say_what_is_stored([file.name for file in stored if file.name not in guessed], running, found)
+    running = with_examples(running, found, files.keys())
     blocks = [
         CodeBlock(part.language, part.text, part.line, part.name, tuple(file for file in stored if file.name != part.name))
         for part in sorted(running, key=lambda part: not is_setup(part, files.keys()))

@@ -6,9 +6,10 @@ import sys
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import replace
 
-from agents.answers.file_names import module_of
+from agents.answers.file_names import language_of_file, module_of
 from agents.answers.parts import Part, Sorted
 from sandbox.files.names import safe_name
+from sandbox.languages import ALIASES
 from sandbox.packages.names import is_known, package_of
 
 
@@ -49,15 +50,18 @@ def _offers(part: Part, wanted: Set[str]) -> bool:
     return part.other is not None and bool(part.other.defines or part.other.is_piece)
 
 
-def with_name_by_instruction(units: list[Part], found: Sorted) -> list[Part]:
-    """Name the only program as the answer's instructions call it, unless that would hide a module of Python."""
+def with_names_by_instruction(units: list[Part], found: Sorted) -> list[Part]:
+    """Name the only program of a language as the answer's instructions call it, unless that would hide a module of Python."""
     scripts = {*found.scripts, *(script for part in units if part.shell for script in part.shell.scripts)}
-    unnamed = [part for part in units if part.python and not part.name]
-    named = any(part.python and part.name for part in units)
-    if len(scripts) != 1 or len(unnamed) != 1 or named:
-        return units
-    name = scripts.pop()
-    if module_of(name).rpartition(".")[2] in sys.stdlib_module_names:
-        return units
-    found.notes.append(f"stored as {name}: the answer runs it under that name")
-    return [replace(part, name=name) if part is unnamed[0] else part for part in units]
+    for language in {part.language for part in units}:
+        alike = [part for part in units if part.language == language]
+        called = [name for name in scripts if language_of_file(name, ALIASES) == language]
+        if len(called) != 1 or any(part.name for part in alike) or len(alike) != 1 or _hides_a_module(called[0]):
+            continue
+        found.notes.append(f"stored as {called[0]}: the answer runs it under that name")
+        units = [replace(part, name=called[0]) if part is alike[0] else part for part in units]
+    return units
+
+
+def _hides_a_module(name: str) -> bool:
+    return module_of(name).rpartition(".")[2] in sys.stdlib_module_names

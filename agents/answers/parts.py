@@ -19,6 +19,7 @@ MOST_COMPARED = 100
 """How many programs of an answer are compared with each other: no answer that is meant has more."""
 
 _SHEBANG = re.compile(r"#!\s*(?:\S*/)?(?:env\s+(?:-S\s+)?)?([\w.]+)")
+_TERMINALS = ("console", "terminal", "shell-session", "cmd", "powershell", "bat", "batch", "text", "plaintext")
 DOES_NOTHING = "it does nothing when run"
 AS_PYTHON = "run as Python: the block has no language"
 
@@ -52,7 +53,9 @@ class Sorted:
     skipped: list[SkippedBlock] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     foreign: bool = False  # it holds code in a language that is not run here
-    scripts: list[str] = field(default_factory=list)  # Python files that its instructions run
+    shell: str = ""  # the language of its commands, if they can be run
+    instructions: list[Part] = field(default_factory=list)  # how to run its program
+    scripts: list[str] = field(default_factory=list)  # files of programs that its instructions run
     guessed: set[str] = field(default_factory=set)  # names of files that are guesses, each with a note of its own
 
     def skip(self, part: Part, reason: str) -> None:
@@ -64,17 +67,18 @@ class Sorted:
 
 def sort_blocks(fences: Sequence[Fence], aliases: Mapping[str, str]) -> Sorted:
     """Say of each block what it is, by its label, its name and its content."""
-    found = Sorted()
+    found = Sorted(shell=aliases.get("sh", ""))
     for fence in _with_names_carried(fences, aliases):
         _sort(fence, aliases, found)
-    python, shell = aliases.get("python", ""), aliases.get("sh", "")
-    if not any(_is_program(part, python, shell) for part in found.programs):
+    python = aliases.get("python", "")
+    if not any(_is_program(part, python) for part in found.programs):
         _adopt_unlabelled(found, aliases)
     for part in found.unlabelled:
         found.skip(part, why_not_run(""))
+        _note_instructions(part, found)
     _leave_out_what_is_shown(found, python)
     _leave_out_excerpts(found)
-    _leave_out_instructions(found, shell)
+    _leave_out_instructions(found, found.shell)
     _leave_out_results(found)
     return found
 
@@ -134,10 +138,12 @@ def _sort(fence: Fence, aliases: Mapping[str, str], found: Sorted) -> None:
             found.unlabelled.append(Part("", text, fence.line, "", read_python(text)))
             return
         found.foreign |= label not in SHOWN
+        if label in _TERMINALS:
+            _note_instructions(Part(label, text, fence.line), found)
     found.skipped.append(SkippedBlock(label, fence.line, reason))
 
 
-def _is_program(part: Part, python: str, shell: str) -> bool:
+def _is_program(part: Part, python: str) -> bool:
     if part.language == python:
         return looks_broken(part.text) if part.python is None else not part.python.is_only_shown
     return part.shell is None or (part.shell.anything_else and not part.shell.is_instruction)
@@ -217,6 +223,7 @@ def _leave_out_instructions(found: Sorted, shell: str) -> None:
         if code is None or not (code.has_prompts or (others and code.is_instruction)):
             continue
         found.scripts += code.scripts
+        found.instructions.append(part)
         at = found.programs.index(part)
         found.programs[at : at + 1] = [_packages_of(part, code)] if code.packages else []
         found.skip(part, "a session at a prompt, not a program" if code.has_prompts else "it says how to run the program")
@@ -228,6 +235,14 @@ def _leave_out_results(found: Sorted) -> None:
     for file in [each for each in found.files if posixpath.basename(each.name) in written]:
         found.files.remove(file)
         found.skipped.append(SkippedBlock("", file.line, f"it shows {file.name}, which the program writes"))
+
+
+def _note_instructions(part: Part, found: Sorted) -> None:
+    """Remember how a block that is not run says to run the answer's program."""
+    shell = read_shell(part.text) if found.shell else None
+    if shell and shell.is_instruction:
+        found.scripts += shell.scripts
+        found.instructions.append(replace(part, shell=shell))
 
 
 def _is_instruction(part: Part) -> bool:

@@ -7,6 +7,7 @@ import shlex
 import sys
 from dataclasses import dataclass
 
+from sandbox.languages import LANGUAGES
 from sandbox.packages.pip_lines import find_pip_lines
 from sandbox.packages.shell_scan import simple_commands
 
@@ -14,75 +15,23 @@ _LONGEST = 100_000  # characters; a longer script is run as it is labelled
 _PROMPT = re.compile(r"^[ \t]*(?:\([\w.-]+\)[ \t]*)?(?:\$|%|[\w.-]+@[\w.-]+[^\s$#]*[$#]|PS [A-Z]:[^>\n]*>|[A-Z]:\\[^>\n]*>)[ \t]+(?=\S)")
 _PYTHON = re.compile(r"(?:\S*/)?(?:python[\d.]*|py|pypy\d*)")
 # What the user would type to have the answer's program run, or to set up a machine for it.
-_RUNS = {
-    *("node", "deno", "bun", "ruby", "perl", "php", "java", "javac", "go", "cargo", "rustc", "gcc", "g++", "clang", "cc", "make", "cmake"),
-    *("pytest", "tox", "flask", "uvicorn", "gunicorn", "streamlit", "jupyter", "docker", "docker-compose", "kubectl", "dotnet", "tsc"),
-    *("source", ".", "conda", "virtualenv", "poetry", "pipenv", "uv", "deactivate", "sudo", "apt", "apt-get", "brew", "dnf", "yum"),
-    *(
-        "choco",
-        "winget",
-        "npm",
-        "npx",
-        "yarn",
-        "pnpm",
-        "git",
-        "nano",
-        "vim",
-        "vi",
-        "code",
-        "chmod",
-        "curl",
-        "wget",
-        "open",
-        "start",
-        "clear",
-    ),
-}
-_NEUTRAL = {"cd", "mkdir", "touch", "echo", "ls", "cat", "pwd", "export", "set", "head", "tail", "grep", "tee", "time", ":", "true", "exit"}
-_WORKS = {
-    *(
-        "cp",
-        "mv",
-        "rm",
-        "find",
-        "sed",
-        "awk",
-        "sort",
-        "uniq",
-        "wc",
-        "cut",
-        "tr",
-        "printf",
-        "read",
-        "for",
-        "while",
-        "if",
-        "case",
-        "test",
-        "[",
-    ),
-    *(
-        "ln",
-        "xargs",
-        "date",
-        "sleep",
-        "seq",
-        "tar",
-        "gzip",
-        "unzip",
-        "zip",
-        "diff",
-        "comm",
-        "paste",
-        "join",
-        "split",
-        "basename",
-        "dirname",
-    ),
-}
+_RUNS = frozenset(
+    """
+    node deno bun ruby perl php java javac go cargo rustc gcc g++ clang cc make cmake pytest tox flask uvicorn gunicorn streamlit jupyter
+    docker docker-compose kubectl dotnet tsc source . conda virtualenv poetry pipenv uv deactivate sudo apt apt-get brew dnf yum
+    choco winget npm npx yarn pnpm git nano vim vi code chmod curl wget open start clear
+    """.split()  # noqa: SIM905  # lines of quotes say no more
+)
+_NEUTRAL = frozenset("cd mkdir touch echo printf ls cat pwd export set head tail grep tee time : true exit".split())  # noqa: SIM905
+_WORKS = frozenset(
+    """
+    cp mv rm find sed awk sort uniq wc cut tr read for while if case test [ ln xargs date sleep seq tar gzip unzip zip diff comm paste join
+    split basename dirname
+    """.split()  # noqa: SIM905
+)
 _SHELLS = ("bash", "sh", "zsh")
 _SHOWN_MODULES = ("venv", "pip", "http.server", "pytest", "unittest", "flask", "virtualenv", "ensurepip", "jupyter", "streamlit", "uvicorn")
-_SCRIPT = re.compile(r"(?:\./)?((?:[\w.-]+/)*[\w-]+\.py)")
+_SCRIPT = re.compile(rf"(?:\./)?((?:[\w.-]+/)*[\w-]+(?:{'|'.join(re.escape(each.ending) for each in LANGUAGES)}))")
 
 
 @dataclass(frozen=True)
@@ -93,7 +42,7 @@ class ShellCode:
     anything_else: bool
     is_instruction: bool
     has_prompts: bool
-    scripts: tuple[str, ...] = ()  # Python files that it runs
+    scripts: tuple[str, ...] = ()  # files of programs that it runs
     requirement_files: tuple[str, ...] = ()  # that its requests for packages read
     does_something: bool = True  # a command that is known here is in it
 
@@ -102,23 +51,35 @@ def read_shell(code: str) -> ShellCode:
     """Say what the block holds."""
     if len(code) > _LONGEST:
         return ShellCode("", True, False, False)
-    first = next((line for line in code.splitlines() if line.strip() and not line.lstrip().startswith("#")), "")
-    has_prompts = _PROMPT.match(first) is not None
-    if has_prompts:
-        code = "".join(f"{line[found.end() :]}\n" for line in code.splitlines() if (found := _PROMPT.match(line)))
+    has_prompts = code != (code := without_prompts(code))
     lines = find_pip_lines("sh", code)
-    commands = [code[each.start : each.end] for each in simple_commands(lines.rest)] if lines.anything_left else []
+    commands = [lines.rest[each.start : each.end] for each in simple_commands(lines.rest)] if lines.anything_left else []
     packages = "".join(f"{each.text}\n" for each in lines.commands)
-    scripts = tuple(found[1] for command in commands for word in _words(command)[1:2] if (found := _SCRIPT.fullmatch(word)))
+    scripts = tuple(dict.fromkeys(name for command in commands if (name := _script(_words(command)))))
     listed = tuple(name for each in lines.commands for name in each.files)
     is_instruction = has_prompts or _only_instructs(lines.rest)
     known = any(_words(command)[:1] != ["export"] and _is_known(command) for command in commands)
     return ShellCode(packages, lines.anything_left, is_instruction, has_prompts, scripts, listed, known)
 
 
+def _script(words: list[str]) -> str:
+    """Return the program's file that a command runs or compiles, "" for none."""
+    if not words or not (words[0] in _RUNS or words[0] in _SHELLS or _PYTHON.fullmatch(words[0])):
+        return ""
+    return next((found[1] for word in words[1:] if (found := _SCRIPT.fullmatch(word))), "")
+
+
 def _is_known(command: str) -> bool:
     words = _words(command)
-    return bool(words) and (words[0] in {*_RUNS, *_NEUTRAL, *_SHELLS, *_WORKS} or _PYTHON.fullmatch(words[0]) is not None)
+    return bool(words) and (words[0] in _RUNS | _NEUTRAL | _WORKS or words[0] in _SHELLS or _PYTHON.fullmatch(words[0]) is not None)
+
+
+def without_prompts(code: str) -> str:
+    """Return the commands of a session at a prompt, without what they printed; any other code as it is."""
+    first = next((line for line in code.splitlines() if line.strip() and not line.lstrip().startswith("#")), "")
+    if _PROMPT.match(first) is None:
+        return code
+    return "".join(f"{line[found.end() :]}\n" for line in code.splitlines() if (found := _PROMPT.match(line)))
 
 
 def _only_instructs(script: str) -> bool:
