@@ -274,7 +274,7 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
         found = {"exit_code": last.exit_code, "error": "" if good else last.reason or last_line(last.output), "advice": last.advice}
         found["silent"] = good and not made and not any(run.output.strip() for run in runs)
         missing = missing_files(self._wish, self._sandbox.holds) if good else ()
-        return self._respond("\n\n".join(parts), last.verdict.value, missing=missing, **found)
+        return self._respond("\n\n".join(parts), last.verdict.value, missing=missing, remedy="" if good else self._packages.remedy, **found)
 
     def _respond(self, content: str, verdict: str, **more: Any) -> Response:
         return Response(chat_message=RunResult(source=self.name, content=content, verdict=verdict, **more))

@@ -125,11 +125,12 @@ class PackagesInstalled(BaseAgentEvent):
     summary: str
     output: str  # the last lines of pip's output if it failed
     seconds: float
+    remedy: str = ""  # what only the user can do about the failure; "" if another program may do
     type: Literal["PackagesInstalled"] = "PackagesInstalled"
 
     def to_text(self) -> str:
-        """Say in a line or a few what was installed, and what was not."""
-        return self.summary
+        """Say in a line or a few what was installed, what was not, and what only the user can do about that."""
+        return f"{self.summary}\nNo program can change that: {self.remedy}." if self.remedy else self.summary
 
 
 class SentBack(BaseAgentEvent):
@@ -222,6 +223,8 @@ class RunResult(BaseTextChatMessage):
     """The programs ended well, but these files, which the user named, are not there."""
     advice: tuple[str, ...] = ()
     """What there is to know about the failure, beyond what the program printed."""
+    remedy: str = ""
+    """What only the user can do about the failure, which no other program would change."""
     type: Literal["RunResult"] = "RunResult"
 
 

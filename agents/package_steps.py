@@ -13,14 +13,15 @@ from autogen_core import CancellationToken
 from agents.answers.file_names import own_modules
 from agents.events import Answers, InstallStarted, PackagesInstalled, Question, Refusal
 from sandbox.languages import BY_NAME
-from sandbox.network import STRICT
+from sandbox.network import NOT_STRICT, STRICT
+from sandbox.packages.causes import only_the_user
 from sandbox.packages.install import INSTALL_SECONDS, Installation, PipRequest
-from sandbox.packages.names import Package, imports_of, is_known, missing_module, name_of, package_of
+from sandbox.packages.names import imports_of, is_known, missing_module, name_of, package_of
 from sandbox.packages.npm import NpmRequest
 from sandbox.packages.npm_names import NPM, known_npm_packages, npm_imports
 from sandbox.packages.pip_lines import PipCommand, PipLines, address_of, find_pip_lines, read_requirements
 from sandbox.sandbox import Sandbox
-from sandbox.verdicts import ProgramRun, Verdict
+from sandbox.verdicts import TOO_MUCH, ProgramRun, Verdict
 from utils.code_blocks import CodeBlock
 from utils.errors import EngineError
 from utils.text import shorten
@@ -35,7 +36,7 @@ _NOT_BY_NAME = "only packages of the index are installed, by their names (SANDBO
 _NOT_ALLOWED = "the user said no"
 _NOBODY = "it is not on the list of well-known packages, and nobody can be asked here; SANDBOX_PACKAGES=any installs it"
 _NOBODY_BUILDS = "it exists as source code only, and nobody can be asked here; SANDBOX_PACKAGES=any builds it"
-_UNTRUSTED = "pip does not trust the certificate of the index: set SANDBOX_CA_BUNDLE to a file with the authorities of your network."
+_OPEN_NETWORK = "packages cannot be installed while the network is off: type /network install, or set SANDBOX_NETWORK=install"
 _STOPPED = {
     Verdict.TIME: f"it took longer than {INSTALL_SECONDS} s",
     Verdict.DISK: "the files of the sandbox took more than it may hold",
@@ -75,6 +76,8 @@ class PackageSteps:
         self._answers = answers
         self._any = any_package
         self.repaired = False
+        self.remedy = ""
+        """What only the user can do about packages that the newest program asked for in vain; "" if another program may do."""
         self.first: PipRequest | None = None
         """What is installed before the next program runs: the packages that a resumed session had."""
         self.versions: Mapping[str, str] = {}
@@ -89,7 +92,7 @@ class PackageSteps:
         """Install what the program's pip lines ask for; the last item is Prepared."""
         self._block = block
         self._modules = set()
-        self.repaired = False
+        self.repaired, self.remedy = False, ""
         first, self.first = self.first, None
         if first is not None:
             async for event in self._fulfil(_Wish([first]), RESUMED, token):
@@ -199,16 +202,18 @@ class PackageSteps:
 
     # --- Asking and installing -------------------------------------------------------------------------------------------------
 
-    def _closed(self) -> str:
+    def _closed(self) -> tuple[str, str]:
+        """Return why nothing can be installed here, and what only the user can do about that."""
         if self._sandbox.strict:
-            return STRICT
-        return _NETWORK_OFF if self._sandbox.limits.network == "off" else ""
+            return STRICT, f"{STRICT}: {NOT_STRICT} to install packages"
+        return (_NETWORK_OFF, _OPEN_NETWORK) if self._sandbox.limits.network == "off" else ("", "")
 
     async def _fulfil(self, wish: _Wish, why: str, token: CancellationToken) -> AsyncGenerator[BaseAgentEvent, None]:
         """Ask if that is needed, and install all of it or nothing; the last event is the result."""
-        closed = self._closed()
-        if closed:
-            wish.refused = [Refusal(str(request), closed) for request in wish.requests] or wish.refused
+        closed, remedy = self._closed()
+        if closed and wish.requests:
+            yield self._told(why, None, [Refusal(str(request), closed) for request in wish.requests], remedy)
+            return
         if wish.to_ask and not wish.refused:
             question = self._question("packages", wish.to_ask, why)
             yield question
@@ -242,7 +247,7 @@ class PackageSteps:
                     refused = [Refusal(name, _NOBODY_BUILDS if allowed is None else _NOT_ALLOWED) for name in done.sources]
             yield self._told(why, done, refused)
         except EngineError as error:
-            yield self._told(why, None, (Refusal(", ".join(commands), error.message),))
+            yield self._told(why, None, (Refusal(", ".join(commands), error.message),), f"{error.message}: {error.hint}".rstrip(": "))
 
     async def _call(self, requests: Requests, token: CancellationToken) -> Installation:
         for_pip = [request for request in requests if isinstance(request, PipRequest)]
@@ -253,33 +258,35 @@ class PackageSteps:
         key = self._answers.open()
         return Question(source=self._source, key=key, kind=kind, programs=(self._block,), packages=tuple(packages), because=why)
 
-    def _told(self, why: str, done: Installation | None, refused: Sequence[Refusal]) -> PackagesInstalled:
-        verdict = done.verdict if done else Verdict.FAILED
-        installed = done.installed if done else ()
-        remedy = _UNTRUSTED if done and verdict is Verdict.FAILED and "CERTIFICATE_VERIFY_FAILED" in done.output else ""
+    def _told(self, why: str, done: Installation | None, refused: Sequence[Refusal], remedy: str = "") -> PackagesInstalled:
+        done = done or Installation(Verdict.FAILED, None, (), "", 0.0)
+        remedy = remedy or ("" if refused else only_the_user(done))
+        self.remedy = "" if why == RESUMED else remedy  # a program that lacks what the session had asks for it again
         return PackagesInstalled(
             source=self._source,
             why=why,
-            installed=installed,
+            installed=done.installed,
             refused=tuple(refused),
-            verdict=verdict,
-            summary=_summary(why, verdict, installed, refused, remedy),
-            output=done.last_lines if done and verdict is not Verdict.OK else "",
-            seconds=done.seconds if done else 0.0,
+            verdict=done.verdict,
+            summary=_summary(why, done, refused),
+            output=done.last_lines if done.verdict is not Verdict.OK else "",
+            seconds=done.seconds,
+            remedy=remedy,
         )
 
 
-def _summary(why: str, verdict: Verdict, installed: Sequence[Package], refused: Sequence[Refusal], remedy: str) -> str:
+def _summary(why: str, done: Installation, refused: Sequence[Refusal]) -> str:
     lines = [f"Not installed: {refusal.what}: {refusal.reason}." for refusal in refused]
-    if installed:
-        lines.append(f"Installed ({why}): {', '.join(map(str, installed))}.")
-    elif verdict is Verdict.OK:
+    if done.installed:
+        lines.append(f"Installed ({why}): {', '.join(map(str, done.installed))}.")
+    elif done.verdict is Verdict.OK:
         lines.append("Nothing to install: everything is there already.")
-    if verdict not in (Verdict.OK, Verdict.FAILED):
-        lines.append(f"The installation did not finish ({_STOPPED.get(verdict, verdict.value)}).")
-    elif verdict is Verdict.FAILED and not refused:
+    if done.verdict not in (Verdict.OK, Verdict.FAILED):
+        stopped = TOO_MUCH["room"] if done.too_much == TOO_MUCH["room"] else _STOPPED.get(done.verdict, done.verdict.value)
+        lines.append(f"The installation did not finish ({stopped}).")
+    elif done.verdict is Verdict.FAILED and not refused:
         lines.append("The installation failed.")
-    return "\n".join([*lines, remedy] if remedy else lines)
+    return "\n".join(lines)
 
 
 def notes(event: PackagesInstalled) -> list[str]:

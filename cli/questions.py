@@ -92,7 +92,8 @@ def _why_asked(state: ChatState, question: Question) -> list[Text]:
     failures = [f"{failure} ({count} times)" if count > 1 else failure for failure, count in times.items()]
     tried = [Text(f"  {number}. {sanitize(failure)}", style=QUIET_STYLE) for number, failure in enumerate(failures, 1)]
     offer = [Text(NETWORK_OFFER, style="yellow")] if _lacked_network(state) else []
-    return [Text(f"Your turn: {sanitize(question.because).rstrip('.')}. Tried so far:", style="yellow"), *tried, *nothing, *offer]
+    so_far, listed = (" Tried so far:", tried) if len(question.tried) > 1 else ("", [])
+    return [Text(f"Your turn: {sanitize(question.because).rstrip('.')}.{so_far}", style="yellow"), *listed, *nothing, *offer]
 
 
 def _nothing_ran(question: Question) -> str:

@@ -16,6 +16,8 @@ from utils.docker_utils import ENGINE_FAILURES, NETWORK, engine_error
 from utils.errors import ContainerLost, EngineError
 
 STRICT = "the strict profile has no network"
+NOT_STRICT = "start without --strict"
+"""What to do about that."""
 
 
 def attach_network(client: docker.APIClient, container: SandboxContainer) -> None:
@@ -48,5 +50,5 @@ def detach_network(client: docker.APIClient, container: SandboxContainer) -> Non
 def network_switch(network: str, *, strict: bool) -> Callable[[docker.APIClient, SandboxContainer], None]:
     """Return what switches a container's network to "on", "install" or "off"; EngineError if the profile has none to switch."""
     if strict and network != "off":
-        raise EngineError(STRICT, "start without --strict", kind="network")
+        raise EngineError(STRICT, NOT_STRICT, kind="network")
     return attach_network if network == "on" else detach_network

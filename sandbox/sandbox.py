@@ -26,7 +26,7 @@ from sandbox.files.names import header_name
 from sandbox.files.states import PutBack, States
 from sandbox.files.transfer import LeftOut
 from sandbox.languages import BY_NAME, find_language
-from sandbox.network import STRICT, network_switch
+from sandbox.network import NOT_STRICT, STRICT, network_switch
 from sandbox.packages.install import Installation, PipRequest, install_packages, names_present, read_text
 from sandbox.packages.npm import NpmRequest, install_from_npm, missing_packages
 from sandbox.program import Job
@@ -272,7 +272,7 @@ class Sandbox:
 
     def _allow_installing(self) -> None:
         if self.strict:
-            raise EngineError(STRICT, "start without --strict", kind="network")
+            raise EngineError(STRICT, NOT_STRICT, kind="network")
 
     async def _install(
         self,

@@ -35,11 +35,11 @@ _NOTHING_RAN = {NO_CODE, REFUSED, Verdict.NOT_RUN.value}
 class Recovery:
     """Decide after each run who comes next: the generator, to fix it, or the user.
 
-    A failed run goes back at most `max_retries` times. The same error twice in a row, a time-out twice, or an answer without code twice
-    asks the user at once; a program that is sent again unchanged is first sent back once with what to look at, and the model no longer
-    sees the copies. A new task whose first answer holds no program, or one of which nothing comes, is asked once for one that does;
-    a program that ends well without the file that the user named is asked once for that file. The count starts again with each
-    message of the user.
+    A failed run goes back at most `max_retries` times. The user is asked at once about a failure that only the user can do something
+    about, and if the same error comes twice in a row, a time-out twice, or an answer without code twice. A program that is sent again
+    unchanged is first sent back once with what to look at, and the model no longer sees the copies. A new task whose first answer holds
+    no program, or one of which nothing comes, is asked once for one that does; a program that ends well without the file that the user
+    named is asked once for that file. The count starts again with each message of the user.
     """
 
     max_retries: int
@@ -71,6 +71,9 @@ class Recovery:
         if result is None or (result.verdict in _NOT_FAILURES and not owes_output and not owes_file):
             return AskUser(ran=result is not None and result.verdict != REFUSED)
         failure = _describe(result)
+        if result.remedy:
+            self.tried.append(failure)
+            return AskUser(result.remedy, tuple(self.tried), ran=result.verdict not in _NOTHING_RAN)
         answer = _newest_answer(messages)
         same = False
         if owes_file:

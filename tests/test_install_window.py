@@ -6,7 +6,8 @@ import asyncio
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import docker
@@ -18,6 +19,7 @@ from sandbox.container import SandboxContainer
 from sandbox.docker_executor import SandboxExecutor
 from sandbox.exec_stream import Command
 from sandbox.network import attach_network, detach_network
+from sandbox.packages.causes import only_the_user
 from sandbox.packages.install import (
     Installation,
     PipRequest,
@@ -27,6 +29,7 @@ from sandbox.packages.install import (
     read_text,
 )
 from sandbox.verdicts import TRIED_NETWORK, ProgramRun, Verdict
+from tests.failing_index import answering, refusing, self_signed
 from tests.network import Listener, certificates, gateway, why_no_index
 from utils.docker_utils import CERTIFICATES, PACKAGES, PIP_USER, PROGRAM_USER, ContainerRequest, Limits, unique_name
 from utils.errors import ContainerLost, EngineError
@@ -389,6 +392,36 @@ def test_authorities_are_there_for_programs_which_cannot_change_them(engine: doc
         assert "denied" in sh(container, f"(echo x >{CERTIFICATES}; mv {CERTIFICATES} /tmp/x) 2>&1")
     finally:
         container.remove()
+
+
+# --- failures that no program can change ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(
+    ("index", "sentence"),
+    [
+        (refusing, "127.0.0.1 cannot be reached: check the network, or set PIP_INDEX_URL"),
+        (lambda: refusing("https"), "127.0.0.1 cannot be reached"),
+        (lambda: nullcontext("http://index.invalid/simple"), "the name index.invalid cannot be resolved"),
+        (lambda: answering(403), "refuses access (403)"),
+        (lambda: answering(404), ""),  # the positive control: there is no such package, so the model asks for another one
+    ],
+)
+def test_why_no_package_came_is_known_although_the_relay_stands_between(
+    engine: docker.APIClient, container: SandboxContainer, index: Callable[[], AbstractContextManager[str]], sentence: str
+) -> None:
+    with index() as url:
+        done = install(engine, container, "a-package", url=url)
+    assert done.verdict is Verdict.FAILED
+    assert sentence in only_the_user(done), done
+    assert bool(only_the_user(done)) is bool(sentence)
+
+
+@pytest.mark.engine
+def test_a_certificate_that_is_not_trusted_is_known(engine: docker.APIClient, container: SandboxContainer, tmp_path: Path) -> None:
+    with answering(404, certificate=self_signed(tmp_path)) as url:
+        assert "set SANDBOX_CA_BUNDLE" in only_the_user(install(engine, container, "a-package", url=url))
 
 
 # --- files and modules of the program ------------------------------------------------------------------------------------------

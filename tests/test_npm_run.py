@@ -7,7 +7,8 @@ import json
 import random
 import tarfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import docker
@@ -15,12 +16,14 @@ import pytest
 
 from sandbox.container import SandboxContainer
 from sandbox.exec_stream import Command
+from sandbox.packages.causes import only_the_user
 from sandbox.packages.install import Installation
 from sandbox.packages.npm import NpmRequest, install_from_npm, missing_packages
 from sandbox.sandbox import Sandbox
 from sandbox.verdicts import Verdict
 from tests import npm_registry as registries
 from tests.endpoint import ModelEndpoint
+from tests.failing_index import answering, refusing, self_signed
 from tests.fakes import program
 from tests.images import image_of
 from tests.network import Listener, certificates, gateway
@@ -116,6 +119,30 @@ def test_a_name_and_password_reach_the_registry_and_nobody_else(
     assert "404" in done.last_lines
     assert "canary" not in done.output
     assert sh(container, f"grep -rs -e canary -e am86Y2FuYXJ5 {PACKAGES} ~ /tmp /workspace; echo none") == "none\n"
+
+
+@pytest.mark.parametrize(
+    ("index", "sentence"),
+    [
+        (refusing, "127.0.0.1 cannot be reached: check the network, or set NPM_CONFIG_REGISTRY"),
+        (lambda: answering(401), "refuses access (401)"),
+        (lambda: answering(200), "is no package index"),
+        (lambda: answering(404), ""),  # the positive control: the model asks for another package
+    ],
+)
+def test_why_no_package_came_is_known(
+    engine: docker.APIClient, container: SandboxContainer, index: Callable[[], AbstractContextManager[str]], sentence: str
+) -> None:
+    with index() as url:
+        done = install(engine, container, url, "left-pad")
+    assert done.verdict is Verdict.FAILED
+    assert sentence in only_the_user(done), done
+    assert bool(only_the_user(done)) is bool(sentence)
+
+
+def test_a_certificate_that_is_not_trusted_is_known(engine: docker.APIClient, container: SandboxContainer, tmp_path: Path) -> None:
+    with answering(404, certificate=self_signed(tmp_path)) as url:
+        assert "set SANDBOX_CA_BUNDLE" in only_the_user(install(engine, container, url, "left-pad"))
 
 
 def test_an_image_without_python_installs_packages_large_ones_too(

@@ -202,16 +202,6 @@ async def test_a_failed_installation_is_the_result_with_pips_last_words() -> Non
     assert event.output.endswith("ERROR: no such version")
 
 
-async def test_an_index_that_is_not_trusted_is_told_with_what_helps() -> None:
-    words = "WARNING: Retrying: SSLError(1, '[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed')\n"
-    seen = await turn(
-        ListedInstalls(outcome=Installation(Verdict.FAILED, 1, (), f"{words}ERROR: no\n", 2.0)), program("pip install six", "sh")
-    )
-    assert "set SANDBOX_CA_BUNDLE" in seen.of(PackagesInstalled)[0].to_text()
-    seen = await turn(ListedInstalls(outcome=Installation(Verdict.FAILED, 1, (), "ERROR: no\n", 2.0)), program("pip install six", "sh"))
-    assert "SANDBOX_CA_BUNDLE" not in seen.of(PackagesInstalled)[0].to_text()
-
-
 @pytest.mark.parametrize(("verdict", "why"), [(Verdict.DISK, "more than it may hold"), (Verdict.TIME, "longer than 600 s")])
 async def test_an_installation_that_reached_a_limit_says_which(verdict: Verdict, why: str) -> None:
     seen = await turn(ListedInstalls(outcome=Installation(verdict, None, (), "", 1.0)), program("pip install six", "sh"))

@@ -21,12 +21,12 @@ NETWORK_OFFER = "Programs run without a network. If this one needs it: /network 
 
 
 def show_result(screen: Screen, event: PackagesInstalled) -> None:
-    """Show the result of an installation, after the end of pip's output if it failed."""
+    """Show the result of an installation, after the end of pip's output if it failed; the remedy comes with the question."""
     if event.output:
         screen.bar(BAR, *event.output.splitlines())
     good = event.verdict.value == "ok"
     mark, style = ("✔", GOOD_STYLE) if good else ("✘", BAD_STYLE)
-    screen.say(*(Text(f"{mark} {line}", style=style) for line in event.to_text().splitlines()))
+    screen.say(*(Text(f"{mark} {line}", style=style) for line in event.summary.splitlines()))
 
 
 def question_lines(question: Question) -> Sequence[Text]:

@@ -75,7 +75,7 @@ class Progress:
 
     @_show.register
     def _(self, event: PackagesInstalled) -> None:
-        self.say(event.summary)
+        self.say(event.to_text())
 
     @_show.register
     def _(self, event: FilesProduced) -> None:

@@ -16,12 +16,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import docker
 
 from sandbox.container import SandboxContainer
+from sandbox.disk_watch import DiskWatch
 from sandbox.exec_stream import Command, Outcome
 from sandbox.packages.gate import Gate, gate_for
 from sandbox.packages.names import Package, normalize
@@ -135,6 +137,13 @@ class Installation:
     """Requirements that exist as source code only, which the failed call was not allowed to build."""
     refused: tuple[str, ...] = ()
     """Why connections were not let out."""
+    tool: str = "pip"
+    errors: tuple[str, ...] = ()
+    """Why it failed, in the tool's words, which it need not have printed."""
+    unreachable: tuple[tuple[str, str], ...] = ()
+    """Hosts that could not be connected to, and why."""
+    too_much: str = ""
+    """Which of TOO_MUCH stopped it."""
 
     @property
     def last_lines(self) -> str:
@@ -195,8 +204,14 @@ def install_packages(
         "".join(call.output for call in calls),
         sum(call.outcome.seconds for call in calls),
         calls[-1].sources if calls[-1].failed else (),
-        tuple(relay.refused),
+        errors=calls[-1].errors if calls[-1].failed else (),
+        **seen_by_us(relay, watch),
     )
+
+
+def seen_by_us(relay: Relay, watch: DiskWatch) -> dict[str, Any]:
+    """Return the fields of Installation that neither pip nor npm knows."""
+    return {"refused": tuple(relay.refused), "unreachable": tuple(relay.unreachable), "too_much": watch.why}
 
 
 @dataclass(frozen=True)
@@ -205,6 +220,7 @@ class _Call:
     output: str
     installed: tuple[Package, ...]
     sources: tuple[str, ...]
+    errors: tuple[str, ...]
 
     @property
     def failed(self) -> bool:
@@ -241,19 +257,20 @@ def _run_pip(
     if own:
         container.run(Command([SHELL, "-c", _UNSHARE, "sh", shared], seconds=30))
     result = container.run(Command([SHELL, "-c", _RESULT], seconds=30, user=PIP_USER)).output
-    return _Call(outcome, shown(outcome.output), *_read_result(result.decode("utf-8", "replace")))
+    installed, sources, errors = _read_result(result.decode("utf-8", "replace"))
+    return _Call(outcome, shown(outcome.output), installed, sources, tuple(shown(each.encode()) for each in errors))
 
 
-def _read_result(text: str) -> tuple[tuple[Package, ...], tuple[str, ...]]:
+def _read_result(text: str) -> tuple[tuple[Package, ...], tuple[str, ...], tuple[str, ...]]:
     # Code that a build ran may have written it; it says no more than what that code could have installed.
     try:
-        result = json.loads(text) if text else {"installed": [], "sources": []}
+        result = json.loads(text) if text else {"installed": [], "sources": [], "errors": []}
         packages = [
             Package(normalize(str(name)), str(version), str(sha256), bool(asked)) for name, version, sha256, asked in result["installed"]
         ]
-        return tuple(packages), tuple(map(str, result["sources"]))
+        return tuple(packages), tuple(map(str, result["sources"])), tuple(map(str, result["errors"]))
     except (ValueError, LookupError, TypeError):
-        return (), ()
+        return (), (), ()
 
 
 def _trusted_host(url: str) -> str:

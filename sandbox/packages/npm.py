@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
 import tarfile
 import threading
 from collections.abc import Callable, Sequence
@@ -22,7 +23,7 @@ from sandbox.container import SandboxContainer
 from sandbox.exec_stream import Command
 from sandbox.packages.gate import NPM as REGISTRY
 from sandbox.packages.gate import gate_for
-from sandbox.packages.install import INSTALL_SECONDS, Installation, hide_password, judge, open_window
+from sandbox.packages.install import INSTALL_SECONDS, Installation, hide_password, judge, open_window, seen_by_us
 from sandbox.packages.names import Package
 from sandbox.packages.npm_names import NPM
 from sandbox.packages.relay import Relay
@@ -71,6 +72,7 @@ const places = createRequire(path.resolve(file)).resolve.paths("a-package");
 const there = (name) => isBuiltin(name) || beside.has(name.split("/")[0]) || places.some((each) => fs.existsSync(path.join(each, name)));
 for (const name of names) if (!there(name)) console.log(name);
 """
+_ERROR = re.compile(r"^npm (?:error|ERR!) .*", re.MULTILINE)
 _RUN_CHECK = 'PATH=${PATH#*:}; check=$1; shift; exec node -e "$check" -- "$@"'
 
 
@@ -117,7 +119,8 @@ def install_from_npm(
         outcome.ended = Ended.DISK
     asked = {each[:1] + each[1:].partition("@")[0] for each in request.requirements}
     installed = tuple(Package(f"{NPM}{name}", version, "", name in asked) for name, version in sorted(after - before))
-    return Installation(judge(outcome), outcome.exit_code, installed, shown(outcome.output), outcome.seconds, refused=tuple(relay.refused))
+    result = (judge(outcome), outcome.exit_code, installed, output := shown(outcome.output), outcome.seconds)
+    return Installation(*result, tool="npm", errors=tuple(_ERROR.findall(output)), **seen_by_us(relay, watch))
 
 
 def _command(request: NpmRequest, registry_url: str, relay: Relay) -> Command:

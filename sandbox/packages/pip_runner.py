@@ -1,4 +1,4 @@
-"""Runs in the container, as pip's user: runs pip, and leaves in `result.json` what it installed and what exists as source code only.
+"""Runs in the container, as pip's user: runs pip, and leaves in `result.json` what it installed, what is source code only, and its errors.
 
 pip sees what it has installed before, so that it keeps or replaces it; but nothing there can be imported. The arguments are pip's; the
 current folder is pip's home, which is emptied afterwards.
@@ -21,8 +21,13 @@ _MISSING = re.compile(r"No matching distribution found for (.+)$", re.MULTILINE)
 _SKIPPED = re.compile(r"No sources permitted for .*?/([^/\s#]+)(?:#| |$)", re.MULTILINE)
 
 
-# Where pip says which archives it passes over, and why it gives up. A log file would hold that, too, but a build's output only there.
-_TALKERS = ("pip._internal.index.package_finder", "pip._internal.cli.base_command")
+# Where pip says which archives it passes over, which pages it could not get, and why it gives up. A log file would hold that, too, but with
+# the output of builds.
+_FINDERS = ("pip._internal.index.package_finder", "pip._internal.index.collector")
+_TALKERS = (*_FINDERS, "pip._internal.cli.base_command", "pip._internal.commands.install")
+_NOT_FETCHED = "Could not fetch URL "
+_MOST_ERRORS = 20
+_LONGEST_ERROR = 2000  # characters
 
 
 class Listener(logging.Handler):
@@ -32,13 +37,21 @@ class Listener(logging.Handler):
         """Listen to what is needed to know why nothing was found."""
         super().__init__(logging.DEBUG)
         self.lines: list[str] = []
+        self.errors: list[str] = []
+        """Why it failed, as far as pip says so, whether it shows that or not."""
+        importlib.import_module("pip._internal")  # sets the class of pip's loggers, which have methods of their own
         for name in _TALKERS:
             logging.getLogger(name).addHandler(self)
-        logging.getLogger(_TALKERS[0]).setLevel(logging.DEBUG)
+        for name in _FINDERS:
+            logging.getLogger(name).setLevel(logging.DEBUG)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep a record."""
-        self.lines.append(record.getMessage())
+        message = record.getMessage()
+        self.lines.append(message)
+        if record.levelno >= logging.ERROR or message.startswith(_NOT_FETCHED):
+            causes = [each for each in (*(record.args or ()), (record.exc_info or (None, None))[1]) if isinstance(each, BaseException)]
+            self.errors.append("; ".join((message, *map(repr, causes)))[:_LONGEST_ERROR])
 
 
 class Closed:
@@ -116,7 +129,7 @@ def main() -> None:
         known = archives("report.json")
         parts = [name.rpartition("-")[::2] for name in sorted(there(place) - before)]
         installed = [(name, version, *known.get((spell(name), version), ("", True))) for name, version in parts]
-        result = {"installed": installed, "sources": only_as_source("\n".join(listener.lines))}
+        result = {"installed": installed, "sources": only_as_source("\n".join(listener.lines)), "errors": listener.errors[-_MOST_ERRORS:]}
         Path("result.json").write_text(json.dumps(result), "utf-8")
 
 

@@ -54,6 +54,8 @@ class Relay:
         self.gate = gate
         self.refused: list[str] = []
         """Why connections were refused, in order."""
+        self.unreachable: list[tuple[str, str]] = []
+        """Hosts that could not be connected to, and why, in order."""
         self._client = client
         self._container = container
         self._inside = [_START_NODE if node else _START, "sh", _source("js" if node else "py")]
@@ -87,6 +89,11 @@ class Relay:
         """Keep why a connection was refused."""
         if refusal not in self.refused and len(self.refused) < _MOST_CONNECTIONS:
             self.refused.append(refusal)
+
+    def miss(self, host: str, error: OSError) -> None:
+        """Keep why a host could not be connected to."""
+        if len(self.unreachable) < _MOST_CONNECTIONS:
+            self.unreachable.append((host, error.strerror or str(error)))
 
     def post(self, kind: int, number: int, payload: bytes = b"") -> None:
         """Send a frame; any thread may."""
@@ -239,7 +246,11 @@ class _Carried:
         target = urlsplit(("//" if tunnel else "") + request[2].decode("ascii"))
         if not target.hostname or (not tunnel and target.scheme != "http"):
             raise ValueError("the request names no host")
-        remote = _connect(self._relay.gate, target.hostname, target.port or (443 if tunnel else 80))
+        try:
+            remote = _connect(self._relay.gate, target.hostname, target.port or (443 if tunnel else 80))
+        except OSError as error:
+            self._relay.miss(target.hostname, error)
+            raise
         with remote:
             if tunnel:
                 self._give(b"HTTP/1.1 200 Connection established\r\n\r\n")
