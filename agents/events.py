@@ -228,6 +228,10 @@ class RunResult(BaseTextChatMessage):
     type: Literal["RunResult"] = "RunResult"
 
 
+UNFINISHED: tuple[Literal["interrupted"], Literal["error"]] = ("interrupted", "error")
+"""How a task ends if its last step did not finish: no word has ended it."""
+
+
 @dataclass(frozen=True)
 class TaskEnded:
     """The last item of a task's stream."""

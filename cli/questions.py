@@ -53,6 +53,24 @@ async def answer(state: ChatState, question: Question) -> Reply:
     return Reply(text=programs) if isinstance(programs, str) else Reply(programs=programs)
 
 
+def approving(task: str, program: CodeBlock) -> str:
+    """Say which program an APPROVE is about that comes after a step that did not finish."""
+    from teams.naming import fitting_name
+
+    name = fitting_name(task, program.code, program.language)
+    return f"Approving {name}, the last result you were asked about. The step after it did not finish."
+
+
+def nothing_for(state: ChatState, word: str) -> str:
+    """Say what can be done if APPROVE or STOP is typed, and there is no task that it could end."""
+    from agents.events import UNFINISHED
+
+    ended = state.record.ended if state.record else None
+    if ended is not None and ended.status in UNFINISHED:
+        return f"Nothing waits for {word}: the last step did not finish. Say what to do instead, or /retry."
+    return f"There is no task to {word} yet. Type a task, or /exit to quit."
+
+
 async def _approve(state: ChatState, question: Question) -> str:
     why = _why_asked(state, question)
     if why:

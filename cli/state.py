@@ -159,6 +159,11 @@ class ChatState:
         """Say something that is not part of the conversation."""
         self.screen.say(Text(text, style=QUIET_STYLE))
 
+    def offer_earlier(self) -> None:
+        """Say that APPROVE is still about an earlier result, if it is, after a step that did not finish."""
+        if self.record is not None and self.record.earlier is not None:
+            self.notice("APPROVE still accepts the last result you were asked about.")
+
     def show_error(self, error: AppError) -> None:
         """Say what failed and what to do next, as cli/entry.py does if the session ends with it."""
         self.screen.say(Text(f"error: {error.message}", style=BAD_STYLE))

@@ -30,6 +30,7 @@ MOST_FILE, MOST_FILES = 10 * 1024**2, 50 * 1024**2  # bytes of one file, and of 
 OURS = ("readme.md", "dockerfile", "requirements.txt", "package.json", RESULTS)
 """Names in a handed-over folder that nothing of the program's or the user's gets, in small letters."""
 
+_CHANGED = "a later program, which was not approved, made or changed it"
 _IMAGE_PYTHON = re.compile(r"(?:^|/)python:(3\.\d+)")
 
 
@@ -80,7 +81,7 @@ class Handover:
 
 def plan(session: StoredSession, folder: Path) -> Handover | None:
     """Say what is handed over of the newest programs; None if no program has run. `folder` is the session's."""
-    attempts = _newest(session.attempts)
+    attempts = _newest(session.judged)
     if not attempts:
         return None
     numbers = {attempt.number for attempt in attempts}
@@ -90,8 +91,9 @@ def plan(session: StoredSession, folder: Path) -> Handover | None:
         programs.append(_program(session, attempt, packages, {program.name for program in programs}))
     kept, left_out = _within_limits([file for file in session.files if file.added], folder / ADDED)
     results, more = _within_limits([file for file in session.files if file.attempt in numbers and not file.added], folder)
-    modules = _modules(session.attempts, {program.name for program in programs})
-    return Handover(tuple(programs), tuple(attempts), kept, modules, results, packages, (*left_out, *more))
+    modules = _modules(session.judged, {program.name for program in programs})
+    changed = [(file.name, _CHANGED) for file in session.files if session.judged[-1].number < file.attempt]
+    return Handover(tuple(programs), tuple(attempts), kept, modules, results, packages, (*left_out, *more, *changed))
 
 
 def hand_over(session: StoredSession, folder: Path) -> Approval | None:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from agents.events import Event, FilesProduced, ProgramFinished, ProgramStarted, TaskEnded
+from agents.events import UNFINISHED, Event, FilesProduced, ProgramFinished, ProgramStarted, TaskEnded
 from history.handover import ADDED
 from history.journal import HistoryJournal
 from history.recording import Recording, dumped_of
@@ -94,18 +94,23 @@ async def take_up(session: Session, stored: StoredSession) -> None:
     if files:
         missing = [left.name for left in (await sandbox.put_files(files)).left_out]
     messages = [load_message(dumped_of(row)) for row in stored.messages[stored.conversation :]]
-    was_stopped = stored.info.status == "interrupted"
     done = [_run_of(attempt) for attempt in stored.attempts if attempt.message == len(stored.messages) and attempt.finished is not None]
     events, versions = list(_events(stored, sandbox.work_dir)), npm_versions(stored.packages)
-    await session.restore(messages, events, lock_of(stored), done, versions=versions, was_stopped=was_stopped)
+    await session.restore(messages, events, lock_of(stored), done, versions=versions, ended=_ended(stored, outcome_of(messages)))
     await _end(session, stored, outcome_of(messages))
     if missing:
         sandbox.concerns.append(f"Not there any more: {', '.join(missing)}.")
 
 
+def _ended(stored: StoredSession, outcome: str) -> TaskEnded | None:
+    if outcome:
+        return TaskEnded("approved" if outcome == APPROVE else "stopped")
+    return next((TaskEnded(status) for status in UNFINISHED if status == stored.info.status), None)
+
+
 async def _end(session: Session, stored: StoredSession, outcome: str) -> None:
     """End a task whose last word was kept, but whose process did not live to end it."""
-    newest = stored.attempts[-1].number if stored.attempts else 0
+    newest = stored.judged[-1].number if stored.judged else 0
     handed_over = any(newest in approval.attempts for approval in stored.approvals)
     if outcome and (stored.info.status == OPEN or (outcome == APPROVE and newest and not handed_over)):
         await session.journal.happened(TaskEnded("approved" if outcome == APPROVE else "stopped"))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.packages.npm_names import NPM
-from utils.words import own_words
+from utils.words import BACK_TO, own_words
 
 OPEN = "open"  # the newest task has no outcome yet
 APPROVED = "approved"
@@ -149,6 +149,13 @@ class StoredSession:
     def conversation(self) -> int:
         """Return the place of the first message that is still part of the conversation."""
         return max((place for place, message in enumerate(self.messages, 1) if message.source == FRESH), default=0)
+
+    @property
+    def judged(self) -> tuple[Attempt, ...]:
+        """Return the programs that a word at the end of the session is about: all, or those before the step that it goes back over."""
+        said = self.messages[-1].metadata.get("metadata") or {} if self.messages else {}
+        first = next((place for place, message in enumerate(self.messages) if message.id == said.get(BACK_TO)), None)
+        return self.attempts if first is None else tuple(attempt for attempt in self.attempts if attempt.message <= first)
 
     @property
     def unknown(self) -> Attempt | None:

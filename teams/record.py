@@ -10,7 +10,11 @@ from pathlib import Path
 from autogen_agentchat.messages import TextMessage
 
 from agents.events import (
+    NO_CODE,
+    RECOVERY_SOURCE,
+    REFUSED,
     TASK_SOURCE,
+    UNFINISHED,
     Event,
     FilesProduced,
     PackagesInstalled,
@@ -18,14 +22,16 @@ from agents.events import (
     ProgramKept,
     ProgramStarted,
     Question,
+    RunResult,
     TaskEnded,
     TokensUsed,
 )
 from agents.package_steps import ASKED_FOR, RESUMED
+from agents.user_proxy_agent import NAME as USER
 from sandbox.packages.names import Package
 from sandbox.verdicts import ProducedFile, ProgramRun, Verdict
 from utils.code_blocks import CodeBlock
-from utils.words import own_words
+from utils.words import BACK_TO, own_words, spoken_word
 
 
 @dataclass
@@ -63,12 +69,33 @@ class Record:
     """What the newest question asks; None when the next thing has happened."""
     ended: TaskEnded | None = None
     """How the present task ended; None while it goes on."""
+    _ran: bool = False  # a program of the newest answer did, and nothing was said since
+    _answer: str = ""  # the ID of what was said last to a result of the present task other than that it goes back automatically
+    _answered: int = 0  # how many attempts there were then
     _repaired: bool = False
 
     @property
     def last_run(self) -> ProgramRun | None:
         """The last finished run of the present task."""
         return next((attempt.run for attempt in reversed(self.attempts) if attempt.run is not None), None)
+
+    @property
+    def earlier(self) -> CodeBlock | None:
+        """The program that the user was asked about last if the task has not ended, but its last step did not finish; None if none was."""
+        unfinished = self.ended is None or self.ended.status in UNFINISHED
+        if not unfinished or not (self._is_unanswered or self._answer):
+            return None
+        return self.attempts[-1 if self._is_unanswered else self._answered - 1].program
+
+    @property
+    def back_to(self) -> str:
+        """The ID of the first message after the result of `earlier`; "" if there is none."""
+        return "" if self._is_unanswered else self._answer
+
+    @property
+    def _is_unanswered(self) -> bool:
+        # A failure may have been about to go back automatically.
+        return self._ran and self.last_run is not None and self.last_run.verdict is Verdict.OK
 
     @property
     def approved(self) -> bool:
@@ -80,6 +107,7 @@ class Record:
         self.task = ""
         self.attempts = []
         self.ended = self.question = None
+        self._answer, self._ran = "", False
 
     def drop_files(self, names: Iterable[str]) -> None:
         """Forget files that are gone."""
@@ -99,8 +127,24 @@ class Record:
     def _(self, event: TextMessage) -> None:
         if event.source == TASK_SOURCE:  # the last of them: after a step that was stopped, a note about it comes first
             self.task = own_words(event.content, event.metadata)
+        else:
+            self._take_answer(event)
         if event.models_usage is not None:
             self.in_context = event.models_usage.prompt_tokens + event.models_usage.completion_tokens
+
+    def _take_answer(self, event: TextMessage) -> None:
+        if self._answer and event.metadata.get(BACK_TO) == self._answer:
+            del self.attempts[self._answered :]
+            self._become_newest(self.attempts[-1].program)
+        if event.source == USER and spoken_word(event.content):
+            self._answer = ""
+        elif self._ran and event.source != RECOVERY_SOURCE:
+            self._answer, self._answered = event.id, len(self.attempts)
+        self._ran = False
+
+    @_take.register
+    def _(self, event: RunResult) -> None:
+        self._ran = not event.said and event.verdict not in (NO_CODE, REFUSED, Verdict.NOT_RUN.value) and bool(self.attempts)
 
     @_take.register
     def _(self, event: Question) -> None:
@@ -125,6 +169,8 @@ class Record:
             newest = Attempt(CodeBlock(event.run.language, event.run.code, 0))
             self.attempts.append(newest)
         newest.run = event.run
+        if self.earlier is not None and self.ended is not None and self.earlier.code != event.run.code:
+            self._answer = ""  # another program was run by hand since, and APPROVE could be meant for that
 
     @_take.register
     def _(self, event: FilesProduced) -> None:

@@ -17,7 +17,7 @@ from agents import code_generator_agent, user_proxy_agent
 from agents.code_generator_agent import word_of_the_generator
 from agents.events import RECOVERY_SOURCE, TASK_SOURCE, RunResult
 from teams.recovery import Recovery
-from utils.words import spoken_word
+from utils.words import BACK_TO, spoken_word
 
 Spoken = BaseChatMessage
 """What an agent or the user says, for those who know nothing of AutoGen."""
@@ -52,6 +52,15 @@ def restored_state(template: Mapping[str, Any], messages: Sequence[BaseChatMessa
         if "llm_context" in agent["agent_state"]:
             agent["agent_state"]["llm_context"] = {"messages": [_as_seen(message, name) for message in messages[:seen]]}
     return state
+
+
+def without_steps_gone_back(messages: Sequence[BaseChatMessage]) -> list[BaseChatMessage]:
+    """Return the conversation as if each word that goes back over a step that did not finish had been said before that step."""
+    kept: list[BaseChatMessage] = []
+    for message in messages:
+        first = next((place for place, each in enumerate(kept) if each.id == message.metadata.get(BACK_TO)), len(kept))
+        kept[first:] = [message]
+    return kept
 
 
 def outcome_of(messages: Sequence[BaseChatMessage]) -> str:

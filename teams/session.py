@@ -8,6 +8,7 @@ from contextlib import aclosing
 from pathlib import Path
 
 from autogen_agentchat.base import TaskResult
+from autogen_agentchat.messages import TextMessage
 from autogen_core import CancellationToken
 from autogen_core.models import ChatCompletionClient
 
@@ -15,6 +16,7 @@ from agents.code_executor_agent import SandboxCodeExecutorAgent
 from agents.code_generator_agent import tokens_used
 from agents.events import Answers, Event, Journal, MemoryJournal, Reply, TaskEnded
 from agents.models.resilient import ResilientClient
+from agents.user_proxy_agent import NAME as USER
 from sandbox.files.added import Selection
 from sandbox.packages.install import PipRequest
 from sandbox.sandbox import Sandbox
@@ -24,7 +26,7 @@ from teams.restoring import Spoken
 from teams.software_development_team import SoftwareDevelopmentTeam
 from utils.code_blocks import CodeBlock
 from utils.errors import AppError
-from utils.words import APPROVE
+from utils.words import APPROVE, BACK_TO
 
 
 class Session:
@@ -93,6 +95,20 @@ class Session:
         yield tokens_used(self._model)
         yield ended
 
+    def end(self, word: str) -> AsyncGenerator[Event, None]:
+        """End a task whose last step did not finish by the user's word, and yield what happens; APPROVE is about `record.earlier`."""
+        return self._kept(self._events_of_end(word))
+
+    async def _events_of_end(self, word: str) -> AsyncGenerator[Event, None]:
+        tried, first = len(self.record.attempts), self.record.back_to
+        back = {BACK_TO: first} if first and word == APPROVE else {}
+        said = TextMessage(source=USER, content=word, metadata=back)
+        await self._team.end(said)
+        yield said
+        if (run := self.record.last_run) is not None and len(self.record.attempts) < tried:
+            self._executor.whole_output = run.output
+        yield TaskEnded("approved" if word == APPROVE else "stopped", USER)
+
     async def _kept(self, events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
         """Hand each event to the journal and the record before it is yielded, behind what the journal has to say."""
         async with aclosing(events):
@@ -155,21 +171,21 @@ class Session:
         done: Sequence[ProgramRun] = (),
         *,
         versions: Mapping[str, str] | None = None,
-        was_stopped: bool = False,
+        ended: TaskEnded | None = None,
     ) -> None:
         """Take up a session of an earlier process: its messages, the events that make up its record, and its packages.
 
         `done` are the programs of the newest answer that ran, and whose results were not reported any more; `versions` those of npm's
-        packages.
+        packages, and `ended` how the newest task ended.
         """
-        await self._team.restore(messages, was_stopped=was_stopped)
+        await self._team.restore(messages, was_stopped=ended is not None and ended.status == "interrupted")
         self._executor.take_up(packages, versions or {}, done if self._team.next_speaker == self._executor.name else ())
         for event in events:
+            self.record.take(event)
             if isinstance(event, TaskEnded):
                 self.record.start_task()
-            self.record.take(event)
-        if was_stopped:
-            self.record.take(TaskEnded("interrupted"))
+        if ended is not None:
+            self.record.take(ended)
 
     @property
     def goes_on(self) -> bool:

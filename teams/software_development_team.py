@@ -19,7 +19,7 @@ from agents import code_generator_agent, user_proxy_agent
 from agents.code_generator_agent import word_of_the_generator
 from agents.events import AGENT_EVENTS, TASK_SOURCE, Journal, MemoryJournal
 from teams.recovery import Recovery
-from teams.restoring import MANAGER, outcome_of, restore_recovery, restored_state
+from teams.restoring import MANAGER, outcome_of, restore_recovery, restored_state, without_steps_gone_back
 from teams.termination import JournalCondition, SpokenWordTermination
 from utils.words import APPROVE, NOTES, STOP, spoken_word
 
@@ -49,6 +49,7 @@ class SoftwareDevelopmentTeam:
         self._journal = journal or MemoryJournal()
         self._participants = list(participants)
         self._state: Mapping[str, Any] | None = None
+        self._said: list[BaseChatMessage] = []  # the whole conversation
         self._was_stopped = False
         self.goes_on = False
         """Whether the next run without a message goes on with whoever is due, rather than with the generator."""
@@ -86,6 +87,7 @@ class SoftwareDevelopmentTeam:
 
         `was_stopped` says that the user stopped the step that followed the messages.
         """
+        self._said = messages = without_steps_gone_back(messages)
         team = self._build()
         for agent in self._participants:
             await agent.on_reset(CancellationToken())
@@ -93,6 +95,10 @@ class SoftwareDevelopmentTeam:
         self._was_stopped = was_stopped
         self.goes_on = not was_stopped and bool(messages) and not outcome_of(messages)
         restore_recovery(self._recovery, messages)
+
+    async def end(self, word: TextMessage) -> None:
+        """End a task whose last step did not finish with the user's word."""
+        await self.restore([*self._said, word])
 
     @property
     def next_speaker(self) -> str:
@@ -103,6 +109,7 @@ class SoftwareDevelopmentTeam:
     def forget(self) -> None:
         """Start a fresh conversation with the next message."""
         self._state = None
+        self._said = []
         self._was_stopped = self.goes_on = False
 
     def messages(self) -> list[Mapping[str, Any]]:
@@ -121,7 +128,7 @@ class SoftwareDevelopmentTeam:
         stopped = SpokenWordTermination(STOP, {user_proxy_agent.NAME: spoken_word, code_generator_agent.NAME: word_of_the_generator})
         return RoundRobinGroupChat(
             list(self._participants),
-            termination_condition=JournalCondition(self._journal) | approved | stopped,
+            termination_condition=JournalCondition(self._journal, self._said) | approved | stopped,
             custom_message_types=list(AGENT_EVENTS),
         )
 

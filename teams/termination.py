@@ -50,14 +50,15 @@ class SpokenWordTermination(TextMentionTermination):
 
 
 class JournalCondition(TerminationCondition):
-    """Never ends the talk: hands every message to the journal, which the team awaits before it chooses the next speaker.
+    """Never ends the talk: hands every message to the journal, which the team awaits before it chooses the next speaker, and to a list.
 
     A reader of the stream cannot promise that, since nobody waits for the stream to be read.
     """
 
-    def __init__(self, journal: Journal) -> None:
-        """Take the journal."""
+    def __init__(self, journal: Journal, said: list[BaseChatMessage]) -> None:
+        """Take the journal and the list."""
         self._journal = journal
+        self._said = said
 
     @property
     def terminated(self) -> bool:
@@ -66,7 +67,9 @@ class JournalCondition(TerminationCondition):
 
     async def __call__(self, messages: Sequence[BaseAgentEvent | BaseChatMessage]) -> StopMessage | None:
         """Hand the messages on."""
-        await self._journal.wrote([message for message in messages if isinstance(message, BaseChatMessage)])
+        said = [message for message in messages if isinstance(message, BaseChatMessage)]
+        self._said += said
+        await self._journal.wrote(said)
         return None
 
     async def reset(self) -> None:

@@ -356,6 +356,28 @@ async def test_a_word_after_a_stopped_step_is_told_what_became_of_the_task() -> 
         assert "There is no task" not in seen
 
 
+@pytest.mark.parametrize("word", ["APPROVE", "STOP"])
+async def test_a_word_after_a_stopped_step_is_about_the_result_before_it(word: str) -> None:
+    typed = ["make it two", word, "APPROVE", "count down"]
+    async with rehearsal([FIRST, SECOND], ran("one\n"), WaitForCancel(), typed=typed) as session:
+        opening = asyncio.get_running_loop().create_future()
+        opening.set_result(session.session)
+        running = asyncio.ensure_future(session.converse("count"))
+        while "still running" not in session.paper.getvalue():
+            await asyncio.sleep(0.01)
+        session.state.prompt._on_interrupt()
+        await asyncio.wait_for(running, 30)
+        assert session.paper.getvalue().endswith("/retry.\nAPPROVE still accepts the last result you were asked about.\n")
+        began = session.paper.tell()
+        assert await session.chat.next_task(opening) == "count down"
+        seen = session.paper.getvalue()[began:]
+        which = "Approving count.py, the last result you were asked about. The step after it did not finish.\n"
+        assert (which in seen, "✔ Output: one\n✔ User approves result\n" in seen) == (word == "APPROVE", word == "APPROVE")
+        assert ("Stopped." in seen) == (word == "STOP")
+        assert "There is no task to APPROVE yet." in seen  # the second time
+        assert session.chat.status() is ExitStatus.DONE
+
+
 async def test_a_refused_run_does_not_answer_a_later_question() -> None:
     async with rehearsal([FIRST, FIRST, SECOND], typed=["not like this", "", "APPROVE"], confirm="true") as session:
         await session.converse("count")

@@ -27,6 +27,7 @@ from teams.record import Record
 from tests.fakes import ran
 from utils.code_blocks import CodeBlock
 from utils.errors import EngineError
+from utils.words import BACK_TO
 
 EXECUTOR = "CodeExecutorAgent"
 SIX = Package("six", "1.17.0")
@@ -212,3 +213,54 @@ def test_a_new_task_begins_with_nothing_of_its_own_and_keeps_what_is_the_session
     assert (newest(record), record.files, record.packages, record.tokens) == (("a", "b"), {"a": file}, [SIX], tokens)
     record.take(said("more"))
     assert record.task == "more"
+
+
+def result(verdict: str = "ok", said: str = "") -> RunResult:
+    return RunResult(source=EXECUTOR, content="…", verdict=verdict, said=said)
+
+
+def run_of(code: str, verdict: Verdict = Verdict.OK) -> list[Event]:
+    return [said("…", "CodeGeneratorAgent"), started(code), finished(code, verdict), result(verdict.value)]
+
+
+FEEDBACK = said("make it two", "UserProxyAgent")
+SENT_BACK = said("fix it", "Recovery")
+INTERRUPTED = TaskEnded("interrupted")
+
+
+@pytest.mark.parametrize(
+    ("events", "earlier"),
+    [
+        ([*run_of("a"), FEEDBACK, INTERRUPTED], "a"),
+        ([*run_of("a"), FEEDBACK, TaskEnded("error", error=EngineError("gone"))], "a"),
+        ([*run_of("a"), FEEDBACK, *run_of("b", Verdict.FAILED), SENT_BACK, INTERRUPTED], "a"),
+        ([*run_of("a"), FEEDBACK, *run_of("b"), said("three", "UserProxyAgent"), INTERRUPTED], "b"),
+        ([*run_of("a"), FEEDBACK, said("…", "CodeGeneratorAgent"), started("b"), INTERRUPTED], "a"),
+        ([*run_of("a"), FEEDBACK, result("no code"), said("say more", "UserProxyAgent"), INTERRUPTED], "a"),
+        ([*run_of("a"), FEEDBACK, result("refused", "not so"), said("not so", "UserProxyAgent"), INTERRUPTED], "a"),
+        ([*run_of("a"), FEEDBACK, *run_of("b", Verdict.FAILED), INTERRUPTED], "a"),
+        ([*run_of("a"), INTERRUPTED], "a"),  # at the question, by Ctrl-C in an editor
+        ([*run_of("a"), FEEDBACK, INTERRUPTED, started("a"), finished("a")], "a"),
+        # No result of the task came to a question, or a word has ended the task, or another program was run by hand since.
+        ([said("…", "CodeGeneratorAgent"), started("a"), INTERRUPTED], None),
+        ([*run_of("a", Verdict.FAILED), SENT_BACK, INTERRUPTED], None),
+        ([result("no code"), FEEDBACK, INTERRUPTED], None),
+        ([*run_of("a"), said("STOP", "UserProxyAgent"), TaskEnded("stopped")], None),
+        ([*run_of("a"), FEEDBACK, said("STOP", "CodeGeneratorAgent"), TaskEnded("stopped")], None),
+        ([*run_of("a"), FEEDBACK, INTERRUPTED, started("c"), finished("c")], None),
+    ],
+)
+def test_the_result_that_the_user_was_asked_about_last(events: list[Event], earlier: str | None) -> None:
+    record = record_of(said("count"), *events)
+    assert (record.earlier.code if record.earlier else None) == earlier
+    record.start_task()
+    assert record.earlier is None
+
+
+def test_an_approval_that_goes_back_leaves_the_programs_before_it() -> None:
+    record = record_of(*run_of("a"), FEEDBACK, *run_of("b", Verdict.FAILED), SENT_BACK, INTERRUPTED)
+    assert record.back_to == FEEDBACK.id
+    record.take(TextMessage(source="UserProxyAgent", content="APPROVE", metadata={BACK_TO: FEEDBACK.id}))
+    assert ([each.program.code for each in record.attempts], newest(record), record.earlier) == (["a"], ("b", "a"), None)
+    assert record.last_run is not None
+    assert record.last_run.verdict is Verdict.OK

@@ -9,7 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from agents.events import Event, Notice, ProgramKept, Question, Reply, TaskEnded
+import pytest
+
+from agents.events import Event, Notice, ProgramKept, Question, Reply, SentBack, TaskEnded
 from history.opening import open_recording, take_up
 from history.records import Message, StoredPackage, StoredSession
 from history.resuming import story, what_came_back
@@ -131,6 +133,43 @@ async def test_a_stopped_program_has_no_unknown_result(tmp_path: Path) -> None:
     async with opened(tmp_path, [], resumed=stored) as (resumed, _):
         assert resumed.record.ended == session.record.ended == TaskEnded("interrupted")
         assert len(resumed.record.attempts) == 1
+
+
+@pytest.mark.parametrize("when", ["at once", "after a resume", "killed before it was handed over"])
+async def test_an_approval_after_a_stop_keeps_the_result_before_it(tmp_path: Path, when: str) -> None:
+    folder = tmp_path / "sessions/20260901-120000-abcd"
+    folder.mkdir(parents=True)
+    (folder / "out.txt").write_text("made")
+    files = [ProducedFile(folder / "out.txt", "out.txt", 4, True)]
+    runs = [ran("1\n"), ran("ValueError: x\n", Verdict.FAILED, 1)]
+    async with opened(tmp_path, [program("one"), program("two"), Answer("Late", stall_after=1)], *runs, files=files) as (session, _):
+        async for event in session.run("Print the answer."):
+            if isinstance(event, Question):
+                session.answer(event.key, Reply(text="again"))
+            elif isinstance(event, SentBack):
+                session.stop()
+        if when == "at once":
+            assert [event async for event in session.end("APPROVE")][-1] == TaskEnded("approved", "UserProxyAgent")
+    if when != "at once":
+        async with opened(tmp_path, [], resumed=kept(tmp_path)) as (session, _):
+            assert session.record.earlier is not None
+            async for _ in session.end("APPROVE"):
+                if when.startswith("killed"):
+                    break  # the word is on disk; the end of the task is not
+    stored = kept(tmp_path)
+    assert stored.info.status == ("open" if when.startswith("killed") else "approved")
+    async with opened(tmp_path, [program("three")], resumed=stored) as (session, endpoint):
+        assert (session.goes_on, session.record.earlier, session.record.approved) == (False, None, True)
+        assert [each.program.code.strip() for each in session.record.attempts] == ["one"]
+        stored = kept(tmp_path)
+        assert (stored.info.status, [each.attempts for each in stored.approvals]) == ("approved", [(1,)])
+        await live(session, "Now three.", "STOP")
+    assert [message.content for message in stored.messages][-3:] == [*[m.content for m in stored.messages][-3:-1], "APPROVE"]
+    assert len(stored.messages) == 8  # nothing that was said is lost
+    assert len(endpoint.requests[0].texts) == 1 + 5  # but the model sees the task, the program, its result, the word and the new task
+    place = folder / "approved/01-answer"
+    assert (place / "answer.py").read_text().endswith("\none\n")
+    assert "`out.txt`, because a later program" in (place / "README.md").read_text()
 
 
 async def test_a_history_that_cannot_be_written_is_said_in_the_stream_and_the_task_goes_on(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from autogen_ext.models.replay import ReplayChatCompletionClient
 from agents.code_executor_agent import create_code_executor
 from agents.code_generator_agent import create_code_generator
 from agents.events import (
+    UNFINISHED,
     Answers,
     Event,
     MemoryJournal,
@@ -180,11 +181,12 @@ async def talk_of(
     *runs: ProgramRun | Exception | WaitForCancel,
     replies: Sequence[Reply | None] = (),
     confirms: bool = False,
+    retries: int = 0,
     journal: MemoryJournal | None = None,
     narrator: Narrator | None = None,
 ) -> AsyncIterator[Talk]:
     """Wire a session to an endpoint on loopback, or to the narrator, and to a list of runs."""
-    executor, given, recovery = ListedRuns(*runs), Answers(), Recovery(0)
+    executor, given, recovery = ListedRuns(*runs), Answers(), Recovery(retries)
 
     async def switch(name: str) -> str:
         return f"now {name}"
@@ -274,6 +276,53 @@ async def test_a_stop_interrupts_the_task_wherever_it_is(
         talk.session.confirms = False
         assert await talk.say("go on") == TaskEnded("approved", "UserProxyAgent")
         assert talk.session.record.task == "go on"
+
+
+STALLS = Answer(SECOND, stall_after=2)
+BROKEN = ran("ValueError: two\n", Verdict.FAILED, 1)
+
+
+@pytest.mark.parametrize(
+    ("then", "runs", "stops_at"),
+    [
+        ([STALLS], [], ModelClientStreamingChunkEvent),
+        ([lambda body: wrong_key("not-a-real-key")], [], None),
+        ([SECOND], [WaitForCancel()], ProgramOutput),
+        ([SECOND, STALLS], [BROKEN], ModelClientStreamingChunkEvent),
+    ],
+    ids=["model stopped", "model failed", "program stopped", "failure sent back"],
+)
+async def test_an_approval_after_a_step_that_did_not_finish_is_of_the_result_before_it(
+    then: list[Script], runs: list[ProgramRun | WaitForCancel], stops_at: type[Event] | None
+) -> None:
+    async with talk_of([FIRST, *then, SECOND], ran("1\n"), *runs, replies=[Reply(text="make it two")], retries=3) as talk:
+        session = talk.session
+
+        def stop(event: Event) -> None:
+            if stops_at is not None and isinstance(event, stops_at) and len(talk.endpoint.requests) == 1 + len(then):
+                session.stop()
+
+        assert (await talk.say("count", stop)).status in UNFINISHED
+        assert session.record.earlier is not None
+        assert session.record.earlier.code == "print(1)\n"
+        events = [event async for event in session.end("APPROVE")]
+        assert events[-1] == session.record.ended == TaskEnded("approved", "UserProxyAgent")
+        assert [(each.program.code, each.run.output if each.run else "") for each in session.record.attempts] == [("print(1)\n", "1\n")]
+        assert session.whole_output == "1\n"
+        # The model sees the conversation as if nothing had been said between the result and the word.
+        assert await talk.say("now three") == TaskEnded("approved", "UserProxyAgent")
+        told = talk.endpoint.requests[-1].texts[1:]
+        assert (told[:2], told[-2:], len(told)) == (["count", FIRST], ["APPROVE", "now three"], 5)
+
+
+async def test_a_stop_after_a_step_that_did_not_finish_ends_the_task() -> None:
+    async with talk_of([FIRST, STALLS, SECOND], replies=[Reply(text="make it two")]) as talk:
+        await talk.say("count", lambda event: talk.session.stop() if len(talk.endpoint.requests) == 2 else None)
+        events = [event async for event in talk.session.end("STOP")]
+        assert events[-1] == TaskEnded("stopped", "UserProxyAgent")
+        assert talk.session.record.earlier is None
+        await talk.say("now three")
+        assert talk.endpoint.requests[-1].texts[-3:] == ["make it two", "STOP", "now three"]
 
 
 @pytest.mark.parametrize("confirms", [False, True], ids=["approve", "run"])

@@ -96,10 +96,11 @@ async def test_the_journal_takes_every_message_and_ends_nothing() -> None:
         TextMessage(source=USER, content="APPROVE"),
     ]
     journal = MemoryJournal()
-    condition = JournalCondition(journal)
+    kept: list[BaseChatMessage] = []
+    condition = JournalCondition(journal, kept)
     assert await condition(said[:1]) is None
     assert await condition([Notice(source=GENERATOR, content="The model is busy."), *said[1:]]) is None
-    assert journal.messages == said
+    assert journal.messages == kept == said
     await condition.reset()
     assert not condition.terminated
 
@@ -111,6 +112,6 @@ async def test_the_journal_is_awaited_beside_a_condition_that_ends_the_talk() ->
             await super().wrote(messages)
 
     journal, word = Slow(), TextMessage(source=USER, content="APPROVE")
-    stop = await (JournalCondition(journal) | SpokenWordTermination("APPROVE", {USER: spoken_word}))([word])
+    stop = await (JournalCondition(journal, []) | SpokenWordTermination("APPROVE", {USER: spoken_word}))([word])
     assert stop is not None
     assert (stop.content, journal.messages) == ("APPROVE", [word])

@@ -16,6 +16,8 @@ _CLOSE = 0.8  # "aprove" and "stopp" are closer to a word than this, "improve" i
 
 NOTES = "notes"
 """In a task's metadata: how many characters at its beginning are notes, which the user did not type."""
+BACK_TO = "back to"
+"""In the metadata of an APPROVE: the ID of the first message of a step that did not finish; the word is about the result before it."""
 
 
 def own_words(task: str, metadata: Mapping[str, Any]) -> str:

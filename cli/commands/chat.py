@@ -19,7 +19,7 @@ from cli.input.demo_lines import DemoLines
 from cli.input.opening import open_keyboard
 from cli.input.prompt import Prompt
 from cli.output.screen import QUIET_STYLE, open_screen
-from cli.questions import StepStopped, answer
+from cli.questions import StepStopped, answer, approving, nothing_for
 from cli.slash import command_table, run_slash_command
 from cli.state import RETRY, ChatState
 from cli.turn import own_title
@@ -27,12 +27,13 @@ from cli.wiring import Wiring
 from utils.errors import AppError, ExitStatus
 from utils.settings import Settings
 from utils.text import sanitize
-from utils.words import says_yes, spoken_word
+from utils.words import APPROVE, says_yes, spoken_word
 
 if TYPE_CHECKING:
     from agents.events import Event
     from history.records import StoredSession
     from teams.session import Session
+    from utils.code_blocks import CodeBlock
 
 _WAITING = ("/add ", "/model ", "/network ")
 """Commands that have to wait for the container."""
@@ -189,15 +190,17 @@ class Chat:
             word = spoken_word(typed)
             if not word:
                 return typed
-            state.notice(self._nothing_for(word))
+            if state.session is not None and (program := state.session.record.earlier) is not None:
+                await self._end_earlier(state.session, word, program)
+            else:
+                state.notice(nothing_for(state, word))
         return None
 
-    def _nothing_for(self, word: str) -> str:
-        session = self.state.session
-        ended = session.record.ended if session is not None else None
-        if ended is not None and ended.status in ("interrupted", "error"):
-            return f"Nothing waits for {word}: the last step did not finish. Say what to do instead, or /retry."
-        return f"There is no task to {word} yet. Type a task, or /exit to quit."
+    async def _end_earlier(self, session: Session, word: str, program: CodeBlock) -> None:
+        if word == APPROVE:
+            self.state.notice(approving(session.record.task, program))
+        await self._follow(session.end(word))
+        self._show_end(session)
 
     async def wait_for(self, opening: asyncio.Future[Session]) -> Session | None:
         """Wait until the session is ready, showing what is being waited for; None if the user stops waiting."""
@@ -271,6 +274,7 @@ class Chat:
             return
         self.state.screen.say("")
         self.state.notice("Stopped. The conversation is kept. Say what to do instead, or /retry.")
+        self.state.offer_earlier()
         if not prompt.is_terminal:
             prompt.interrupted = prompt.leaving = True
 
@@ -280,6 +284,7 @@ class Chat:
             raise error
         self.state.screen.say("")
         self.state.show_error(error)
+        self.state.offer_earlier()
 
     def show_progress(self, text: str) -> None:
         """Say what is being waited for while the session opens: in the status row of a terminal, else as a line on standard error."""
