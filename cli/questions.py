@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import groupby
 from typing import TYPE_CHECKING, Literal
 
 from rich.text import Text
@@ -17,7 +17,7 @@ from cli.output.packages import NETWORK_OFFER, question_lines
 from cli.output.screen import QUIET_STYLE
 from cli.slash import run_slash_command
 from cli.state import RETRY, ChatState
-from utils.text import sanitize
+from utils.text import sanitize, times
 from utils.words import APPROVE, STOP, mentioned_words, resembled_word, says_yes, spoken_word
 
 if TYPE_CHECKING:
@@ -106,8 +106,8 @@ def _why_asked(state: ChatState, question: Question) -> list[Text]:
     nothing = [] if question.ran else [Text(_nothing_ran(question), style="yellow")]
     if not question.because:
         return nothing
-    times = Counter(question.tried)
-    failures = [f"{failure} ({count} times)" if count > 1 else failure for failure, count in times.items()]
+    in_a_row = [(failure, len(list(same))) for failure, same in groupby(question.tried)]
+    failures = [f"{failure} ({times(count)})" if count > 1 else failure for failure, count in in_a_row]
     tried = [Text(f"  {number}. {sanitize(failure)}", style=QUIET_STYLE) for number, failure in enumerate(failures, 1)]
     offer = [Text(NETWORK_OFFER, style="yellow")] if _lacked_network(state) else []
     so_far, listed = (" Tried so far:", tried) if len(question.tried) > 1 else ("", [])

@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from autogen_agentchat.messages import BaseChatMessage, TextMessage
 
@@ -19,7 +20,7 @@ from sandbox.verdicts import Verdict
 from teams.missing_program import NO_FILE, PRINT, SEND_CODE, what_to_send_back
 from utils.code_blocks import Answer, CodeBlock
 from utils.docker_utils import WORKSPACE
-from utils.text import shorten
+from utils.text import shorten, times
 
 FIX = "The program failed as shown above. Find the cause, fix it, and send the whole program again."
 SAME = STARTS_OVER + "{where}:\n{failure}\n{advice}Write it differently."
@@ -109,10 +110,12 @@ class Recovery:
         return same
 
     def _reason_to_ask(self, failure: str) -> str | None:
-        if self.tried and self.tried[-1] == failure:
-            return "the same failure came twice in a row"
-        if failure.startswith(_TIME) and any(earlier.startswith(_TIME) for earlier in self.tried):
-            return "it took too long twice"
+        in_a_row = 1 + len(list(takewhile(failure.__eq__, reversed(self.tried))))
+        if in_a_row > 1:
+            return f"the same failure came {times(in_a_row)} in a row"
+        too_long = [each for each in (*self.tried, failure) if each.startswith(_TIME)]
+        if failure in too_long and len(too_long) > 1:
+            return f"it took too long {times(len(too_long))}"
         if len(self.tried) >= self.max_retries:
             return f"{self.max_retries + 1} attempts failed" if self.max_retries else ""
         return None

@@ -256,7 +256,21 @@ async def test_after_failures_the_user_sees_why_it_is_their_turn_and_what_was_tr
     async with rehearsal([FIRST, SECOND], failed, failed, typed=["STOP"], max_retries="3") as session:
         seen = await session.converse("count")
         assert "↻ Back to the model, attempt 2 of 4: ValueError: \\x1b[31mno" in seen
-        assert re.search(r"\nYour turn: .*\btwice\b.*:\n  1\. ValueError: \\x1b\[31mno \(2 times\)\n\n" + QUESTION, seen)
+        assert re.search(r"\nYour turn: .*\btwice\b.*:\n  1\. ValueError: \\x1b\[31mno \(twice\)\n\n" + QUESTION, seen)
+
+
+@pytest.mark.parametrize(
+    ("errors", "why"),
+    [
+        ("aaa", "Your turn: the same failure came 3 times in a row. Tried so far:\n  1. ValueError: a (3 times)\n"),
+        ("aba", "Your turn: 3 attempts failed. Tried so far:\n  1. ValueError: a\n  2. ValueError: b\n  3. ValueError: a\n"),
+        ("abb", "Your turn: the same failure came twice in a row. Tried so far:\n  1. ValueError: a\n  2. ValueError: b (twice)\n"),
+    ],
+)
+async def test_the_reason_and_the_list_count_alike(errors: str, why: str) -> None:
+    runs = [ran(f"ValueError: {error}\n", Verdict.FAILED, 1) for error in errors]
+    async with rehearsal([FIRST] * 3, *runs, typed=["STOP"], max_retries="2") as session:
+        assert why in await session.converse("count")
 
 
 @pytest.mark.parametrize("max_retries", ["0", "3"])
@@ -281,7 +295,7 @@ async def test_a_pipe_sees_why_it_is_asked_and_after_a_failure_for_want_of_the_n
     async with rehearsal([FIRST, SECOND], failed, failed, typed=["STOP"], is_terminal=False, max_retries="1") as session:
         seen = await session.converse("count")
         why = seen[seen.index("Your turn:") :]
-        assert "\n  1. OSError: unreachable (2 times)\n" in why
+        assert "\n  1. OSError: unreachable (twice)\n" in why
         assert NETWORK_OFFER in why
         assert QUESTION not in seen
 

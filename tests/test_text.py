@@ -8,7 +8,7 @@ import unicodedata
 
 import pytest
 
-from utils.text import StreamSanitizer, last_states, sanitize, shorten, whole_characters
+from utils.text import StreamSanitizer, last_states, sanitize, shorten, times, whole_characters
 
 
 @pytest.mark.parametrize(
@@ -136,3 +136,7 @@ def test_a_line_that_is_written_over_is_shown_as_it_ended(printed: str, shown: s
 def test_halves_of_characters_are_joined_or_replaced(text: str, whole: str) -> None:
     assert whole_characters(text) == whole
     whole_characters(text).encode()
+
+
+def test_how_often_is_written_as_one_says_it() -> None:
+    assert [times(count) for count in (1, 2, 3, 12)] == ["once", "twice", "3 times", "12 times"]

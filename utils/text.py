@@ -106,6 +106,11 @@ def _mark(count: int) -> str:
     return f"\n… {count} characters cut …\n"
 
 
+def times(count: int) -> str:
+    """Write how often: once, twice, 3 times."""
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
+
+
 def last_line(text: str) -> str:
     """Return the last line that is not blank, without the blanks around it; "" if there is none."""
     return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
