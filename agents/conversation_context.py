@@ -11,7 +11,7 @@ from autogen_core.model_context import ChatCompletionContext
 from autogen_core.models import AssistantMessage, FunctionExecutionResultMessage, LLMMessage, SystemMessage, UserMessage
 
 from agents.answers.reading import read_answer
-from agents.events import RECOVERY_SOURCE, STARTS_OVER, TASK_SOURCE
+from agents.events import FAILED_ALIKE, RECOVERY_SOURCE, STARTS_OVER, TASK_SOURCE
 from agents.finished_tasks import SOURCE, fold_finished
 from agents.user_proxy_agent import NAME as USER
 from sandbox.files.names import header_name
@@ -73,12 +73,13 @@ class ConversationContext(ChatCompletionContext):
 
 
 def starts_over(message: LLMMessage) -> bool:
-    """Tell whether the message asks for a program that is not a copy of the ones before."""
-    return isinstance(message, UserMessage) and message.source == RECOVERY_SOURCE and str(message.content).startswith(STARTS_OVER)
+    """Tell whether the message asks for a program that is unlike the ones before."""
+    begins = (STARTS_OVER, FAILED_ALIKE)
+    return isinstance(message, UserMessage) and message.source == RECOVERY_SOURCE and str(message.content).startswith(begins)
 
 
 def _without_copies(messages: Sequence[LLMMessage]) -> list[LLMMessage]:
-    """Leave out the program that came twice, and the attempts before it: a small model copies what it is shown.
+    """Leave out the programs that failed alike, and the attempts before them: a small model copies what it is shown.
 
     Measured on 16 programs of a 0.5B model that failed: with the failed ones in view it mended 1 in two tries, without them 4.
     """

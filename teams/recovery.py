@@ -13,7 +13,7 @@ from autogen_agentchat.messages import BaseChatMessage, TextMessage
 from agents import code_generator_agent
 from agents.answers.python_code import read_python
 from agents.answers.reading import read_answer
-from agents.events import NO_CODE, REFUSED, STARTS_OVER, TASK_SOURCE, RunResult
+from agents.events import FAILED_ALIKE, NO_CODE, REFUSED, STARTS_OVER, TASK_SOURCE, RunResult
 from agents.user_proxy_agent import AskUser, SendBack
 from sandbox.languages import ALIASES
 from sandbox.verdicts import Verdict
@@ -24,6 +24,7 @@ from utils.text import shorten, times
 
 FIX = "The program failed as shown above. Find the cause, fix it, and send the whole program again."
 SAME = STARTS_OVER + "{where}:\n{failure}\n{advice}Write it differently."
+ALIKE = FAILED_ALIKE + "{where}:\n{failure}\n{advice}Write it differently."
 NO_PROGRAM = "no program in the answer"
 SILENT = "the program printed nothing and made no file"
 MISSING = "the program did not write the file that was asked for"
@@ -37,8 +38,8 @@ class Recovery:
     """Decide after each run who comes next: the generator, to fix it, or the user.
 
     A failed run goes back at most `max_retries` times. The user is asked at once about a failure that only the user can do something
-    about, and if the same error comes twice in a row, a time-out twice, or an answer without code twice. A program that is sent again
-    unchanged is first sent back once with what to look at, and the model no longer sees the copies. A new task whose first answer holds
+    about, and if a time-out or an answer without code comes twice. If a program fails as the one before did, the model is asked once more
+    with what to look at, and no longer sees those programs; then the user is asked. A new task whose first answer holds
     no program, or one of which nothing comes, is asked once for one that does; a program that ends well without the file that the user
     named is asked once for that file. The count starts again with each message of the user.
     """
@@ -47,7 +48,7 @@ class Recovery:
     tried: list[str] = field(default_factory=list)
     _user_spoke: bool = True
     _last: tuple[tuple[str, str], ...] = ()  # the programs of the answer before
-    _said_same: bool = False
+    _started_over: bool = False
 
     def start_again(self) -> None:
         """Count from the start at the next decision: the user has spoken."""
@@ -57,7 +58,7 @@ class Recovery:
         """Return what goes back to the generator, or why the user is asked."""
         if self._user_spoke:
             self.tried.clear()
-            self._last, self._said_same = (), False
+            self._last, self._started_over = (), False
         decision = self._decide(messages)
         # Whoever is asked speaks next.
         self._user_spoke = isinstance(decision, AskUser)
@@ -76,7 +77,7 @@ class Recovery:
             self.tried.append(failure)
             return AskUser(result.remedy, tuple(self.tried), ran=result.verdict not in _NOTHING_RAN)
         answer = _newest_answer(messages)
-        same = False
+        afresh = ""
         if owes_file:
             words = NO_FILE.format(files=_listed(result.missing), are="is" if len(result.missing) == 1 else "are")
         elif owes_output:
@@ -84,12 +85,12 @@ class Recovery:
         elif result.verdict == NO_CODE:
             words = "" if result.stored else self._ask_for_program(answer, task)
         else:
-            same = self._is_same(answer, failure)
+            afresh = self._afresh(answer, failure)
             advice = "".join(f"{each}\n" for each in result.advice)
-            words = SAME.format(failure=failure, where=_where(result, answer), advice=advice) if same else FIX
+            words = afresh.format(failure=failure, where=_where(result, answer), advice=advice) or FIX
         if not words:
             return AskUser(ran=False, stored=result.stored)
-        because = None if same and len(self.tried) < self.max_retries else self._reason_to_ask(failure)
+        because = None if afresh and len(self.tried) < self.max_retries else self._reason_to_ask(failure)
         self.tried.append(failure)
         if because is not None:
             return AskUser(because, tuple(self.tried), ran=result.verdict not in _NOTHING_RAN)
@@ -101,13 +102,14 @@ class Recovery:
             return SEND_CODE  # a program failed, and another one was asked for
         return what_to_send_back(answer, task) if answer else ""
 
-    def _is_same(self, answer: Answer | None, failure: str) -> bool:
-        """Whether the programs are those of the answer before and failed as those did; True once until the user speaks."""
+    def _afresh(self, answer: Answer | None, failure: str) -> str:
+        """Return the words that start over if the programs failed as those before did, once until the user speaks; "" otherwise."""
         programs = tuple((block.language, _form(block)) for block in answer.blocks) if answer else ()
         last, self._last = self._last, programs
-        same = not self._said_same and bool(programs) and programs == last and self.tried[-1:] == [failure]
-        self._said_same |= same
-        return same
+        if self._started_over or not programs or self.tried[-1:] != [failure]:
+            return ""
+        self._started_over = True
+        return SAME if programs == last else ALIKE
 
     def _reason_to_ask(self, failure: str) -> str | None:
         in_a_row = 1 + len(list(takewhile(failure.__eq__, reversed(self.tried))))

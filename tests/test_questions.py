@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from agents.events import Question
+from agents.events import FAILED_ALIKE, Question
 from cli.output.packages import NETWORK_OFFER
 from cli.questions import answer
 from cli.remedies import remedy
@@ -253,10 +253,12 @@ async def test_the_lines_of_a_pipe_answer_the_gate_too(lines: list[str], runs: l
 
 async def test_after_failures_the_user_sees_why_it_is_their_turn_and_what_was_tried() -> None:
     failed = ran("Traceback\nValueError: \x1b[31mno\n", Verdict.FAILED, 1)
-    async with rehearsal([FIRST, SECOND], failed, failed, typed=["STOP"], max_retries="3") as session:
+    async with rehearsal([FIRST, SECOND, FIRST], failed, failed, failed, typed=["STOP"], max_retries="3") as session:
         seen = await session.converse("count")
+        assert session.asked[2] == ["count", *session.asked[2][1:2]], "the model starts over, with neither program in view"
+        assert session.asked[2][1].startswith(FAILED_ALIKE)
         assert "↻ Back to the model, attempt 2 of 4: ValueError: \\x1b[31mno" in seen
-        assert re.search(r"\nYour turn: .*\btwice\b.*:\n  1\. ValueError: \\x1b\[31mno \(twice\)\n\n" + QUESTION, seen)
+        assert re.search(r"\nYour turn: .* 3 times .*:\n  1\. ValueError: \\x1b\[31mno \(3 times\)\n\n" + QUESTION, seen)
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,11 @@ import pytest
 from autogen_agentchat.messages import BaseChatMessage, TextMessage
 
 from agents.answers.reading import read_answer
-from agents.events import STARTS_OVER, RunResult
+from agents.events import FAILED_ALIKE, STARTS_OVER, RunResult
 from agents.user_proxy_agent import AskUser, SendBack
 from sandbox.languages import ALIASES
 from teams.missing_program import NO_FILE, NUDGE, PRINT, PRINT_FOR, SEND_CODE, what_to_send_back
-from teams.recovery import FIX, MISSING, NO_PROGRAM, SAME, SILENT, Recovery
+from teams.recovery import ALIKE, FIX, MISSING, NO_PROGRAM, SAME, SILENT, Recovery
 
 CODE = "```python\nprint(1)\n```"
 OTHER = "```python\nprint(2)\n```"
@@ -31,11 +31,19 @@ def turn(verdict: str, error: str = "", exit_code: int | None = 1, answer: str =
         ([turn("ok")], 0, "", True),
         ([turn("failed", "ValueError: a"), turn("ok")], 1, "", True),
         ([turn("failed", f"ValueError: {n}") for n in range(9)], 3, "4 attempts failed", True),
-        ([turn("failed", "E: a"), turn("failed", "E: a", answer=OTHER)], 1, "the same failure came twice in a row", True),
+        ([turn("failed", "E: a"), turn("failed", "E: a", answer=OTHER), turn("ok")], 2, "", True),
+        ([turn("failed", "E: a"), turn("failed", "E: a", answer=OTHER), turn("failed", "E: b"), turn("ok")], 3, "", True),
+        ([turn("failed", "E: a"), turn("failed", "E: a", answer=OTHER)] * 2, 2, "the same failure came 3 times in a row", True),
+        (
+            [*([turn("failed", "E: a"), turn("failed", "E: a", answer=OTHER)]), turn("failed", "E: b"), turn("failed", "E: b")],
+            3,
+            "the same failure came twice in a row",
+            True,
+        ),
         ([turn("failed", "E: a")] * 3, 2, "the same failure came 3 times in a row", True),
         ([turn("failed", "E: a"), turn("failed", "E: a"), turn("failed", "E: b"), turn("ok")], 3, "", True),
         ([turn("time"), turn("failed", "ValueError: a"), turn("time")], 2, "it took too long twice", True),
-        ([turn("time"), turn("time", answer=OTHER)], 1, "the same failure came twice in a row", True),
+        ([turn("time"), turn("time", answer=OTHER), turn("time")], 2, "the same failure came 3 times in a row", True),
         ([turn("time"), turn("time"), turn("time")], 2, "the same failure came 3 times in a row", True),
         ([turn("time"), turn("time"), turn("failed", "E: a"), turn("time")], 3, "it took too long 3 times", True),
         ([turn("memory"), turn("ok")], 1, "", True),
@@ -190,6 +198,20 @@ def test_the_place_is_looked_up_in_the_file_that_it_is_in() -> None:
     decision = recovery.decide(failing(answer, traceback))
     assert isinstance(decision, SendBack)
     assert "at line 2 of tools.py, `return 1 / 0`" in decision.message
+
+
+def test_a_changed_program_that_fails_as_before_is_asked_for_afresh_once() -> None:
+    recovery = Recovery(max_retries=3)
+    traceback = '  File "/workspace/program.py", line 2, in <module>\nZeroDivisionError: division by zero'
+    recovery.decide(failing("```python\nx = 0\nprint(1 / x)\n```"))
+    decision = recovery.decide(failing("```python\ny = 0\nprint(2 / y)\n```", traceback))
+    failure, where = "ZeroDivisionError: division by zero", ", at line 2 of program.py, `print(2 / y)`"
+    words = ALIKE.format(failure=failure, where=where, advice="")
+    assert words.startswith(FAILED_ALIKE)
+    assert "same program" not in words
+    assert decision == SendBack(words, failure, 3, 4)
+    third = recovery.decide(failing("```python\nz = 0\nprint(3 / z)\n```"))
+    assert third == AskUser("the same failure came 3 times in a row", (failure,) * 3)
 
 
 def test_without_a_try_left_the_same_program_is_the_users_to_judge() -> None:

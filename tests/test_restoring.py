@@ -36,9 +36,9 @@ CONVERSATIONS: dict[str, tuple[list[str], list[ProgramRun], list[str], int]] = {
         ["again please", "APPROVE"],
         3,
     ),
-    "the same failure twice asks": (
-        [program("one"), program("two"), program("three")],
-        [FAILED, FAILED, ran("ok\n")],
+    "the same failure twice starts over, then asks": (
+        [program("one"), program("two"), program("three"), program("four")],
+        [FAILED, FAILED, FAILED, ran("ok\n")],
         ["go on", "STOP"],
         3,
     ),
