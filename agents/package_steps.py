@@ -24,7 +24,7 @@ from sandbox.sandbox import Sandbox
 from sandbox.verdicts import TOO_MUCH, ProgramRun, Verdict
 from utils.code_blocks import CodeBlock
 from utils.errors import EngineError
-from utils.text import shorten
+from utils.text import plain, shorten
 
 MOST_REPAIRS = 4
 """How often one program is run again after a module that it lacked was installed."""
@@ -169,7 +169,7 @@ class PackageSteps:
             self.repaired = isinstance(event, PackagesInstalled) and event.verdict is Verdict.OK
 
     async def _lacks_of_pip(self, run: ProgramRun) -> tuple[_Wish, list[str]]:
-        wish, module = _Wish(), missing_module(run.output)
+        wish, module = _Wish(), missing_module(plain(run.output))
         packages = await self._packages_for(module, run.code) if module and module not in self._modules else []
         self._sort(packages, (), wish)
         return wish, [module] if module and packages else []
@@ -293,7 +293,7 @@ def notes(event: PackagesInstalled) -> list[str]:
     """Return what the model learns about an installation that no run reports."""
     if event.why == ASKED_FOR and event.verdict is not Verdict.OK:
         return []
-    last = event.output.splitlines()[-1:] if event.verdict is not Verdict.OK else []
+    last = plain(event.output).splitlines()[-1:] if event.verdict is not Verdict.OK else []
     return [*event.to_text().splitlines(), *(shorten(line, 300) for line in last)]
 
 

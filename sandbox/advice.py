@@ -17,6 +17,7 @@ from sandbox.languages import BY_NAME
 from sandbox.outdated import replacement
 from sandbox.packages.shell_scan import simple_commands
 from sandbox.verdicts import ProgramRun, Verdict
+from utils.text import plain
 
 _TAIL = 4000  # characters of the output that are looked at
 _LONGEST = 200_000  # characters; longer code is not looked into
@@ -39,7 +40,7 @@ class Seen(NamedTuple):
     @property
     def tail(self) -> str:
         """The end of what it printed."""
-        return self.run.output[-_TAIL:]
+        return plain(self.run.output[-_TAIL:])
 
     def calls_any(self, names: set[str]) -> bool:
         """Whether it calls a function or method of one of these names."""

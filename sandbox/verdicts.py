@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from utils.docker_utils import Limits
-from utils.text import shorten
+from utils.text import plain, shorten
 
 MODEL_CHARACTERS = 16 * 1024
 _TIMED_OUT = (124, 137, 143)  # how timeout(1) ends: TERM was enough, KILL was needed, and some other implementations
@@ -192,7 +192,7 @@ def not_compiled(run: ProgramRun, limits: Limits, advice: str = "") -> ProgramRu
     """
     if run.verdict in (Verdict.CANCELLED, Verdict.LOST, Verdict.NOT_RUN):
         return run
-    lines = [line.strip() for line in run.output.splitlines() if line.strip() and not line.startswith("#")]
+    lines = [line.strip() for line in plain(run.output).splitlines() if line.strip() and not line.startswith("#")]
     said = next(filter(_ERROR.search, lines), lines[0] if lines else f"the compiler ended with exit code {run.exit_code}")
     why = _fill(_COMPILER[run.verdict], run, limits) if run.verdict in _COMPILER else shorten(said.rstrip("."), 200)
     hints = (*run.advice, advice) if advice and run.verdict is Verdict.FAILED else run.advice
@@ -226,15 +226,16 @@ def keep_short(run: ProgramRun) -> ProgramRun:
 def tell_model(run: ProgramRun, limits: Limits, room: int = MODEL_CHARACTERS) -> str:
     """Return the program's result, then its output, which is last so that nothing in it can pass for our words.
 
-    It has at most `room` characters of the output.
+    It has at most `room` characters of the output, which are those that a terminal would show.
     """
+    output = plain(run.output)
     lines = [f"{run.file_name or 'The program'}: {_fill(MESSAGES[run.verdict].model, run, limits)}", *run.notes, *_hints(run)]
     ran = run.verdict is not Verdict.NOT_RUN
-    if not run.output:
+    if not output:
         lines += ["The program printed nothing."] if ran else []
         return "\n".join(f"[sandbox] {line}" for line in lines)
     lines.append(f"What {_PRINTED.get(run.verdict, 'the program printed')} follows, to the end of this message:")
-    return "\n".join(f"[sandbox] {line}" for line in lines) + "\n" + shorten(run.output, room)
+    return "\n".join(f"[sandbox] {line}" for line in lines) + "\n" + shorten(output, room)
 
 
 def _hints(run: ProgramRun) -> list[str]:

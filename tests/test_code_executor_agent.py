@@ -198,6 +198,14 @@ async def test_the_output_stands_last_so_that_it_cannot_pass_for_our_words() -> 
 FILE = ProducedFile(Path("out/table.txt"), "table.txt", 12, new=True)
 
 
+async def test_colours_stay_in_the_record_and_do_not_reach_the_model() -> None:
+    printed = "\x1b[31mred\x1b[0m\nValueError: \x1b[1mno\x1b[0m\n"
+    events, message = await turn(ListedRuns(ran(printed, Verdict.FAILED, 1)), answer(program("x")))
+    assert [event.run.output for event in events if isinstance(event, ProgramFinished)] == [printed]
+    assert message.content.endswith(":\nred\nValueError: no\n")
+    assert message.error == "ValueError: no"
+
+
 async def test_files_are_listed() -> None:
     events, _ = await turn(ListedRuns(files=[FILE]), answer(program("print(1)")))
     files = [event for event in events if isinstance(event, FilesProduced)]
@@ -207,7 +215,7 @@ async def test_files_are_listed() -> None:
 
 @pytest.mark.parametrize(
     ("output", "files", "verdict", "silent"),
-    [("", [], Verdict.OK, True), ("\n \n", [], Verdict.OK, True), ("1\n", [], Verdict.OK, False), ("", [FILE], Verdict.OK, False)]
+    [("", [], Verdict.OK, True), ("\n \x1b[2J\n", [], Verdict.OK, True), ("1\n", [], Verdict.OK, False), ("", [FILE], Verdict.OK, False)]
     + [("", [], Verdict.FAILED, False)],
 )
 async def test_a_run_of_which_nothing_comes_is_marked(output: str, files: list[ProducedFile], verdict: Verdict, silent: bool) -> None:

@@ -38,6 +38,13 @@ def test_outputs_share_the_room_of_one(lengths: list[int], kept: list[int]) -> N
         assert least <= len(text) <= length
 
 
+def test_colours_take_no_room_from_other_programs() -> None:
+    coloured = ran("\x1b[31mx\x1b[0m" * 5_000)
+    told = tell_runs([coloured, ran("y" * MODEL_CHARACTERS)], 2, Limits())
+    assert told[-2].endswith("x" * 5_000)
+    assert told[-1].count("y") > MODEL_CHARACTERS - 5_100
+
+
 def test_what_was_not_run_is_named_before_what_was() -> None:
     parts = tell_runs([ran("out\n")], 3, Limits())
     assert parts[0] == "[sandbox] Block 2 of 3 was not run, because the one before it failed."

@@ -8,7 +8,7 @@ import unicodedata
 
 import pytest
 
-from utils.text import StreamSanitizer, last_states, sanitize, shorten, times, whole_characters
+from utils.text import StreamSanitizer, last_states, plain, sanitize, shorten, times, whole_characters
 
 
 @pytest.mark.parametrize(
@@ -140,3 +140,35 @@ def test_halves_of_characters_are_joined_or_replaced(text: str, whole: str) -> N
 
 def test_how_often_is_written_as_one_says_it() -> None:
     assert [times(count) for count in (1, 2, 3, 12)] == ["once", "twice", "3 times", "12 times"]
+
+
+@pytest.mark.parametrize(
+    ("printed", "shown"),
+    [
+        ("plain\ttext \u00e4 \U0001f469\u200d\U0001f4bb\n", "plain\ttext \u00e4 \U0001f469\u200d\U0001f4bb\n"),
+        ("\x1b[31mred\x1b[0m and \x1b[1;38;5;196mbold\x1b[m\n", "red and bold\n"),
+        ("\x9b31mred\x9b0m", "red"),
+        ("\x1b[2J\x1b[H", ""),
+        ("\x1b]0;a title\x07text", "text"),
+        ("\x1b]8;;https://example.org\x1b\\a link\x1b]8;;\x1b\\", "a link"),
+        ("\x1bPq#0;2;0;0;0\x1b\\after", "after"),
+        ("\x1b(B\x1b=\x1b7x\x1b8", "x"),
+        ("cut \x1b[3", "cut "),
+        ("cut \x1b", "cut "),
+        ("\x1b]never ended\nnext", "\nnext"),
+        ("\r\x1b[2K 10%\r\x1b[2K100%\ndone\r\n", "100%\ndone\n"),
+        ("wait |\b/\b-\bok\n", "wait ok\n"),
+        ("a\n\b\bb", "a\nb"),
+        ("bell\a, nul\0, del\x7f, form feed\f", "bell, nul, del, form feed"),
+        ("[31m is no code", "[31m is no code"),
+        ("", ""),
+    ],
+)
+def test_plain_text_is_what_a_terminal_shows_in_the_end(printed: str, shown: str) -> None:
+    assert plain(printed) == shown
+
+
+def test_plain_text_of_much_that_is_rubbed_out_or_never_ended_takes_no_time() -> None:
+    assert plain("a" * 200_000 + "\b" * 200_000) == ""
+    assert plain("\x1b[" * 100_000) == ""
+    assert plain("\x1b]" * 100_000) == ""

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from sandbox.verdicts import MESSAGES, Ended, Evidence, ProgramRun, Verdict, decide, facts, size, tell_model, tell_person
+from sandbox.verdicts import MESSAGES, Ended, Evidence, ProgramRun, Verdict, decide, facts, not_compiled, size, tell_model, tell_person
 from utils.docker_utils import Limits
 
 LIMITS = Limits(timeout=10, memory=512 * 1024**2, pids=64)
@@ -74,8 +74,19 @@ def test_a_program_that_was_not_run_has_no_exit_code_and_no_output_of_its_own() 
     assert told.endswith("[sandbox] What became of its packages follows, to the end of this message:\nERROR: no\n")
 
 
-def test_no_output_is_said() -> None:
-    assert tell_model(replace(RUN, output=""), LIMITS).endswith("printed nothing.")
+@pytest.mark.parametrize("output", ["", "\x1b[2J\x1b[H"])
+def test_no_output_is_said(output: str) -> None:
+    assert tell_model(replace(RUN, output=output), LIMITS).endswith("printed nothing.")
+
+
+def test_the_model_reads_no_colours_and_only_the_last_state_of_a_line() -> None:
+    told = tell_model(replace(RUN, output="\x1b[1;31mError:\x1b[0m no\n 10%\r100%\n"), LIMITS)
+    assert told.endswith("to the end of this message:\nError: no\n100%\n")
+
+
+def test_why_a_program_does_not_compile_is_said_without_colours() -> None:
+    run = not_compiled(replace(RUN, verdict=Verdict.FAILED, output="\x1b[1mmain.c:1: \x1b[31merror:\x1b[0m no\n"), LIMITS)
+    assert run.reason == "main.c:1: error: no"
 
 
 def test_a_long_output_keeps_its_head_and_its_tail() -> None:

@@ -106,6 +106,31 @@ def _mark(count: int) -> str:
     return f"\n… {count} characters cut …\n"
 
 
+_ESCAPE = re.compile(
+    "(?:\x1b\\[|\x9b)[0-?]*[ -/]*[@-~]?"  # colours, moves, erasing
+    "|(?:\x1b\\]|\x9d)[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\\\|\x9c)?"  # titles, links
+    "|\x1b[PX^_][^\x1b\n]*(?:\x1b\\\\)?"
+    "|\x1b[ -/]*[0-~]?"
+)
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def plain(text: str) -> str:
+    """Return the text as a terminal shows it in the end, as far as characters go: without escape codes and other control characters."""
+    shown = last_states(_ESCAPE.sub("", text))
+    return _CONTROL.sub("", _rubbed_out(shown) if "\b" in shown else shown)
+
+
+def _rubbed_out(text: str) -> str:
+    kept: list[str] = []
+    for character in text:
+        if character != "\b":
+            kept.append(character)
+        elif kept and kept[-1] != "\n":
+            kept.pop()
+    return "".join(kept)
+
+
 def times(count: int) -> str:
     """Write how often: once, twice, 3 times."""
     return {1: "once", 2: "twice"}.get(count, f"{count} times")
