@@ -13,7 +13,7 @@ from autogen_agentchat.messages import BaseAgentEvent, BaseChatMessage, TextMess
 from autogen_core import CancellationToken
 from autogen_core import code_executor as autogen_code
 
-from agents import code_generator_agent, package_steps
+from agents import code_generator_agent
 from agents.answers.file_names import missing_files
 from agents.answers.reading import bounded, read_answer
 from agents.events import (
@@ -26,7 +26,7 @@ from agents.events import (
     Journal,
     MemoryJournal,
     Notice,
-    PackagesInstalled,
+    Preparing,
     ProgramFinished,
     ProgramOutput,
     ProgramStarted,
@@ -34,7 +34,7 @@ from agents.events import (
     RunResult,
 )
 from agents.package_steps import PackageSteps, Prepared
-from agents.run_report import NOTHING_LEFT, changed_by_hand, grouped, tell_runs, why_nothing_ran
+from agents.run_report import NOTHING_LEFT, notes_of_answer, notes_of_event, tell_runs, why_nothing_ran
 from agents.user_proxy_agent import NAME as USER
 from sandbox.docker_executor import SandboxExecutor
 from sandbox.languages import ALIASES
@@ -85,6 +85,8 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
         self._sandbox = sandbox
         self._answers = answers or Answers()
         self._journal = journal or MemoryJournal()
+        self._waits: list[str] = []  # what is made ready before a program runs, and "" once it is
+        sandbox.prepares = self._waits.append
         self._done: dict[tuple[str, str], ProgramRun] = {}
         self._wish = ""  # what the user said last
         self._packages = PackageSteps(NAME, sandbox, self._answers, any_package)
@@ -121,17 +123,13 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
                 yield self._respond("[sandbox] Not run: the user refused.", REFUSED, said=reply.text)
                 return
             blocks = reply.programs
-        notes = [
-            *changed_by_hand(answer.blocks, blocks),
-            *(f"{note}." for note in answer.notes),
-            *grouped("The block at line {} was not run", [(str(each.line), each.reason) for each in answer.skipped]),
-        ]
+        notes = notes_of_answer(answer, blocks)
         runs, made = dict[int, ProgramRun](), False
         async for event in self.run_programs(blocks, cancellation_token):
             if isinstance(event, ProgramFinished):
                 runs[event.number] = event.run
             made |= isinstance(event, FilesProduced)
-            notes += _notes(event)
+            notes += notes_of_event(event)
             yield event
         self._done.clear()
         yield self._report(list(runs.values()), len(blocks), notes, made)
@@ -236,6 +234,9 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
                 if piece:
                     yield ProgramOutput(source=self.name, content=piece)
                 continue
+            if isinstance(item, Preparing):
+                yield item
+                continue
             if more:
                 yield ProgramOutput(source=self.name, content="", more=more)
             self.whole_output = item.output
@@ -246,8 +247,8 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
     def _finished(self, run: ProgramRun, number: int) -> ProgramFinished:
         return ProgramFinished(source=self.name, run=run, summary=tell_person(replace(run, notes=()), self._sandbox.limits), number=number)
 
-    async def _run_live(self, block: CodeBlock, token: CancellationToken) -> AsyncGenerator[str | ProgramRun, None]:
-        """Yield the program's output piece by piece, then the finished run."""
+    async def _run_live(self, block: CodeBlock, token: CancellationToken) -> AsyncGenerator[str | Preparing | ProgramRun, None]:
+        """Yield the program's output piece by piece, after what it waits for, then the finished run."""
         pieces: list[str] = []
         program = autogen_code.CodeBlock(code=block.code, language=block.language)
         files = [(file.name, file.text) for file in block.files]
@@ -255,6 +256,8 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
         try:
             while not run.done():
                 await asyncio.wait({run}, timeout=_PIECE_MILLISECONDS / 1000)
+                while self._waits:
+                    yield Preparing(source=self.name, what=self._waits.pop(0))
                 if pieces:
                     yield "".join(pieces)
                     pieces.clear()
@@ -278,12 +281,6 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
 
     def _respond(self, content: str, verdict: str, **more: Any) -> Response:
         return Response(chat_message=RunResult(source=self.name, content=content, verdict=verdict, **more))
-
-
-def _notes(event: BaseAgentEvent) -> list[str]:
-    if isinstance(event, FilesProduced):
-        return grouped("{} was not given to the user", [(each.name, each.reason) for each in event.left_out])
-    return package_steps.notes(event) if isinstance(event, PackagesInstalled) else []
 
 
 def create_code_executor(

@@ -58,6 +58,17 @@ class ProgramStarted(BaseAgentEvent):
         return f"running {self.language} {self.number} of {self.total}"
 
 
+class Preparing(BaseAgentEvent):
+    """Something has to be made ready before the program that has begun can run: a language's container, or what its toolchain compiles."""
+
+    what: str  # "" once it is ready
+    type: Literal["Preparing"] = "Preparing"
+
+    def to_text(self) -> str:
+        """Say what is being waited for."""
+        return f"preparing {self.what}" if self.what else "ready"
+
+
 class ProgramOutput(BaseAgentEvent):
     """A piece of a program's output, as it came; the last piece may say how much more the program printed."""
 
@@ -244,7 +255,7 @@ class TaskEnded:
 
 
 AGENT_EVENTS = (
-    *(BlocksSkipped, ProgramStarted, ProgramOutput, ProgramFinished, FilesProduced, InstallStarted, PackagesInstalled),
+    *(BlocksSkipped, ProgramStarted, Preparing, ProgramOutput, ProgramFinished, FilesProduced, InstallStarted, PackagesInstalled),
     *(SentBack, TokensUsed, Notice, Question, RunResult),
 )
 """What AutoGen has to know of to carry it."""

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from autogen_agentchat.messages import BaseAgentEvent
+
+from agents import package_steps
+from agents.events import FilesProduced, PackagesInstalled
 from sandbox.verdicts import MODEL_CHARACTERS, ProgramRun, tell_model
 from utils.code_blocks import Answer, CodeBlock
 from utils.docker_utils import Limits
@@ -58,6 +62,19 @@ def tell_runs(runs: Sequence[ProgramRun], total: int, limits: Limits) -> list[st
         heading = f"Block {number} of {total} ({run.language}):\n" if total > 1 else ""
         parts.append(heading + tell_model(run, limits, room))
     return parts
+
+
+def notes_of_answer(answer: Answer, run: Sequence[CodeBlock]) -> list[str]:
+    """Return what the model has to know of how its answer was read, and of what the user changed before it ran."""
+    skipped = grouped("The block at line {} was not run", [(str(each.line), each.reason) for each in answer.skipped])
+    return [*changed_by_hand(answer.blocks, run), *(f"{note}." for note in answer.notes), *skipped]
+
+
+def notes_of_event(event: BaseAgentEvent) -> list[str]:
+    """Return what the model has to know of something that happened while its programs ran."""
+    if isinstance(event, FilesProduced):
+        return grouped("{} was not given to the user", [(each.name, each.reason) for each in event.left_out])
+    return package_steps.notes(event) if isinstance(event, PackagesInstalled) else []
 
 
 def changed_by_hand(proposed: Sequence[CodeBlock], run: Sequence[CodeBlock]) -> list[str]:

@@ -87,6 +87,7 @@ class Job:
     keep_file: bool = True
     files: Texts = ()  # stored beside it before it runs
     step: Step | None = None  # what is done with it; None: it is run
+    prepares: Callable[[str], None] = lambda what: None  # is given the language for which something is made ready, and "" once it is
 
     def __post_init__(self) -> None:
         """Raise ValueError for a name that is not safe."""

@@ -16,7 +16,6 @@ from sandbox.engine.find import connect_engine
 from sandbox.exec_stream import Command
 from sandbox.files.added import Selection
 from sandbox.files.transfer import LeftOut
-from sandbox.languages import Language
 from sandbox.monitor import Counters
 from sandbox.program import ARGV, Denied, Job, NotStarted, not_run, run_program
 from sandbox.toolchain_cache import bring_cache
@@ -106,7 +105,7 @@ class Runner:
         while True:
             number = 0
             if language.build:
-                self._bring_cache(language)
+                self._bring_cache(job, stop)
                 built = self._run_step(replace(job, step=language.build), compiling, stop, lambda text: None)
                 if built.verdict is not Verdict.OK:
                     show(built.output)
@@ -122,14 +121,18 @@ class Runner:
                 return not_compiled(run, compiling, language.cannot) if checked.verdict is Verdict.FAILED else run
         return run
 
-    def _bring_cache(self, language: Language) -> None:
+    def _bring_cache(self, job: Job, stop: threading.Event) -> None:
         """Let the container have what the language's toolchain would have to compile first, once."""
+        language = job.language
         if not language.warm:
             return
         container, _, _ = self._emptied()
         if self._client is not None and (self.number, language.key) not in self._cached:
-            self._cached.add((self.number, language.key))
-            bring_cache(self._client, container, self._request, language)
+            job.prepares(language.name)
+            bring_cache(self._client, container, self._request, language, stop)
+            job.prepares("")
+            if not stop.is_set():
+                self._cached.add((self.number, language.key))
 
     def _run_step(self, job: Job, limits: Limits, stop: threading.Event, show: Callable[[str], None]) -> ProgramRun:
         notes: tuple[str, ...] = ()

@@ -74,6 +74,8 @@ class Sandbox:
         """The name by which exactly this image can be run again; "" if nobody has asked the engine."""
         self.concerns: list[str] = []
         """What the user has to know about this sandbox, once each: whoever shows one removes it."""
+        self.prepares: OnOutput = None
+        """Gets, on the event loop, the language for which something is made ready before its program runs, and "" once it is."""
         self.images: Mapping[str, str] = {}
         """Images of single languages, by the languages' keys."""
         self.kept_out: tuple[Path, ...] = ()
@@ -162,7 +164,7 @@ class Sandbox:
         """
         runner = self._current()
         try:
-            job = self._job(block, name, files)
+            job = replace(self._job(block, name, files), prepares=_on_this_loop(self.prepares))
         except ValueError as error:
             return ProgramRun(block.language, block.code, "", Verdict.NOT_RUN, None, 0.0, "", reason=str(error))
         return await self._stoppable(lambda stop, show: runner.run(job, stop, show), cancellation_token, on_output)
@@ -332,12 +334,7 @@ class Sandbox:
         stop = threading.Event()
         self._stops.add(stop)
         token.add_callback(stop.set)
-        loop = asyncio.get_running_loop()
-
-        def show(text: str) -> None:
-            if on_output is not None and text:
-                loop.call_soon_threadsafe(on_output, text)
-
+        show = _on_this_loop(on_output)
         running = asyncio.ensure_future(self._in_thread(lambda: work(stop, show)))
         try:
             return await asyncio.shield(running)
@@ -350,3 +347,14 @@ class Sandbox:
             raise
         finally:
             self._stops.discard(stop)
+
+
+def _on_this_loop(take: OnOutput) -> Callable[[str], None]:
+    """Return a function for any thread that hands its text to `take` on the event loop that runs now."""
+    loop = asyncio.get_running_loop()
+
+    def hand_on(text: str) -> None:
+        if take is not None:
+            loop.call_soon_threadsafe(take, text)
+
+    return hand_on

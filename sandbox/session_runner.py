@@ -80,7 +80,11 @@ class SessionRunner(Runner):
                 missing = ""
             try:
                 self._emptied()  # the files are carried from a container that is there
-                other = self._others.get(language.key) or self._open(language, missing)
+                if language.key not in self._others:
+                    job.prepares(language.name)
+                    self._open(language, missing)
+                    job.prepares("")
+                other = self._others[language.key]
                 return other.run(self, job, stop, show)
             except ContainerLost:
                 raise
@@ -114,6 +118,7 @@ class SessionRunner(Runner):
         except ENGINE_FAILURES as error:
             raise ContainerLost("the engine does not answer", "try again") from error
         other = _Other(replace(self._request, image=image, name=unique_name()), self._client, digest_of(found))
+        other.runner.start()
         self._others[language.key] = other
         return other
 

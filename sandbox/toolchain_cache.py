@@ -33,10 +33,12 @@ _UNPACK = 'PATH=${PATH#*:}; cd "$HOME" && exec tar -xf -'
 _LOG = logging.getLogger(__name__)
 
 
-def bring_cache(client: docker.APIClient, container: SandboxContainer, request: ContainerRequest, language: Language) -> None:
+def bring_cache(
+    client: docker.APIClient, container: SandboxContainer, request: ContainerRequest, language: Language, stop: threading.Event
+) -> None:
     """Copy the toolchain's compiled library into a container in which nothing runs, after compiling it if it is not on this machine.
 
-    Nothing happens if it cannot be had: compiling takes longer then.
+    Nothing happens if it cannot be had, or is stopped while it compiles: compiling takes longer then.
     """
     if request.caches is None or not language.warm:
         return
@@ -44,7 +46,7 @@ def bring_cache(client: docker.APIClient, container: SandboxContainer, request: 
         file = _file(client, request, language)
         with _FILLING:
             if not file.is_file():
-                _fill(client, request, language, file)
+                _fill(client, request, language, file, stop)
         with file.open("rb") as archive:
             if request.strict:  # its folders are in memory, where an engine puts nothing
                 container.run(Command([SHELL, "-c", _UNPACK], stdin=archive.read(), seconds=60))
@@ -61,12 +63,12 @@ def _file(client: docker.APIClient, request: ContainerRequest, language: Languag
     return Path(str(request.caches), f"{language.key}-{mark}.tar")
 
 
-def _fill(client: docker.APIClient, request: ContainerRequest, language: Language, file: Path) -> None:
+def _fill(client: docker.APIClient, request: ContainerRequest, language: Language, file: Path, stop: threading.Event) -> None:
     limits = replace(request.limits, network="off", timeout=language.build_seconds)
     container = SandboxContainer(client, replace(request, name=unique_name(), limits=limits, strict=False, remove_when_stopped=True))
     try:
         job = Job(language, language.warm, language.file_name, step=language.build)
-        run, _ = run_program(container, job, limits, container.empty().counters, threading.Event(), lambda text: None)
+        run, _ = run_program(container, job, limits, container.empty().counters, stop, lambda text: None)
         container.empty()
         if run.verdict is not Verdict.OK:
             raise EngineError(f"it does not compile: {run.output[-500:]}", "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 from autogen_agentchat.agents import CodeExecutorAgent
@@ -21,6 +22,7 @@ from agents.events import (
     FilesProduced,
     MemoryJournal,
     Notice,
+    Preparing,
     ProgramFinished,
     ProgramOutput,
     ProgramStarted,
@@ -30,7 +32,7 @@ from agents.events import (
 )
 from agents.run_report import NOTHING_TO_RUN
 from sandbox.files.transfer import LeftOut
-from sandbox.verdicts import MODEL_CHARACTERS, ProducedFile, Verdict, tell_person
+from sandbox.verdicts import MODEL_CHARACTERS, ProducedFile, ProgramRun, Verdict, tell_person
 from tests.fakes import ListedRuns, WaitForCancel, program, ran
 from utils.code_blocks import CodeBlock
 from utils.errors import EngineError
@@ -242,6 +244,21 @@ async def test_of_thousands_of_files_that_were_left_out_the_model_is_told_few_by
     assert "\n[sandbox] forged" not in message.content
     assert "x" * 101 not in message.content
     assert len(message.content) < 4000
+
+
+async def test_what_is_made_ready_before_a_program_is_an_event() -> None:
+    class Slow(ListedRuns):
+        async def run_block(self, *given: Any, **named: Any) -> ProgramRun:
+            assert self.prepares is not None
+            self.prepares("go")
+            await asyncio.sleep(0.1)
+            self.prepares("")
+            return await super().run_block(*given, **named)
+
+    events, _ = await turn(Slow(ran("1\n")), answer(program("print(1)")))
+    assert [event.what if isinstance(event, Preparing) else type(event) for event in events] == [
+        *(ProgramStarted, "go", "", ProgramOutput, ProgramFinished)
+    ]
 
 
 async def test_of_a_long_output_only_the_head_is_sent_and_head_and_tail_are_kept() -> None:

@@ -17,6 +17,7 @@ from agents.events import (
     InstallStarted,
     Notice,
     PackagesInstalled,
+    Preparing,
     ProgramFinished,
     ProgramOutput,
     ProgramStarted,
@@ -37,6 +38,7 @@ PROGRAM = CodeBlock("python", "print(1)\n", 3)
 EVENTS: list[BaseAgentEvent | BaseChatMessage] = [
     BlocksSkipped(source="a", blocks=(SkippedBlock("cobol", 7, "cannot be run"),)),
     ProgramStarted(source="a", language="python", code="x", number=1, total=2, timeout=3),
+    Preparing(source="a", what="go"),
     ProgramOutput(source="a", content="x", more=5),
     ProgramFinished(source="a", run=ran("one\n"), summary="done", number=2),
     FilesProduced(source="a", files=(ProducedFile(Path("out/t.txt"), "t.txt", 12, new=True),), left_out=(LeftOut("pipe", "a pipe"),)),

@@ -236,6 +236,27 @@ def test_go_finds_its_own_library_compiled_by_a_container_that_no_session_has(
         assert archive.getnames() == before
 
 
+def test_go_is_made_ready_once_and_a_stop_ends_that(toolchains: str, engine: docker.APIClient, tmp_path: Path) -> None:
+    made = Sandbox(toolchains, tmp_path / "made", engine, caches=tmp_path / "cache")
+    language, stop, said = replace(BY_NAME["go"], build_seconds=500), threading.Event(), list[str]()
+
+    def stopping(what: str) -> None:
+        said.append(what)
+        threading.Timer(2.0, stop.set).start()
+
+    job = Job(language, PROGRAMS["go"].hello, language.file_name, prepares=stopping)
+    try:
+        assert made.runner.run(job, stop, lambda text: None).verdict is Verdict.CANCELLED
+        assert not any((tmp_path / "cache").glob("*"))
+        for _ in range(2):
+            done = made.runner.run(replace(job, prepares=said.append), threading.Event(), lambda text: None)
+            assert done.verdict is Verdict.OK
+        assert said == ["go", ""] * 2
+        assert any((tmp_path / "cache").glob("go-*.tar"))
+    finally:
+        made.runner.stop()
+
+
 def test_a_cache_that_cannot_be_had_only_costs_time(toolchains: str, engine: docker.APIClient, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     made = Sandbox(toolchains, tmp_path / "made", engine, caches=tmp_path / "file")

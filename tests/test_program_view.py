@@ -51,6 +51,19 @@ def test_the_line_that_is_being_written_and_the_time_stand_below() -> None:
     assert shown(stream.getvalue()) == ["│ done", "│ half a line"]
 
 
+def test_what_is_made_ready_before_the_program_is_no_time_of_its_own() -> None:
+    screen, stream = terminal()
+    view = ProgramView(screen)
+    view.start(60)
+    view.prepare("go")
+    assert shown(stream.getvalue()) == ["│ preparing go … 0 s · Ctrl-C to stop"]
+    view.prepare("")
+    assert shown(stream.getvalue()) == ["│ running 0 s of 60 s · Ctrl-C to stop"]
+    view.prepare("go")
+    view.start(30)
+    assert shown(stream.getvalue()) == ["│ running 0 s of 30 s · Ctrl-C to stop"]
+
+
 @pytest.mark.parametrize("columns", [20, 60])
 def test_a_bar_of_characters_takes_one_row_while_it_grows(columns: int) -> None:
     assert output_of(["#" * 400], columns) == barred("#" * 400, columns)

@@ -59,6 +59,16 @@ def test_files_are_carried_both_ways_and_come_to_the_user_once(runner: SessionRu
     assert (tmp_path / "program.odd").is_file()
 
 
+def test_the_container_of_a_language_is_made_ready_once_before_its_first_program(runner: SessionRunner) -> None:
+    said: list[str] = []
+    runner.start()
+    for language in (BY_NAME["sh"], ODD, ODD):
+        job = Job(language, "true\n", language.file_name, prepares=said.append)
+        done = runner.run(job, threading.Event(), lambda text: None)
+        assert (done.verdict, done.notes) == (Verdict.OK, ())
+    assert said == ["odd", ""]
+
+
 def test_what_one_language_deletes_is_gone_for_the_other(runner: SessionRunner) -> None:
     run(runner, BY_NAME["sh"], "mkdir sub; for i in 1 2 3 4; do echo $i >$i.txt; echo $i >sub/$i.txt; done\n")
     assert run(runner, ODD, "rm 1.txt sub/1.txt; ls *.txt sub\n").output == "2.txt\n3.txt\n4.txt\n\nsub:\n2.txt\n3.txt\n4.txt\n"

@@ -27,6 +27,7 @@ class ProgramView:
         self._running = False
         self._since = 0.0
         self._limit = 0
+        self._waits_for = ""
         self._lines = 0
         self._pending = ""
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
@@ -37,10 +38,17 @@ class ProgramView:
         self._running = True
         self._since = time.monotonic()
         self._limit = limit
+        self._waits_for = ""
         self._lines = 0
         self._pending = ""
         self._tail.clear()
         self._is_whole = True
+        self.tick()
+
+    def prepare(self, what: str) -> None:
+        """Show that something is made ready first, or with "" that the program begins only now."""
+        self._waits_for = what
+        self._since = time.monotonic()
         self.tick()
 
     def feed(self, piece: str) -> None:
@@ -77,7 +85,8 @@ class ProgramView:
             return
         seconds = time.monotonic() - self._since
         lines = f" · {self._lines:,} lines" if self._lines > HEAD_LINES else ""
-        status = Text.assemble(BAR, (f"running {seconds:.0f} s of {self._limit} s{lines} · Ctrl-C to stop", QUIET_STYLE))
+        doing = f"preparing {self._waits_for} … {seconds:.0f} s" if self._waits_for else f"running {seconds:.0f} s of {self._limit} s"
+        status = Text.assemble(BAR, (f"{doing}{lines} · Ctrl-C to stop", QUIET_STYLE))
         newest = self._pending or (self._tail[-1] if self._tail else "")
         self._screen.show(*([BAR + Text(_shown(newest))] if newest else []), status)
 

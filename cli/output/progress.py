@@ -17,6 +17,7 @@ from agents.events import (
     InstallStarted,
     Notice,
     PackagesInstalled,
+    Preparing,
     ProgramFinished,
     ProgramStarted,
     SentBack,
@@ -61,6 +62,11 @@ class Progress:
     def _(self, event: ProgramStarted) -> None:
         count = f" {event.number} of {event.total}" if event.total > 1 else ""
         self.say(f"Running the program{count} ({event.language}, limit {event.timeout} s) …")
+
+    @_show.register
+    def _(self, event: Preparing) -> None:
+        if event.what:
+            self.say(f"Preparing {event.what} …")
 
     @_show.register
     def _(self, event: ProgramFinished) -> None:

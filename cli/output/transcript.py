@@ -22,6 +22,7 @@ from agents.events import (
     InstallStarted,
     Notice,
     PackagesInstalled,
+    Preparing,
     ProgramFinished,
     ProgramOutput,
     ProgramStarted,
@@ -85,6 +86,7 @@ class Transcript:
         self._shown_by: dict[type, Callable[[Any], None]] = {
             ModelClientStreamingChunkEvent: self._show_piece,
             ProgramStarted: self._show_start,
+            Preparing: lambda event: self._program.prepare(event.what),
             ProgramOutput: self._show_output,
             ProgramFinished: self._finish_program,
             FilesProduced: self._list_files,

@@ -12,7 +12,7 @@ from typing import Any
 from autogen_agentchat.messages import TextMessage
 
 from agents.code_generator_agent import NAME as GENERATOR
-from agents.events import Event, InstallStarted, Notice, ProgramStarted, SentBack, TaskEnded
+from agents.events import Event, InstallStarted, Notice, Preparing, ProgramStarted, SentBack, TaskEnded
 from sandbox.opening import limits_of
 from teams.batch.expect import expectation_fails
 from teams.batch.loop import State
@@ -114,6 +114,8 @@ def _doing(event: Event) -> str:
         return "running"
     if isinstance(event, InstallStarted):
         return "installing packages"
+    if isinstance(event, Preparing):
+        return event.to_text() if event.what else "running"
     if isinstance(event, Notice):
         return "waiting for the model"
     return "asking the model" if isinstance(event, SentBack) else ""
