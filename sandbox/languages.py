@@ -126,7 +126,7 @@ LANGUAGES = (
         *("sh", ("sh", "bash", "shell"), "script.sh", Step(("bash", "sh"))),
         defines=r"^(?:function\s+)?([A-Za-z_]\w*)\s*\(\)|^function\s+(\w+)|^(?:export\s+|readonly\s+)?([A-Za-z_]\w*)=",
         takes=r"^\s*(?:source|\.)\s+(?:\./)?([\w./-]+\.sh)\b",
-        sign=r"^[ \t]*(?:for\s+\w+\s+in\b.*;\s*do\b|while\s.*;\s*do\b|if\s+\[.*\];\s*then\b)",
+        sign=r"^[ \t]*(?:for\s+\w+\s+in\b.*;\s*do\b|while\s.*;\s*do\b|if\s+\[.*\];\s*then\b|(?:for|while|if)\s.*\n[ \t]*(?:do|then)\b)",
     ),
     Language(
         *("javascript", ("javascript", "js", "mjs", "cjs", "node", "nodejs"), "program.js", _NODE, "node:24-slim", 80),
@@ -145,6 +145,7 @@ LANGUAGES = (
         cannot=_ERASABLE,
         defines=_JS_DEFINES,
         takes=_JS_TAKES,
+        sign=r"^(?:export\s+)?(?:const|let|function|async)\b[^\n]*:\s*(?:string|number|boolean|void)\b|\bas\s+(?:string|number|any)\b|^(?:export\s+)?interface\s+\w+\s*\{",
     ),
     Language(
         *("go", ("go", "golang"), "main.go", _BUILT, "golang:1", 300),

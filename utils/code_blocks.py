@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from markdown_it.token import Token
 
 from utils.labels import canonical, language_of, why_not_run
 from utils.markdown import FENCE_LINE, OpenString, blank, normal, parse
+
+_ONE_LINE = re.compile(r"[ \t]*(?P<fence>`{3,})(?P<label>[A-Za-z][\w+#.-]*)[ \t]+(?P<code>[^`\s][^`]*)(?P=fence)[ \t]*")
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,16 @@ def read_markdown(text: str, aliases: Mapping[str, str], open_string: OpenString
         cut |= at_end and not token.meta["closed"]
         fences.append(Fence(token.info, token.content, start + 1, token.meta["closed"], at_end, tuple(before)))
     prose += lines[position:]
+    fences += [] if fences else _in_one_line(lines, aliases)
     return Markdown(tuple(fences), tuple(hidden), tuple(prose), cut, "" if ends_in_code or last < 0 else lines[last].strip())
+
+
+def _in_one_line(lines: Sequence[str], aliases: Mapping[str, str]) -> Iterator[Fence]:
+    """Yield the blocks whose fences and code stand on one line, which CommonMark takes for code in a sentence."""
+    for number, line in enumerate(lines):
+        found = _ONE_LINE.fullmatch(line)
+        if found and canonical(found["label"].lower(), aliases):
+            yield Fence(found["label"], f"{found['code'].rstrip()}\n", number + 1, True, False, tuple(lines[:number]))
 
 
 def without_thoughts(text: str) -> str:

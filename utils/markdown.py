@@ -45,7 +45,7 @@ OpenString = Callable[[str], bool]
 
 def normal(text: str) -> str:
     """Give the text the line ends, the last line end and the NUL replacement that the parser would give it, so that offsets agree."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd")
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd")
     return text if text.endswith("\n") else text + "\n"
 
 

@@ -9,6 +9,7 @@ import re
 import textwrap
 from collections.abc import Mapping, Sequence
 
+from agents.answers.mistaken import language_by_sign
 from agents.answers.parts import Part, language_by_shebang, make_part
 from agents.answers.python_code import MOST_CHARACTERS, read_python
 from utils.code_blocks import Fence, SkippedBlock
@@ -19,6 +20,7 @@ NO_TOOLS = "there are no tools here: send the program in a fenced block"
 NO_FENCE = "the code is in the text, without a fence: send the program in a fenced block"
 IN_TAG = "run as Python: the program is between tags instead of fences"
 BARE = "run as Python: the answer is a program without a fence"
+BARE_OTHER = "run as {language}: the answer is a program without a fence"
 
 _TAGGED = re.compile(
     r"^[ \t]*(?:<pre\b[^>\n]*>)?<(?P<tag>code|python|execute|program|script)\b[^>\n]*>(?P<text>.*?)</(?P=tag)>", re.M | re.S | re.I
@@ -29,6 +31,10 @@ _TOOL_TAG = re.compile(
 _TOOL_NAMES = ("name", "function", "tool", "tool_name", "action", "recipient_name", "tool_calls", "function_call")
 _TOOL_VALUES = ("arguments", "parameters", "args", "input", "action_input", "tool_input", "tool_calls", "function_call", "function")
 _CODE_LINE = re.compile(r"[ \t]*(?:def \w+\(.*\).*:|class \w+.*:|import [\w., ]+|from [\w.]+ import .+)\s*")
+_CODE_BEGINS = re.compile(
+    r"#include|package main|<\?php|import java|public class|(?:const|let|var|function|import|for|while|if|use|fn|//|/\*)\b"
+)
+_CODE_ENDS = ("}", ";", ")", "?>", "done", "fi")
 _LAST_FENCE = re.compile(r"\n[ \t]*`{3,}[ \t]*\Z")
 
 
@@ -50,7 +56,8 @@ def unfenced(prose: Sequence[str], aliases: Mapping[str, str]) -> tuple[Part, st
     bare = textwrap.dedent(bare) if bare[:1].isspace() else bare
     if python and _is_program(bare):
         return make_part(python, bare, first + 1, "", aliases), BARE
-    return None
+    language = language_by_sign(bare, aliases) if _CODE_BEGINS.match(bare) and bare.rstrip().endswith(_CODE_ENDS) else ""
+    return (make_part(language, bare, first + 1, "", aliases), BARE_OTHER.format(language=language)) if language else None
 
 
 def instead_of_a_program(prose: Sequence[str], fences: Sequence[Fence]) -> SkippedBlock | None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import posixpath
 import re
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 from agents.answers.file_names import are_relatives, language_of_file, named
+from agents.answers.mistaken import Content, is_elided, label_inside, language_by_sign, read_content
 from agents.answers.other_code import OtherCode, read_other
 from agents.answers.python_code import PythonCode, is_outline, is_session, looks_broken, read_python
 from agents.answers.shell_code import ShellCode, read_shell
@@ -19,9 +20,19 @@ MOST_COMPARED = 100
 """How many programs of an answer are compared with each other: no answer that is meant has more."""
 
 _SHEBANG = re.compile(r"#!\s*(?:\S*/)?(?:env\s+(?:-S\s+)?)?([\w.]+)")
-_TERMINALS = ("console", "terminal", "shell-session", "cmd", "powershell", "bat", "batch", "text", "plaintext")
+_TERMINALS = ("console", "terminal", "shell-session", "cmd", "powershell", "bat", "batch")
+_PLAIN = ("text", "txt", "plaintext", "plain")  # labels that say little
+_OUTPUT_WORDS = frozenset(
+    """
+    and so then this it the a an its your you expected sample example program console terminal should will would may be see get is gives
+    produces prints print displays following looks like as when run running output outputs result results
+    """.split()  # noqa: SIM905  # lines of quotes say no more
+)
+SESSION = "a session at a prompt, not a program"
 DOES_NOTHING = "it does nothing when run"
 AS_PYTHON = "run as Python: the block has no language"
+AS_TEXT = "run as Python: the block is labelled as a text"
+AS_OTHER = "run as {language}: the block has no language"
 
 
 @dataclass(frozen=True)
@@ -36,6 +47,7 @@ class Part:
     shell: ShellCode | None = None
     other: OtherCode | None = None  # what the tokens say, for every language but Python
     inferred: bool = False  # the name is a guess
+    is_output: bool = False  # the line before it says so
 
     @property
     def code(self) -> PythonCode | OtherCode | None:
@@ -74,7 +86,7 @@ def sort_blocks(fences: Sequence[Fence], aliases: Mapping[str, str]) -> Sorted:
     if not any(_is_program(part, python) for part in found.programs):
         _adopt_unlabelled(found, aliases)
     for part in found.unlabelled:
-        found.skip(part, why_not_run(""))
+        found.skip(part, why_not_run(part.language))
         _note_instructions(part, found)
     _leave_out_what_is_shown(found, python)
     _leave_out_excerpts(found)
@@ -117,30 +129,58 @@ def language_by_shebang(text: str, aliases: Mapping[str, str]) -> str:
 
 def _sort(fence: Fence, aliases: Mapping[str, str], found: Sorted) -> None:
     label = language_of(fence.info)
-    language = canonical(label, aliases)
     reason = unusable(fence)
     if not reason:
-        reason = why_not_run(label)
-        name, text, is_file = named(fence, aliases)
-        by_name = language_of_file(name, aliases) if name else ""
-        if by_name and not label and by_name == aliases.get("python") and read_python(text) is None and not looks_broken(text):
-            name = by_name = ""  # how to run that file, more likely than the file
-        language = "" if is_file else by_name if not language or are_relatives(language, name, aliases) else language
-        if is_session(text) and language in ("", aliases.get("python")):
-            reason = "a session at a prompt, not a program"
-        elif language:
-            found.programs.append(make_part(language, text, fence.line, name, aliases))
-            return
-        elif name:
-            found.files.append(StoredFile(name, text, fence.line))
-            return
-        elif not label:
-            found.unlabelled.append(Part("", text, fence.line, "", read_python(text)))
-            return
-        found.foreign |= label not in SHOWN
+        reason = _take_up(fence, label, aliases, found)
+        found.foreign |= bool(reason) and label not in SHOWN
+    if reason:
+        found.skipped.append(SkippedBlock(label, fence.line, reason))
+
+
+def _take_up(fence: Fence, label: str, aliases: Mapping[str, str], found: Sorted) -> str:
+    """Put a usable block where it belongs; return why it is left out, "" if it is not."""
+    content = _content(fence, label, aliases)
+    name, text = content.name, content.text
+    if is_session(text) and content.language in ("", aliases.get("python")):
+        return SESSION
+    if content.language:
+        found.notes += [content.note] if content.note else []
+        found.programs.append(
+            replace(make_part(content.language, text, fence.line, name, aliases), is_output=_announces_output(fence.before))
+        )
+    elif name:
+        found.files.append(StoredFile(name, text, fence.line))
+    elif not label or label in _PLAIN:
+        found.unlabelled.append(Part(label, text, fence.line, "", read_python(text)))
+    else:
         if label in _TERMINALS:
             _note_instructions(Part(label, text, fence.line), found)
-    found.skipped.append(SkippedBlock(label, fence.line, reason))
+        return why_not_run(label)
+    return ""
+
+
+def _content(fence: Fence, label: str, aliases: Mapping[str, str]) -> Content:
+    """Return what the block holds by its label, its name and its text; without a language, it is none that is run, or it has no label."""
+    language = canonical(label, aliases)
+    name, text, is_file = named(fence, aliases)
+    by_name = language_of_file(name, aliases) if name else ""
+    if by_name and not label and by_name == aliases.get("python") and read_python(text) is None and not looks_broken(text):
+        name = by_name = ""  # how to run that file, more likely than the file
+    if is_file:
+        language = ""
+    elif not language or are_relatives(language, name, aliases):
+        language = by_name
+    if not language and not label and not name:
+        language, inner = label_inside(text, aliases)
+        text = inner or text
+    content = read_content(language, text, aliases) if language else Content("", text)
+    return replace(content, name=content.name or name)
+
+
+def _announces_output(lines: Sequence[str]) -> bool:
+    """Whether the line before a block says no more than that output follows: "Output:", "The program should print:"."""
+    words = re.findall(r"\w+", next((line for line in reversed(lines) if line.strip()), "").lower())
+    return bool({"output", "outputs", "result", "results", "print", "prints", "displays"} & set(words)) and set(words) <= _OUTPUT_WORDS
 
 
 def _is_program(part: Part, python: str) -> bool:
@@ -156,19 +196,28 @@ def _adopt_unlabelled(found: Sorted, aliases: Mapping[str, str]) -> None:
         defined |= part.python.defines if part.python and part.python.is_program else set()
     for part in list(found.unlabelled):
         language = language_by_shebang(part.text, aliases)
-        code = part.python
-        if not language and code is not None and "python" in aliases:
-            usage = code.does_something and code.needs <= defined
-            language = aliases["python"] if code.is_program or (usage and defined) else ""
+        why = AS_PYTHON if language == aliases.get("python") else f"run as {language}: its first line says so"
+        if not language and part.python is not None and "python" in aliases and _is_meant_as_python(part, defined):
+            language, why = aliases["python"], AS_TEXT if part.language else AS_PYTHON
+        if not language and (language := language_by_sign(part.text, aliases)):
+            why = AS_OTHER.format(language=language)
         if language:
             found.unlabelled.remove(part)
             found.programs.append(make_part(language, part.text, part.line, "", aliases))
-            found.notes.append(AS_PYTHON if language == aliases.get("python") else f"run as {language}: its first line says so")
+            found.notes.append(why)
     found.programs.sort(key=lambda part: part.line)
+
+
+def _is_meant_as_python(part: Part, defined: Set[str]) -> bool:
+    code = part.python
+    if code is None or part.language in _PLAIN:
+        return code is not None and code.is_beyond_doubt
+    return code.is_program or bool(defined and code.does_something and code.needs <= defined)
 
 
 def _leave_out_what_is_shown(found: Sorted, python: str) -> None:
     """Leave out Python blocks that are output, prose or parts of a program, if there is a program beside them."""
+    _leave_out_output_and_outlines(found)
     whole = [part for part in found.programs if part.python and not part.python.is_only_shown]
     for part in [each for each in found.programs if each.language == python]:
         if part.python is not None:
@@ -190,6 +239,25 @@ def _leave_out_what_is_shown(found: Sorted, python: str) -> None:
         elif whole and not looks_broken(part.text):
             found.programs.remove(part)
             found.skip(part, "it is output or prose, not Python")
+
+
+def _leave_out_output_and_outlines(found: Sorted) -> None:
+    """Leave out what the line before it calls output, and what says that it leaves parts out, if there is a program beside it."""
+    shown = [part for part in found.programs if is_elided(part.text) or (part.is_output and _is_no_code(part))]
+    whole = {part.language for part in found.programs if part not in shown}
+    for part in shown if whole else []:
+        if part.is_output and _is_no_code(part):
+            found.programs.remove(part)
+            found.skip(part, "it is output, not a program")
+        elif part.language in whole:
+            found.programs.remove(part)
+            found.skipped.append(SkippedBlock(part.language, part.line, "it leaves parts of the program out"))
+
+
+def _is_no_code(part: Part) -> bool:
+    if part.shell:
+        return not part.shell.does_something
+    return part.other is not None and re.search(r"[;(){}=]", part.text) is None
 
 
 def _leave_out_excerpts(found: Sorted) -> None:
@@ -226,7 +294,7 @@ def _leave_out_instructions(found: Sorted, shell: str) -> None:
         found.instructions.append(part)
         at = found.programs.index(part)
         found.programs[at : at + 1] = [_packages_of(part, code)] if code.packages else []
-        found.skip(part, "a session at a prompt, not a program" if code.has_prompts else "it says how to run the program")
+        found.skip(part, SESSION if code.has_prompts else "it says how to run the program")
 
 
 def _leave_out_results(found: Sorted) -> None:

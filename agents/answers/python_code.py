@@ -20,7 +20,7 @@ MOST_CHARACTERS = 200_000
 _LONGEST_OUTLINE = 100  # lines
 _GIVEN = {*dir(builtins), "__name__", "__file__", "__doc__", "__spec__", "__builtins__", "__annotations__", "__package__", "__loader__"}
 _FAULTS = (SyntaxError, ValueError, RecursionError, MemoryError)
-_NOTEBOOK_LINE = re.compile(r"^([ \t]*)[!%].*$", re.MULTILINE)
+NOTEBOOK_LINE = re.compile(r"^([ \t]*)[!%].*$", re.MULTILINE)
 _SESSION = re.compile(r"(?:>>>|In \[\d+\]:)(?:\s|$)")
 _BEGINS_STATEMENT = re.compile(
     r"^(?:(?:async\s+)?def\s+\w|class\s+\w|import\s+\w|from\s+[\w.]+\s+import\b|@\w|print\b|(?:if|for|while|with|try|elif|else)\b.*:"
@@ -147,12 +147,15 @@ class PythonCode:
         return self.is_only_shown and not any(isinstance(node, ast.Name) for node in ast.walk(self.tree))
 
     @property
+    def is_beyond_doubt(self) -> bool:
+        """Whether code that is labelled as a text is Python: it defines or imports."""
+        return any(isinstance(node, _COMPOUND) for node in self.tree.body)
+
+    @property
     def is_program(self) -> bool:
         """Whether code without a label is Python beyond doubt: it defines, imports, or calls what there is to call."""
-        if self.is_only_shown:
-            return False
-        if any(isinstance(node, _COMPOUND) for node in self.tree.body):
-            return True
+        if self.is_beyond_doubt or self.is_only_shown:
+            return self.is_beyond_doubt
         return not self.needs and any(isinstance(node, (ast.Call, *_DOES)) for node in ast.walk(self.tree))
 
     @cached_property
@@ -169,7 +172,7 @@ def read_python(code: str) -> PythonCode | None:
     """Parse the code; None if it is no Python that this Python knows, or too long to look into."""
     if len(code) > MOST_CHARACTERS:
         return None
-    for source in (code, _NOTEBOOK_LINE.sub(r"\1pass", code)):
+    for source in (code, NOTEBOOK_LINE.sub(r"\1pass", code)):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:

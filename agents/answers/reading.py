@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from agents.answers.file_names import named_by_task, own_modules
@@ -11,10 +12,12 @@ from agents.answers.joining import join_parts
 from agents.answers.parts import sort_blocks
 from agents.answers.web_pages import leave_out_scripts_of_pages, named_by_page, why_named
 from sandbox.packages.shell_scan import ends_in_here_document
-from utils.code_blocks import Answer, SkippedBlock, read_markdown
-from utils.labels import language_of
+from utils.code_blocks import Answer, Fence, SkippedBlock, read_markdown
+from utils.labels import MARKDOWN, language_of
 
 THE_TASK = "the task names that file"
+IN_MARKDOWN = "the answer was read inside its Markdown block"
+_A_TEXT = re.compile(r"markdown|readme|\.md\b|document|article|tutorial", re.IGNORECASE)
 MOST_BLOCKS = 50
 """How many programs of one answer are run."""
 
@@ -46,6 +49,10 @@ def read_answer(text: str, aliases: Mapping[str, str], task: str = "") -> Answer
         if bare is not None:
             found.programs.append(bare[0])
             found.notes.append(bare[1])
+    wrapped = _wrapped(markdown.fences, task) if not found.programs and not found.files else ""
+    if wrapped:
+        inner = read_answer(wrapped, aliases, task)
+        return replace(inner, notes=(IN_MARKDOWN, *inner.notes)) if inner.blocks else inner
     joined = join_parts(found)
     skipped = [*found.skipped, *markdown.hidden]
     if not joined.blocks and not joined.files and not markdown.cut:
@@ -60,3 +67,12 @@ def read_answer(text: str, aliases: Mapping[str, str], task: str = "") -> Answer
         notes=tuple(dict.fromkeys(found.notes)),
         modules=own_modules(file.name for file in joined.files),
     )
+
+
+def _wrapped(fences: Sequence[Fence], task: str) -> str:
+    """Return the answer that is all in one Markdown block, its lines at the same numbers; "" if there is none, or a text was asked for."""
+    if len(fences) != 1 or language_of(fences[0].info) not in MARKDOWN or _A_TEXT.search(task):
+        return ""
+    block = fences[0]
+    inner = [line for line in block.text.split("\n") if line.lstrip().startswith("```")]
+    return "\n" * block.line + block.text + ("```\n" if len(inner) % 2 else "") if inner and block.closed else ""

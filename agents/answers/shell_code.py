@@ -53,12 +53,12 @@ def read_shell(code: str) -> ShellCode:
         return ShellCode("", True, False, False)
     has_prompts = code != (code := without_prompts(code))
     lines = find_pip_lines("sh", code)
-    commands = [lines.rest[each.start : each.end] for each in simple_commands(lines.rest)] if lines.anything_left else []
+    commands = [_words(lines.rest[each.start : each.end]) for each in simple_commands(lines.rest)] if lines.anything_left else []
     packages = "".join(f"{each.text}\n" for each in lines.commands)
-    scripts = tuple(dict.fromkeys(name for command in commands if (name := _script(_words(command)))))
+    scripts = tuple(dict.fromkeys(name for command in commands if (name := _script(command))))
     listed = tuple(name for each in lines.commands for name in each.files)
     is_instruction = has_prompts or _only_instructs(lines.rest)
-    known = any(_words(command)[:1] != ["export"] and _is_known(command) for command in commands)
+    known = any(words[:1] != ["export"] and _is_known(words) for words in commands)
     return ShellCode(packages, lines.anything_left, is_instruction, has_prompts, scripts, listed, known)
 
 
@@ -69,8 +69,7 @@ def _script(words: list[str]) -> str:
     return next((found[1] for word in words[1:] if (found := _SCRIPT.fullmatch(word))), "")
 
 
-def _is_known(command: str) -> bool:
-    words = _words(command)
+def _is_known(words: list[str]) -> bool:
     return bool(words) and (words[0] in _RUNS | _NEUTRAL | _WORKS or words[0] in _SHELLS or _PYTHON.fullmatch(words[0]) is not None)
 
 
