@@ -150,7 +150,7 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
         return read_answer("", ALIASES)
 
     async def run_programs(self, blocks: Sequence[CodeBlock], token: CancellationToken) -> AsyncGenerator[BaseAgentEvent, None]:
-        """Run the programs up to the first that fails, and yield how it goes; the files that they made come last."""
+        """Run the programs up to the first that fails, and yield how it goes; the files come last, unless the token is cancelled."""
         for number, block in enumerate(blocks, 1):
             verdict = Verdict.OK
             async for event in self._run_program(block, number, len(blocks), token):
@@ -160,7 +160,7 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
             if verdict is not Verdict.OK:
                 break
         if not token.is_cancelled():
-            async for event in self._collect():
+            async for event in self.collect():
                 yield event
 
     async def _store(self, files: Sequence[StoredFile]) -> AsyncGenerator[BaseAgentEvent, None]:
@@ -172,10 +172,11 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
         except AppError as error:
             self.last_error = error
             raise
-        async for event in self._collect():
+        async for event in self.collect():
             yield event
 
-    async def _collect(self) -> AsyncGenerator[BaseAgentEvent, None]:
+    async def collect(self) -> AsyncGenerator[BaseAgentEvent, None]:
+        """Yield the files that programs have made or changed since the last time, if there are any."""
         files = await self._sandbox.collect_files()
         if files or self._sandbox.left_out:
             yield FilesProduced(source=self.name, files=tuple(files), left_out=self._sandbox.left_out)

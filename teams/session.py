@@ -14,7 +14,7 @@ from autogen_core.models import ChatCompletionClient
 
 from agents.code_executor_agent import SandboxCodeExecutorAgent
 from agents.code_generator_agent import tokens_used
-from agents.events import Answers, Event, Journal, MemoryJournal, Reply, TaskEnded
+from agents.events import Answers, Event, FilesProduced, Journal, MemoryJournal, ProgramStarted, Reply, TaskEnded
 from agents.models.resilient import ResilientClient
 from agents.user_proxy_agent import NAME as USER
 from sandbox.files.added import Selection
@@ -64,7 +64,7 @@ class Session:
         A Question has to be answered before anything further happens. Every event is in the record before it is yielded. Nothing is
         raised for a step that was stopped or that failed: TaskEnded says so.
         """
-        return self._kept(self._events_of(task))
+        return self._kept(self._with_files(self._events_of(task)))
 
     async def _events_of(self, task: str | None) -> AsyncGenerator[Event, None]:
         notes = ""
@@ -94,6 +94,17 @@ class Session:
             self._token = None
         yield tokens_used(self._model)
         yield ended
+
+    async def _with_files(self, events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
+        """Yield the events, and before the end of a task the files of a program that was stopped: nobody hears the agents any more."""
+        ran = False
+        async with aclosing(events):
+            async for event in events:
+                if ran and isinstance(event, TaskEnded) and event.status == "interrupted":
+                    async for made in self._executor.collect():
+                        yield made
+                ran = isinstance(event, ProgramStarted) or (ran and not isinstance(event, FilesProduced))
+                yield event
 
     def end(self, word: str) -> AsyncGenerator[Event, None]:
         """End a task whose last step did not finish by the user's word, and yield what happens; APPROVE is about `record.earlier`."""
@@ -133,6 +144,9 @@ class Session:
                 raise
         finally:
             self._token = outer  # of the task whose question the user has not answered yet
+        if token.is_cancelled():
+            async for event in self._executor.collect():
+                yield event
 
     async def add_files(self, paths: Sequence[Path]) -> Selection:
         """Copy files and folders of the user's to the programs; the selection says what was left out, and why. Raises AppError."""

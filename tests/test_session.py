@@ -25,6 +25,7 @@ from agents.events import (
     UNFINISHED,
     Answers,
     Event,
+    FilesProduced,
     MemoryJournal,
     Notice,
     ProgramFinished,
@@ -39,7 +40,7 @@ from agents.models.budget import Budget
 from agents.models.resilient import ResilientClient
 from agents.user_proxy_agent import create_user_proxy
 from sandbox.opening import limits_of, make_sandbox, make_session_folder, open_sandbox
-from sandbox.verdicts import ProgramRun, Verdict
+from sandbox.verdicts import ProducedFile, ProgramRun, Verdict
 from teams.recovery import Recovery
 from teams.session import Session, explain_failure
 from teams.software_development_team import SoftwareDevelopmentTeam
@@ -182,11 +183,12 @@ async def talk_of(
     replies: Sequence[Reply | None] = (),
     confirms: bool = False,
     retries: int = 0,
+    files: Sequence[ProducedFile] = (),
     journal: MemoryJournal | None = None,
     narrator: Narrator | None = None,
 ) -> AsyncIterator[Talk]:
     """Wire a session to an endpoint on loopback, or to the narrator, and to a list of runs."""
-    executor, given, recovery = ListedRuns(*runs), Answers(), Recovery(retries)
+    executor, given, recovery = ListedRuns(*runs, files=files), Answers(), Recovery(retries)
 
     async def switch(name: str) -> str:
         return f"now {name}"
@@ -323,6 +325,23 @@ async def test_a_stop_after_a_step_that_did_not_finish_ends_the_task() -> None:
         assert talk.session.record.earlier is None
         await talk.say("now three")
         assert talk.endpoint.requests[-1].texts[-3:] == ["make it two", "STOP", "now three"]
+
+
+@pytest.mark.parametrize("by_hand", [False, True])
+async def test_a_program_that_is_stopped_has_its_files_listed(by_hand: bool, tmp_path: Path) -> None:
+    files = [ProducedFile(tmp_path / "half.txt", "half.txt", 4, True)]
+    async with talk_of([FIRST], WaitForCancel(), files=files) as talk:
+        session, events = talk.session, list[Event]()
+        programs = [code_blocks.CodeBlock("python", "print(1)", 1)]
+        async for event in session.run_programs(programs) if by_hand else session.run("count"):
+            events.append(event)
+            if isinstance(event, ProgramOutput):
+                assert talk.executor.collected == 0
+                session.stop()
+        last = [ProgramFinished, FilesProduced] if by_hand else [FilesProduced, TaskEnded]
+        assert [type(event) for event in events][-2:] == last
+        assert list(session.record.files) == ["half.txt"]
+        assert talk.executor.collected == 1
 
 
 @pytest.mark.parametrize("confirms", [False, True], ids=["approve", "run"])

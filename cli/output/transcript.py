@@ -225,6 +225,7 @@ class Transcript:
             self._screen.say(Text(NETWORK_OFFER, style=WARNING_STYLE))
 
     def _list_files(self, event: FilesProduced) -> None:
+        self._program.finish()  # of a program that was stopped, nothing else says that it has ended
         self._screen.say(*file_lines(event.files, MOST_LINES), *left_out_lines(event.left_out))
 
     def _heading(self, name: str, detail: str = "") -> None:
