@@ -12,6 +12,7 @@ from autogen_core.models import (
     UserMessage,
 )
 
+from agents.events import RECOVERY_SOURCE
 from agents.models.requests import BETWEEN_JOINED, prepare, size_of
 from tests.asking import client_of
 from tests.endpoint import ModelEndpoint
@@ -41,6 +42,12 @@ async def test_neighbours_of_one_role_are_one_message_in_the_request() -> None:
         ("user", f"d{BETWEEN_JOINED}e"),
     ]
     assert [message.content for message in said] == ["Be brief.", "a", "b", "c", "d", "e"]  # the conversation itself stays as it is
+
+
+@pytest.mark.parametrize("report", ["printed", "printed\n", "printed \n\n"])
+def test_a_blank_line_parts_a_report_from_what_is_said_about_it(report: str) -> None:
+    said: list[LLMMessage] = [user("a"), answer("b"), user(report, "Executor"), user("Fix it.", RECOVERY_SOURCE)]
+    assert [message.content for message in prepare(said)] == ["a", "b", "printed\n\nFix it."]
 
 
 def test_results_of_tools_are_never_joined() -> None:

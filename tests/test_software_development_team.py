@@ -54,7 +54,7 @@ async def test_a_failed_run_goes_back_automatically() -> None:
         await rig.say("count")
         assert rig.user.asked == 1
         assert rig.turns == ["user", GENERATOR, EXECUTOR, "Recovery", *ONE_ROUND[1:]]
-        told_once(rig.asked[1], "count", FIRST, "ValueError: no", FIX)
+        told_once(rig.asked[1], "count", FIRST, f"ValueError: no\n\n{FIX}")
         (sent_back,) = [event for event in rig.events if isinstance(event, SentBack)]
         assert (sent_back.failure, sent_back.attempt, sent_back.attempts) == ("ValueError: no", 2, 4)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from autogen_core.models import AssistantMessage, LLMMessage, SystemMessage, UserMessage
 
+from agents.events import RECOVERY_SOURCE
 from utils.text import whole_unicode
 
 BETWEEN_JOINED = "\n\n\n"
@@ -31,6 +32,8 @@ def prepare(messages: Sequence[LLMMessage], *, system_role: bool = True) -> list
         before = prepared[-1] if prepared else None
         if before is not None and _can_be_joined(before, message):
             content = f"{before.content}{BETWEEN_JOINED}{message.content}"
+            if isinstance(message, UserMessage) and message.source == RECOVERY_SOURCE:  # it is about what is right before it
+                content = f"{str(before.content).rstrip()}\n\n{message.content}"
             prepared[-1] = before.model_copy(update={"content": content})
         else:
             prepared.append(message)
