@@ -99,6 +99,7 @@ class FilesProduced(BaseAgentEvent):
 
     files: tuple[ProducedFile, ...]
     left_out: tuple[LeftOut, ...] = ()
+    put_back: bool = False  # they are again what they were when the program that was approved now had run
     type: Literal["FilesProduced"] = "FilesProduced"
 
     def to_text(self) -> str:

@@ -178,8 +178,12 @@ class Recording:
 
     @_happened.register
     async def _(self, event: FilesProduced) -> None:
-        number = self.journal.attempts
-        await self.journal.add(await asyncio.to_thread(lambda: [_row_of_file(each.path, each.name, number) for each in event.files]))
+        def rows() -> list[StoredFile]:
+            number = self.stored().judged[-1].number if event.put_back else self.journal.attempts
+            return [_row_of_file(each.path, each.name, number) for each in event.files]
+
+        with suppress(HistoryError):  # it is said already that nothing is kept
+            await self.journal.add(await asyncio.to_thread(rows))
 
     @_happened.register
     async def _(self, event: PackagesInstalled) -> None:

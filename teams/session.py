@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from autogen_agentchat.base import TaskResult
@@ -20,7 +21,7 @@ from agents.user_proxy_agent import NAME as USER
 from sandbox.files.added import Selection
 from sandbox.packages.install import PipRequest
 from sandbox.sandbox import Sandbox
-from sandbox.verdicts import ProgramRun
+from sandbox.verdicts import ProducedFile, ProgramRun
 from teams.record import Record
 from teams.restoring import Spoken
 from teams.software_development_team import SoftwareDevelopmentTeam
@@ -111,13 +112,18 @@ class Session:
         return self._kept(self._events_of_end(word))
 
     async def _events_of_end(self, word: str) -> AsyncGenerator[Event, None]:
-        tried, first = len(self.record.attempts), self.record.back_to
+        tried, first = list(self.record.attempts), self.record.back_to
         back = {BACK_TO: first} if first and word == APPROVE else {}
         said = TextMessage(source=USER, content=word, metadata=back)
         await self._team.end(said)
         yield said
-        if (run := self.record.last_run) is not None and len(self.record.attempts) < tried:
-            self._executor.whole_output = run.output
+        if later := tried[len(self.record.attempts) :]:
+            self._executor.whole_output = self.record.last_run.output if self.record.last_run else ""
+            with suppress(AppError, OSError):  # then the files stay as they are
+                if (done := await self.sandbox.put_back(later[0].state)) is not None:
+                    self.record.drop_files(done.removed)
+                    files = tuple(file for name, file in self.record.files.items() if name in done.stored)
+                    yield FilesProduced(source=self._executor.name, files=tuple(map(_as_it_is, files)), put_back=True)
         yield TaskEnded("approved" if word == APPROVE else "stopped", USER)
 
     async def _kept(self, events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
@@ -255,6 +261,10 @@ def explain_failure(error: BaseException, known: AppError | None) -> AppError:
     # AutoGen hands an agent's exception on as text with its whole traceback; the last line says what it was.
     reason = lines[-1].strip() if lines else type(error).__name__
     return AppError(f"internal error: {reason}", "run it again with --traceback and report what it prints", kind="internal")
+
+
+def _as_it_is(file: ProducedFile) -> ProducedFile:
+    return replace(file, size=file.path.stat().st_size, new=False)
 
 
 def _ended(result: TaskResult) -> TaskEnded:

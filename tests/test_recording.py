@@ -18,6 +18,7 @@ from history.resuming import story, what_came_back
 from history.search import list_sessions
 from history.store import Store
 from main import open_team
+from sandbox.files.states import PutBack
 from sandbox.verdicts import ProducedFile, ProgramRun, Verdict
 from teams.restoring import Spoken
 from teams.session import Session
@@ -44,6 +45,17 @@ class FolderRuns(ListedRuns):
 
         self.put.update(files)
         return known_files(files)
+
+    @property
+    def state(self) -> str:
+        return f"{len(self.blocks)} programs"
+
+    async def put_back(self, state: str) -> PutBack | None:
+        if state != "1 programs":
+            assert state == ""
+            return None
+        (self.work_dir / "out.txt").write_text("as before")
+        return PutBack(("out.txt",), ("new.txt",))
 
 
 @asynccontextmanager
@@ -140,7 +152,8 @@ async def test_an_approval_after_a_stop_keeps_the_result_before_it(tmp_path: Pat
     folder = tmp_path / "sessions/20260901-120000-abcd"
     folder.mkdir(parents=True)
     (folder / "out.txt").write_text("made")
-    files = [ProducedFile(folder / "out.txt", "out.txt", 4, True)]
+    (folder / "new.txt").write_text("made")
+    files = [ProducedFile(folder / name, name, 4, True) for name in ("out.txt", "new.txt")]
     runs = [ran("1\n"), ran("ValueError: x\n", Verdict.FAILED, 1)]
     async with opened(tmp_path, [program("one"), program("two"), Answer("Late", stall_after=1)], *runs, files=files) as (session, _):
         async for event in session.run("Print the answer."):
@@ -150,6 +163,7 @@ async def test_an_approval_after_a_stop_keeps_the_result_before_it(tmp_path: Pat
                 session.stop()
         if when == "at once":
             assert [event async for event in session.end("APPROVE")][-1] == TaskEnded("approved", "UserProxyAgent")
+            assert {name: file.size for name, file in session.record.files.items()} == {"out.txt": 9}
     if when != "at once":
         async with opened(tmp_path, [], resumed=kept(tmp_path)) as (session, _):
             assert session.record.earlier is not None
@@ -169,7 +183,12 @@ async def test_an_approval_after_a_stop_keeps_the_result_before_it(tmp_path: Pat
     assert len(endpoint.requests[0].texts) == 1 + 5  # but the model sees the task, the program, its result, the word and the new task
     place = folder / "approved/01-answer"
     assert (place / "answer.py").read_text().endswith("\none\n")
-    assert "`out.txt`, because a later program" in (place / "README.md").read_text()
+    readme = (place / "README.md").read_text()
+    assert "`new.txt`, because a later program" in readme
+    # What the files were is known only to the process in which the later program ran.
+    assert ("`out.txt`, because a later program" in readme) == (when != "at once")
+    assert (place / "results/out.txt").exists() == (when == "at once")
+    assert when != "at once" or (place / "results/out.txt").read_text() == "as before"
 
 
 async def test_a_history_that_cannot_be_written_is_said_in_the_stream_and_the_task_goes_on(tmp_path: Path) -> None:
