@@ -13,7 +13,8 @@ from utils.docker_utils import Limits
 from utils.text import plain, shorten
 
 MODEL_CHARACTERS = 16 * 1024
-_TIMED_OUT = (124, 137, 143)  # how timeout(1) ends: TERM was enough, KILL was needed, and some other implementations
+TIMED_OUT = (124, 137, 143)
+"""How timeout(1) ends: TERM was enough, KILL was needed, and some other implementations."""
 _SPENT = 0.1  # seconds: our clock and the container's start a little apart
 
 
@@ -164,7 +165,7 @@ def decide(evidence: Evidence, limits: Limits) -> Verdict:
 
 
 def _why_it_failed(evidence: Evidence, limits: Limits) -> Verdict:
-    if evidence.seconds >= limits.timeout - _SPENT and evidence.exit_code in _TIMED_OUT:
+    if evidence.seconds >= limits.timeout - _SPENT and evidence.exit_code in TIMED_OUT:
         return Verdict.TIME
     if evidence.memory_kills:
         return Verdict.MEMORY

@@ -12,11 +12,14 @@ from pathlib import Path
 import pytest
 
 import sandbox.packages.pip_runner
+from sandbox.exec_stream import Outcome
 from sandbox.packages.causes import only_the_user
-from sandbox.packages.install import Installation
-from sandbox.verdicts import TOO_MUCH, ProgramRun, Verdict
+from sandbox.packages.install import INSTALL_SECONDS, Installation, judge
+from sandbox.verdicts import TOO_MUCH, Ended, ProgramRun, Verdict
+from tests.endpoint import ModelEndpoint
 from tests.failing_index import PAGE, answering, refusing, self_signed, silent
 from tests.fakes import program, ran
+from tests.program import model_environment, run_piped
 from tests.talks import rehearsal
 from tests.test_package_steps import ListedInstalls, missing
 from utils.errors import ContainerLost, EngineError
@@ -150,6 +153,33 @@ async def test_the_model_is_asked_again_only_about_what_it_can_change(done: Inst
             assert "Tried so far" not in seen
         else:
             assert "Your turn" not in seen
+
+
+@pytest.mark.parametrize(
+    ("code", "seconds", "verdict"),
+    [
+        (124, INSTALL_SECONDS + 0.1, Verdict.TIME),
+        (137, INSTALL_SECONDS + 2, Verdict.TIME),
+        (124, 3, Verdict.FAILED),
+        (1, 900, Verdict.FAILED),
+    ],
+)
+def test_an_installation_that_ran_out_of_time_says_so(code: int, seconds: float, verdict: Verdict) -> None:
+    assert judge(Outcome(Ended.EXIT, code, b"", 0, b"", seconds)) is verdict
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(("index", "requests"), [(refusing, 1), (lambda: answering(404), 2)])
+def test_with_a_real_container_the_model_is_asked_once_if_the_index_cannot_be_reached(
+    index: Callable[[], AbstractContextManager[str]], requests: int, image: str, tmp_path: Path
+) -> None:
+    answers = [program("import tabulate\nprint(tabulate.tabulate([[1]]))"), program("print('| 1 |')")]
+    with ModelEndpoint(answers) as endpoint, index() as url:
+        environment = model_environment(endpoint, SANDBOX_IMAGE=image, PIP_INDEX_URL=url)
+        done = run_piped("", ["run", "Print a table."], environment, tmp_path, seconds=300)
+    assert len(endpoint.requests) == requests, done.err
+    assert done.status == (1 if requests == 1 else 0), done.err
+    assert ("cannot be reached: check the network, or set PIP_INDEX_URL" in done.err) is (requests == 1)
 
 
 @pytest.mark.parametrize(

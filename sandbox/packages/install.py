@@ -28,7 +28,7 @@ from sandbox.exec_stream import Command, Outcome
 from sandbox.packages.gate import Gate, gate_for
 from sandbox.packages.names import Package, normalize
 from sandbox.packages.relay import Relay
-from sandbox.verdicts import Ended, Verdict
+from sandbox.verdicts import TIMED_OUT, Ended, Verdict
 from utils.docker_utils import ENGINE_FAILURES, PIP_USER, SHELL, WORKSPACE, engine_error
 from utils.errors import EngineError
 
@@ -280,6 +280,8 @@ def _trusted_host(url: str) -> str:
 
 def judge(outcome: Outcome) -> Verdict:
     """Say how an installation ended."""
+    if outcome.ended is Ended.EXIT and outcome.exit_code in TIMED_OUT and outcome.seconds > INSTALL_SECONDS - 1:
+        return Verdict.TIME
     if outcome.ended is Ended.EXIT:
         return {0: Verdict.OK, None: Verdict.LOST}.get(outcome.exit_code, Verdict.FAILED)
     stopped = {Ended.CANCEL: Verdict.CANCELLED, Ended.LOST: Verdict.LOST, Ended.DEADLINE: Verdict.TIME, Ended.DISK: Verdict.DISK}
