@@ -97,9 +97,10 @@ def plan(session: StoredSession, folder: Path) -> Handover | None:
 
 
 def hand_over(session: StoredSession, folder: Path) -> Approval | None:
-    """Write the newest programs into a folder of their own; None if no program has run. OSError if it cannot be written."""
+    """Write the newest programs of the newest task into a folder of their own; None if none has run. OSError if it cannot be written."""
     planned = plan(session, folder)
-    if planned is None:
+    began = max((number for number, message in enumerate(session.messages) if message.source == TASK), default=-1)
+    if planned is None or planned.attempts[-1].message <= began:
         return None
     number = session.approvals[-1].number + 1 if session.approvals else 1
     name = f"{number:02}-{Path(planned.programs[-1].name).stem}"

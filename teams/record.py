@@ -69,6 +69,8 @@ class Record:
     """What the newest question asks; None when the next thing has happened."""
     ended: TaskEnded | None = None
     """How the present task ended; None while it goes on."""
+    stored: bool = False
+    """Whether the newest answer of the present task held files and no program."""
     _ran: bool = False  # a program of the newest answer did, and nothing was said since
     _answer: str = ""  # the ID of what was said last to a result of the present task other than that it goes back automatically
     _answered: int = 0  # how many attempts there were then
@@ -107,7 +109,7 @@ class Record:
         self.task = ""
         self.attempts = []
         self.ended = self.question = None
-        self._answer, self._ran = "", False
+        self._answer, self._ran, self.stored = "", False, False
 
     def drop_files(self, names: Iterable[str]) -> None:
         """Forget files that are gone."""
@@ -144,6 +146,7 @@ class Record:
 
     @_take.register
     def _(self, event: RunResult) -> None:
+        self.stored = event.stored
         self._ran = not event.said and event.verdict not in (NO_CODE, REFUSED, Verdict.NOT_RUN.value) and bool(self.attempts)
 
     @_take.register

@@ -17,6 +17,7 @@ import pytest
 
 from history.handover import ADDED, MOST_FILE, Handover, hand_over, plan, run_lines
 from history.records import Attempt, Message, StoredFile, StoredPackage, StoredSession
+from history.steps import TASK
 from sandbox.languages import BY_NAME
 from tests.histories import PROGRAM, START, info, whole_session
 
@@ -70,6 +71,14 @@ def test_the_readme_names_the_image_by_its_digest_and_marks_what_runs_without_th
 def test_nothing_is_handed_over_when_nothing_ran(tmp_path: Path) -> None:
     assert hand_over(session(), tmp_path) is None
     assert hand_over(StoredSession(info(), attempts=(Attempt(1, 2, "python", "x", START),)), tmp_path) is None
+
+
+def test_the_program_of_an_earlier_task_is_not_handed_over_again(tmp_path: Path) -> None:
+    kept = replace(whole_session(), approvals=())
+    later = (Message("user", TASK, "m8", START + 80), Message("CodeGeneratorAgent", "```html\n<p>\n```\n", "m9", START + 90))
+    assert hand_over(replace(kept, messages=(*kept.messages, *later)), tmp_path) is None
+    assert not (tmp_path / "approved").exists()
+    assert hand_over(replace(kept, messages=(*kept.messages, Message("UserProxyAgent", "Thanks", "m8", START + 80)), files=()), tmp_path)
 
 
 def planned(kept: StoredSession, folder: Path) -> Handover:

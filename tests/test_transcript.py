@@ -227,6 +227,8 @@ def test_the_closing_lines_are_true() -> None:
     unrun = replace(ran("pip's words\n", Verdict.NOT_RUN, None), reason="pyyaml could not be installed")
     assert closing(unrun)[1:3] == ["✘ Code was not executed: pyyaml could not be installed", "✘ Output: none"]
     assert closing(None) == ["✘ No program was generated, so nothing was run.", "✔ User approves result"]
+    stored = [line.plain for line in closing_lines(None, stored=True)]
+    assert stored == ["✔ The answer's files were stored; nothing was run.", "✔ User approves result"]
     assert [line.plain for line in closing_lines(ran("x\n"), Path("kept/01-x"))][4:] == ["  Saved in kept/01-x"]
 
 

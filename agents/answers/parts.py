@@ -28,6 +28,7 @@ _OUTPUT_WORDS = frozenset(
     produces prints print displays following looks like as when run running output outputs result results
     """.split()  # noqa: SIM905  # lines of quotes say no more
 )
+HOW_TO_RUN = "it says how to run the program"
 SESSION = "a session at a prompt, not a program"
 DOES_NOTHING = "it does nothing when run"
 AS_PYTHON = "run as Python: the block has no language"
@@ -86,8 +87,7 @@ def sort_blocks(fences: Sequence[Fence], aliases: Mapping[str, str]) -> Sorted:
     if not any(_is_program(part, python) for part in found.programs):
         _adopt_unlabelled(found, aliases)
     for part in found.unlabelled:
-        found.skip(part, why_not_run(part.language))
-        _note_instructions(part, found)
+        found.skip(part, HOW_TO_RUN if _note_instructions(part, found) else why_not_run(part.language))
     _leave_out_what_is_shown(found, python)
     _leave_out_excerpts(found)
     _leave_out_instructions(found, found.shell)
@@ -294,7 +294,7 @@ def _leave_out_instructions(found: Sorted, shell: str) -> None:
         found.instructions.append(part)
         at = found.programs.index(part)
         found.programs[at : at + 1] = [_packages_of(part, code)] if code.packages else []
-        found.skip(part, SESSION if code.has_prompts else "it says how to run the program")
+        found.skip(part, SESSION if code.has_prompts else HOW_TO_RUN)
 
 
 def _leave_out_results(found: Sorted) -> None:
@@ -305,12 +305,14 @@ def _leave_out_results(found: Sorted) -> None:
         found.skipped.append(SkippedBlock("", file.line, f"it shows {file.name}, which the program writes"))
 
 
-def _note_instructions(part: Part, found: Sorted) -> None:
-    """Remember how a block that is not run says to run the answer's program."""
+def _note_instructions(part: Part, found: Sorted) -> bool:
+    """Remember how a block that is not run says to run the answer's program; return whether it does."""
     shell = read_shell(part.text) if found.shell else None
     if shell and shell.is_instruction:
         found.scripts += shell.scripts
         found.instructions.append(replace(part, shell=shell))
+        return True
+    return False
 
 
 def _is_instruction(part: Part) -> bool:

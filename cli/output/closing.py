@@ -28,8 +28,13 @@ _LONGEST = 300  # characters
 _BETWEEN = " / "
 
 
-def closing_lines(run: ProgramRun | None, kept: Path | None = None) -> list[Text]:
-    """Return the four lines that end an approved task, each only as good as it is true, and the folder in which the program is kept."""
+def closing_lines(run: ProgramRun | None, kept: Path | None = None, *, stored: bool = False) -> list[Text]:
+    """Return the four lines that end an approved task, each only as good as it is true, and the folder in which the program is kept.
+
+    `stored` says that the answer held files and no program.
+    """
+    if run is None and stored:
+        return [Text("✔ The answer's files were stored; nothing was run.", style=GOOD_STYLE), _APPROVED]
     if run is None:
         return [Text("✘ No program was generated, so nothing was run.", style=WARNING_STYLE), _APPROVED]
     return [
