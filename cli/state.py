@@ -21,6 +21,7 @@ from utils.text import sanitize
 if TYPE_CHECKING:  # AutoGen takes most of a second to import, and the prompt does not wait for it
     from agents.events import Event
     from cli.output.transcript import Transcript
+    from history.records import SessionInfo
     from teams.record import Record
     from teams.session import Session
     from utils.code_blocks import CodeBlock
@@ -49,6 +50,8 @@ class ChatState:
     waiting_for: Literal["", "run", "packages"] = ""
     name: str = ""
     """What the user calls this session."""
+    resumed: SessionInfo | None = None
+    """What the session had used and cost when it was resumed; None if it is new."""
     context: int = 0
     """Tokens that the model's context holds, if its provider has said so; else 0."""
     progress: str = "starting …"
@@ -144,6 +147,9 @@ class ChatState:
             return []
         parts = [f"{tokens.prompt_tokens + tokens.completion_tokens:,} tokens"]
         cost = self.settings.cost(tokens.prompt_tokens, tokens.completion_tokens)
+        if cost is not None and self.resumed is not None and self.resumed.cost is not None:
+            # What was used before may have had other prices.
+            cost += self.resumed.cost - (self.settings.cost(self.resumed.prompt_tokens, self.resumed.completion_tokens) or 0)
         return parts if cost is None else [*parts, f"${cost:.4f}"]
 
     def _context_left(self) -> list[str]:

@@ -126,8 +126,9 @@ async def _cost(state: ChatState, argument: str) -> str | None:
     if tokens is None or not state.spent():
         state.notice("No tokens have been used yet.")
         return None
+    whole = " in the whole session" if state.resumed is not None else ""
     cost = state.spent()[1:] or ["for the cost, set MODEL_PRICE_IN and MODEL_PRICE_OUT"]
-    state.notice(f"{tokens.prompt_tokens:,} tokens sent, {tokens.completion_tokens:,} received · {cost[0]}")
+    state.notice(f"{tokens.prompt_tokens:,} tokens sent, {tokens.completion_tokens:,} received{whole} · {cost[0]}")
     return None
 
 

@@ -8,14 +8,14 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from agents.events import UNFINISHED, Event, FilesProduced, ProgramFinished, ProgramStarted, TaskEnded
+from agents.events import UNFINISHED, Event, FilesProduced, ProgramFinished, ProgramStarted, TaskEnded, TokensUsed
 from history.handover import ADDED
 from history.journal import HistoryJournal
 from history.recording import Recording, dumped_of
 from history.records import FRESH, OPEN, Attempt, HistoryError, SessionInfo, StoredSession, npm_versions, python_packages
 from history.redact import hider
 from history.removal import remove_older
-from history.steps import EXECUTOR, TASK
+from history.steps import EXECUTOR, GENERATOR, TASK
 from history.store import Store
 from sandbox.packages.install import PipRequest
 from sandbox.sandbox import Sandbox
@@ -136,6 +136,11 @@ def _events(stored: StoredSession, folder: Path) -> Iterator[Event]:
         for attempt in stored.attempts:
             if attempt.message == place + 1:
                 yield from _events_of(attempt)
+    info = stored.info
+    if stored.calls:
+        yield TokensUsed(
+            source=GENERATOR, prompt_tokens=info.prompt_tokens, completion_tokens=info.completion_tokens, calls=len(stored.calls)
+        )
     files = [ProducedFile(folder / each.name, each.name, each.size, True) for each in stored.files if not each.added]
     if files:
         yield FilesProduced(source=EXECUTOR, files=tuple(files))

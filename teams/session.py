@@ -15,7 +15,7 @@ from autogen_core.models import ChatCompletionClient
 
 from agents.code_executor_agent import SandboxCodeExecutorAgent
 from agents.code_generator_agent import tokens_used
-from agents.events import Answers, Event, FilesProduced, Journal, MemoryJournal, ProgramStarted, Reply, TaskEnded
+from agents.events import Answers, Event, FilesProduced, Journal, MemoryJournal, ProgramStarted, Reply, TaskEnded, TokensUsed
 from agents.models.resilient import ResilientClient
 from agents.user_proxy_agent import NAME as USER
 from sandbox.files.added import Selection
@@ -54,6 +54,7 @@ class Session:
         self._executor = executor
         self._answers = answers
         self._switch_model = switch_model
+        self._used_before: TokensUsed | None = None  # by earlier processes
         self._token: CancellationToken | None = None
         self._stop_asked = False  # by us, and not because whoever reads the stream was cancelled
 
@@ -93,8 +94,15 @@ class Session:
             ended = TaskEnded("error", error=self._explain(error))
         finally:
             self._token = None
-        yield tokens_used(self._model)
+        yield self._tokens()
         yield ended
+
+    def _tokens(self) -> TokensUsed:
+        now, before = tokens_used(self._model), self._used_before
+        if before is None:
+            return now
+        sums = {name: getattr(now, name) + getattr(before, name) for name in ("prompt_tokens", "completion_tokens", "calls")}
+        return now.model_copy(update=sums)
 
     async def _with_files(self, events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
         """Yield the events, and before the end of a task the files of a program that was stopped: nobody hears the agents any more."""
@@ -204,6 +212,7 @@ class Session:
             self.record.take(event)
             if isinstance(event, TaskEnded):
                 self.record.start_task()
+        self._used_before = self.record.tokens
         if ended is not None:
             self.record.take(ended)
 

@@ -191,6 +191,21 @@ async def test_an_approval_after_a_stop_keeps_the_result_before_it(tmp_path: Pat
     assert when != "at once" or (place / "results/out.txt").read_text() == "as before"
 
 
+async def test_a_resumed_session_counts_the_tokens_of_all_its_processes(tmp_path: Path) -> None:
+    async with opened(tmp_path, [Answer(program("one"), usage=(100, 10))], ran("1\n")) as (session, _):
+        await live(session, "Print one.", "APPROVE")
+    async with opened(tmp_path, [Answer(program("two"), usage=(200, 20))], ran("2\n"), resumed=kept(tmp_path)) as (session, _):
+        tokens = session.record.tokens
+        assert tokens is not None
+        assert (tokens.prompt_tokens, tokens.completion_tokens, tokens.calls) == (100, 10, 1)
+        await live(session, "And now two.", "APPROVE")
+        tokens = session.record.tokens
+        assert tokens is not None
+        assert (tokens.prompt_tokens, tokens.completion_tokens, tokens.calls) == (300, 30, 2)
+    info = kept(tmp_path).info
+    assert (info.prompt_tokens, info.completion_tokens) == (300, 30)
+
+
 async def test_a_history_that_cannot_be_written_is_said_in_the_stream_and_the_task_goes_on(tmp_path: Path) -> None:
     (tmp_path / "history.db").mkdir()
     async with opened(tmp_path, [program("one")], ran("1\n")) as (session, _):

@@ -12,6 +12,7 @@ import pytest
 from cli.by_hand import run_by_hand
 from cli.slash import COMMANDS, command_table, run_slash_command
 from cli.state import RETRY
+from history.records import SessionInfo
 from sandbox.verdicts import Verdict
 from tests.fakes import ListedRuns, WaitForCancel, program, ran
 from tests.talks import Rehearsal, produced, rehearsal
@@ -120,6 +121,8 @@ async def test_the_commands_after_a_run(tmp_path: Path) -> None:
         assert (await type_into(session, "/cost"))[
             1
         ] == "22 tokens sent, 14 received · for the cost, set MODEL_PRICE_IN and MODEL_PRICE_OUT\n"
+        session.state.resumed = SessionInfo("s", 0.0, "count")
+        assert "22 tokens sent, 14 received in the whole session · for" in (await type_into(session, "/cost"))[1]
         seen = (await type_into(session, "/run"))[1]
         assert "│ 3\n✔ Finished" in seen
         assert session.ran[-1] == "a = 2\nprint(a)\n"

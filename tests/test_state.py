@@ -13,6 +13,7 @@ from cli.checking import Checks
 from cli.output.screen import Screen
 from cli.slash import run_slash_command
 from cli.state import ChatState
+from history.records import SessionInfo
 from teams.record import Record
 from tests.fakes import program
 from tests.talks import rehearsal
@@ -45,6 +46,17 @@ def test_tokens_are_shown_and_their_cost_only_if_prices_are_set() -> None:
     assert state_of(usage=(12345, 678), MODEL_PRICE_IN="2").spent() == ["13,023 tokens"]
     priced = state_of(usage=(1_000_000, 500_000), MODEL_PRICE_IN="2.5", MODEL_PRICE_OUT="10")
     assert priced.spent() == ["1,500,000 tokens", "$7.5000"]
+
+
+def test_what_a_resumed_session_had_cost_before_stays_what_it_was() -> None:
+    state = state_of(usage=(1_000_000, 500_000), MODEL_PRICE_IN="2.5", MODEL_PRICE_OUT="10")
+    state.resumed = SessionInfo("s", 0.0, "", prompt_tokens=600_000, completion_tokens=500_000, cost=0.25)
+    assert state.spent() == ["1,500,000 tokens", "$1.2500"]
+    state.resumed = SessionInfo("s", 0.0, "", prompt_tokens=600_000, completion_tokens=500_000)  # no price was set then
+    assert state.spent() == ["1,500,000 tokens", "$7.5000"]
+    unpriced = state_of(usage=(1_000_000, 500_000))
+    unpriced.resumed = SessionInfo("s", 0.0, "", prompt_tokens=600_000, completion_tokens=500_000, cost=0.25)
+    assert unpriced.spent() == ["1,500,000 tokens"]
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,8 @@ async def chat(
     prompt = Prompt(keyboard, screen, lambda: state.status_line(), demo)
     prompt.echoes = not settings.quiet
     state = ChatState(settings, screen, prompt, confirms=settings.confirm, model=model)
-    state.name = resumed.info.name if resumed is not None else ""
+    if resumed is not None:
+        state.name, state.resumed = resumed.info.name, resumed.info
     state.checks = Checks(settings) if prompt.is_terminal else None
     session = Chat(state, resumed)
     greet(state, asks=first_task is None and resumed is None)
