@@ -10,10 +10,11 @@ from typing import Literal
 from history.records import FRESH, Attempt, Message, StoredFile, StoredPackage, StoredSession
 from sandbox.languages import ALIASES
 from utils.code_blocks import CodeBlock, split_blocks
-from utils.words import spoken_word
+from utils.words import BACK_TO, spoken_word
 
 Who = Literal["generator", "executor", "you", "other"]
 UNKNOWN = "result unknown"
+WENT_BACK = "The result before the last feedback: the step after that did not finish."
 # Names and verdicts as agents/ and sandbox/ give them. Importing those would import AutoGen and the engine's client, which take a second.
 TASK, GENERATOR, EXECUTOR, USER, RECOVERY = "user", "CodeGeneratorAgent", "CodeExecutorAgent", "UserProxyAgent", "Recovery"
 WORKED, LOST = "ok", "lost"
@@ -143,7 +144,10 @@ def _step(session: StoredSession, message: Message, position: int, before: float
         return replace(step, who="you", name="You", title="Began a fresh conversation", text="")
     if message.source == USER:
         word = spoken_word(message.content)
-        return replace(step, who="you", name="You", title=word or "Feedback", text="" if word else message.content)
+        said = "" if word else message.content
+        if BACK_TO in (message.metadata.get("metadata") or {}):
+            said = WENT_BACK
+        return replace(step, who="you", name="You", title=word or "Feedback", text=said)
     if message.source == RECOVERY:
         return replace(step, who="executor", name="Automatic", title="Sent the failure back")
     if message.source == EXECUTOR:

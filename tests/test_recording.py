@@ -16,6 +16,7 @@ from history.opening import open_recording, take_up
 from history.records import Message, StoredPackage, StoredSession
 from history.resuming import story, what_came_back
 from history.search import list_sessions
+from history.steps import WENT_BACK, steps_of
 from history.store import Store
 from main import open_team
 from sandbox.files.states import PutBack
@@ -183,6 +184,7 @@ async def test_an_approval_after_a_stop_keeps_the_result_before_it(tmp_path: Pat
     assert len(endpoint.requests[0].texts) == 1 + 5  # but the model sees the task, the program, its result, the word and the new task
     place = folder / "approved/01-answer"
     assert (place / "answer.py").read_text().endswith("\none\n")
+    assert (steps_of(stored)[-1].title, steps_of(stored)[-1].text) == ("APPROVE", WENT_BACK)
     readme = (place / "README.md").read_text()
     assert "`new.txt`, because a later program" in readme
     # What the files were is known only to the process in which the later program ran.
