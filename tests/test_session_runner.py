@@ -62,7 +62,7 @@ def test_files_are_carried_both_ways_and_come_to_the_user_once(runner: SessionRu
 def test_the_container_of_a_language_is_made_ready_once_before_its_first_program(runner: SessionRunner) -> None:
     said: list[str] = []
     runner.start()
-    for language in (BY_NAME["sh"], ODD, ODD):
+    for language in (ODD, ODD, BY_NAME["sh"]):
         job = Job(language, "true\n", language.file_name, prepares=said.append)
         done = runner.run(job, threading.Event(), lambda text: None)
         assert (done.verdict, done.notes) == (Verdict.OK, ())
