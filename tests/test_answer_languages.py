@@ -102,9 +102,119 @@ def test_what_brings_in_the_same_again_is_joined_once() -> None:
     assert join_texts("php", ["<?php\nfunction f() {}", "<?php\nf();"]) == "<?php\nfunction f() {}\n\nf();\n"
 
 
-def test_a_name_that_javascript_would_not_allow_twice_gets_a_scope_of_its_own() -> None:
-    joined = join_texts("javascript", ["class A {}", "const a = new A();", "const a = new A();\nconsole.log(a);"])
-    assert joined == "class A {}\n\nconst a = new A();\n\n{\nconst a = new A();\nconsole.log(a);\n}\n"
+def test_a_second_usage_example_with_the_same_names_gets_a_program_of_its_own() -> None:
+    stack = "class Stack {\n  push(x) { this.x = x; }\n}"
+    uses = [f"const s = new Stack();\ns.push({number});" for number in (1, 2)]
+    answer = read("".join(fenced("javascript", code) for code in (stack, *uses)))
+    assert runs(answer) == [("javascript", f"{stack}\n{use}") for use in uses]
+
+
+APART = {
+    "its own parameter": (
+        "javascript",
+        "const items = [1];\nconsole.log(items);",
+        "function f(items) { return items; }\nconsole.log(f(1));",
+    ),
+    "its own constant in a function": (
+        "javascript",
+        "const total = 1;\nconsole.log(total);",
+        "function f() { const total = 2; return total; }\nf();",
+    ),
+    "a key": ("javascript", "const sum = 1;\nconsole.log(sum);", "console.log({ sum: 5 });"),
+    "a pattern that takes the name": (
+        "javascript",
+        "const { name } = { name: 1 };\nconsole.log(name);",
+        "const [name] = [2];\nconsole.log(name);",
+    ),
+    "a clash with what it needs": (
+        "javascript",
+        "const person = { a: 1 };\nconst { a } = person;",
+        "const { a, ...rest } = person;\nconsole.log(rest);",
+    ),
+    "the end of the program": ("javascript", "function f() { return 1; }\nprocess.exit(0);", "console.log(f());"),
+    "strict and not": ("javascript", "'use strict';\nconst n = 1;", "m = n;\nconsole.log(m);"),
+    "two kinds of modules": ("javascript", "const fs = require('fs');\nconst data = 1;", "import os from 'os';\nconsole.log(data);"),
+    "a subroutine of the same name": ("perl", "sub fib { 1 }\nmy $n = 10;\nprint fib($n);", "sub fib { 2 }\nprint fib($n);"),
+    "strict Perl and not": ("perl", "use strict;\nmy $n = 1;\nprint $n;", "@n = (1);\nprint $n;"),
+    "dead code": ("perl", "my $n = 1;\nexit 0;", "print $n;"),
+    "a shell that exits": ("sh", "FILE=a.txt\nif [ ! -f $FILE ]; then exit 1; fi", "cat $FILE"),
+    "a shell that stops at errors": ("sh", "set -e\nFILE=a.txt", "grep -c x $FILE"),
+    "its own variable in a shell": ("sh", "FILE=a.txt\ncat $FILE", "f() { local FILE=b.txt; cat $FILE; }\nf"),
+    "a function again": (
+        "php",
+        "<?php\nfunction f($n) { return 1; }\n$n = 5;\necho f($n);",
+        "<?php\nfunction f($n) { return 2; }\necho f($n);",
+    ),
+    "a namespace": ("php", "<?php\nnamespace App;\nclass A {}", "<?php\nnew A();"),
+    "a class that is opened again": ("ruby", "class Dog; end", "class Dog < Animal; end\nputs Dog"),
+    "a block's parameter": ("ruby", "x = 1\nputs x", "[1].each { |x| puts x }"),
+    "a loop's variable": ("r", "x <- 1\nprint(x)", "for (x in 1:3) print(x)"),
+}
+
+
+@pytest.mark.parametrize(("language", "first", "second"), APART.values(), ids=APART.keys())
+def test_blocks_that_joining_would_change_stay_apart(language: str, first: str, second: str) -> None:
+    assert runs(read(fenced(language, first) + fenced(language, second))) == [(language, first), (language, second)]
+
+
+@pytest.mark.parametrize(
+    ("language", "first", "second", "joined"),
+    [
+        ("php", "<?php\nfunction f() { return 1; }\n?>", "<?php\necho f();", "<?php\nfunction f() { return 1; }\necho f();"),
+        (
+            "lua",
+            "local M = {}\nfunction M.f() return 1 end\nreturn M",
+            "print(M.f())",
+            "local M = {}\nfunction M.f() return 1 end\nprint(M.f())",
+        ),
+        (
+            "javascript",
+            "import {\n  a,\n} from 'node:fs';\nconst n = 1;",
+            "import {\n  b,\n} from 'node:os';\nconsole.log(n);",
+            "import {\n  a,\n} from 'node:fs';\nconst n = 1;\nimport {\n  b,\n} from 'node:os';\nconsole.log(n);",
+        ),
+        (
+            "c++",
+            "int best(vector<int>& p) {\n    return p[0];\n}",
+            "#include <vector>\nusing namespace std;\nint main() {\n    vector<int> v{1};\n    return best(v);\n}",
+            "#include <vector>\nusing namespace std;\nint best(vector<int>& p) {\n    return p[0];\n}\n"
+            "int main() {\n    vector<int> v{1};\n    return best(v);\n}",
+        ),
+    ],
+)
+def test_joining_leaves_a_program_that_can_be_read(language: str, first: str, second: str, joined: str) -> None:
+    assert runs(read(fenced(language, first) + fenced(language, second))) == [(language, joined)]
+
+
+@pytest.mark.parametrize(
+    ("language", "piece", "program"),
+    [
+        (
+            "c++",
+            "int best(int p) {\n    return p;\n}",
+            "class Solution {\npublic:\n    int best(int p) { return p; }\n};\nint main() { Solution s; s.best(1); }",
+        ),
+        ("go", "func worker() {}", "package main\nfunc main() {\n\tworker := 1\n\tprintln(worker)\n}"),
+        ("go", "type Stack struct{}\nfunc check() {}", "package main\ntype Stack struct{}\nfunc main() { check() }"),
+        (
+            "java",
+            "class Solution {}",
+            "public class Main {\n    static class Solution {}\n    public static void main(String[] a) { new Solution(); }\n}",
+        ),
+        ("c", "int max(int a, int b) {\n    return a;\n}", "int main(void) {\n    int max = 3;\n    return max;\n}"),
+    ],
+)
+def test_a_piece_of_which_the_program_has_its_own_is_not_compiled_in(language: str, piece: str, program: str) -> None:
+    answer = read(fenced(language, piece) + fenced(language, program))
+    assert runs(answer) == [(language, program)]
+    assert answer.files == ()
+
+
+def test_a_piece_of_java_gets_the_imports_of_its_program() -> None:
+    piece = "class Lists {\n    static List<Integer> one() { return List.of(1); }\n}"
+    program = "import java.util.*;\n\npublic class Main {\n    public static void main(String[] a) { System.out.println(Lists.one()); }\n}"
+    (block,) = read(fenced("java", piece) + fenced("java", program)).blocks
+    assert [(each.name, each.text) for each in block.files] == [("Lists.java", f"import java.util.*;\n{piece}\n")]
 
 
 @pytest.mark.parametrize("language", ["javascript", "ruby", "c", "sh", "php"])

@@ -113,6 +113,19 @@ def test_future_imports_come_first_in_a_joined_program() -> None:
     exec(compile(code, "joined", "exec", dont_inherit=True), {"__name__": "joined"})
 
 
+@pytest.mark.parametrize("ends", ["sys.exit(main())", "main()\n    raise SystemExit(1)", "unittest.main()"])
+def test_what_ends_a_program_comes_behind_the_blocks_that_use_it(ends: str, tmp_path: Path) -> None:
+    first = f"import sys, unittest\ndef main():\n    print('main')\nif __name__ == '__main__':\n    {ends}"
+    (block,) = read(py(first) + "Use it:\n\n" + py("print('use')\nmain()")).blocks
+    done = subprocess.run([sys.executable, "-c", block.code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.stdout.startswith("use\nmain\n")
+
+
+def test_a_main_guard_that_returns_stays_where_it_is() -> None:
+    first = "def f():\n    return 1\nif __name__ == '__main__':\n    x = f()\n    print(x)"
+    assert [code for _, code in runs(read(py(first) + py("print(x + f())")))] == [f"{first}\nprint(x + f())"]
+
+
 # --- What is shown and not run ---------------------------------------------------------------------------------------------------
 
 WHOLE = py("def f():\n    return 1\n\n\nprint(f())")

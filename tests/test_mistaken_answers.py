@@ -274,6 +274,27 @@ def test_a_change_that_leaves_parts_out_is_not_run_beside_the_program(code: str)
     assert read(py(code)).blocks != ()  # alone it is all there is
 
 
+@pytest.mark.parametrize(
+    "comment",
+    [
+        "# Stop when the centers remain unchanged",
+        "# the quantity remains the same",
+        "# same as before: extend the run",
+        "# Back up existing code before changing it",
+        "x = [2, 3]  # ...",
+        "# The rest of the list is sorted",
+        "# rest of the file names",
+    ],
+)
+def test_a_comment_that_speaks_of_something_else_leaves_nothing_out(comment: str) -> None:
+    code = f"def g():\n    return 2\n{comment}\nprint(g())"
+    assert runs(read(WHOLE + py(code))) == [RUN, ("python", code)]
+
+
+def test_a_program_that_another_block_needs_is_kept() -> None:
+    assert len(read(py("def f():\n    # ...\n    return 1") + py("print(f())")).blocks) == 1
+
+
 def test_what_leaves_parts_out_in_other_languages() -> None:
     assert is_elided("function f() {\n  // ... existing code ...\n}")
     assert is_elided("int f() {\n  /* ... */\n}")

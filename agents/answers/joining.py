@@ -77,16 +77,22 @@ def _one_of_each_name(parts: list[Part], found: Sorted) -> list[Part]:
 
 
 def _joined(parts: list[Part], found: Sorted) -> list[Part]:
-    """Join blocks that use names which an earlier one defines, with all that lies between them, so that their order stays."""
+    """Join blocks that use names which an earlier one defines."""
+    groups = _groups_of_python(parts) if any(part.python for part in parts) else _groups(parts)
+    found.notes += [TOGETHER.format(count=len(each)) for each in groups if len(each) > 1]
+    return [_merge(each) if len(each) > 1 else each[0] for each in groups]
+
+
+def _groups_of_python(parts: list[Part]) -> list[list[Part]]:
+    """Put together what lies between blocks that need each other as well, so that their order stays."""
     group = list(range(len(parts)))
     definer: dict[str, int] = {}
     star: int | None = None
     for at, part in enumerate(parts):
-        code = part.code
+        code = part.python
         if code is None:
             continue
         needed = {definer[name] for name in code.needs if name in definer}
-        needed = needed if part.python else {at for at in needed if not parts[at].name}  # its imports define nothing, as far as is known
         if star is not None and not code.has_star_import and code.needs - definer.keys():
             needed.add(star)
         if needed and (not part.name or part.inferred):
@@ -98,8 +104,32 @@ def _joined(parts: list[Part], found: Sorted) -> list[Part]:
     groups: dict[int, list[Part]] = {}
     for at, part in enumerate(parts):
         groups.setdefault(group[at], []).append(part)
-    found.notes += [TOGETHER.format(count=len(each)) for each in groups.values() if len(each) > 1]
-    return [_merge(each) if len(each) > 1 else each[0] for each in groups.values()]
+    return list(groups.values())
+
+
+def _groups(parts: list[Part]) -> list[list[Part]]:
+    """Put each block behind those that define what it needs, if nothing there would change it.
+
+    Where a third block of their program stands in the way, it gets a program of its own with those that it needs.
+    """
+    groups: list[list[Part]] = []
+    definer: dict[str, Part] = {}
+    for part in parts:
+        code = part.other
+        if code is None or part.name:
+            groups.append([part])
+            continue
+        needed = [other for other in dict.fromkeys(definer[name] for name in code.needs if name in definer)]
+        home = next((group for group in groups if needed and needed[0] in group), None)
+        before = [other for group in groups for other in group if other in needed]
+        if home is None or not all(other.other and code.can_go_on_from(other.other) for other in needed):
+            groups.append([part])
+        elif all(other in home for other in needed) and all(other.other and code.can_go_on_from(other.other) for other in home):
+            home.append(part)
+        else:
+            groups.append([*dict.fromkeys(before), part])
+        definer.update(dict.fromkeys(code.defines, part))
+    return groups
 
 
 def _with_pieces(parts: list[Part], found: Sorted) -> list[Part]:
@@ -110,12 +140,12 @@ def _with_pieces(parts: list[Part], found: Sorted) -> list[Part]:
         return parts
     parts = list(parts)
     for piece in pieces:
-        user = next((each for each in programs if piece.other and each.other and each.other.needs & piece.other.defines), None)
+        user = next((each for each in programs if _wants(each, piece)), None)
         parts.remove(piece)
         if user is None:
             found.skip(piece, "it is a part of a program, not a program")
         elif BY_NAME[piece.language].part_header is not None:
-            parts.append(_in_own_file(piece, BY_NAME[piece.language]))
+            parts.append(_in_own_file(piece, user, BY_NAME[piece.language]))
             found.notes.append(f"the block at line {piece.line} is compiled into the program at line {user.line}")
         else:
             at = parts.index(user)
@@ -124,9 +154,19 @@ def _with_pieces(parts: list[Part], found: Sorted) -> list[Part]:
     return parts
 
 
-def _in_own_file(piece: Part, language: Language) -> Part:
+def _wants(program: Part, piece: Part) -> bool:
+    """Whether the program uses what the piece defines, and has none of it itself."""
+    if program.other is None or piece.other is None:
+        return False
+    return bool(program.other.needs & piece.other.defines) and not program.other.defines_anywhere & piece.other.defines
+
+
+def _in_own_file(piece: Part, program: Part, language: Language) -> Part:
+    """Return the piece as a file that is compiled beside the program, with what it needs in front."""
     header = language.part_header or ""
     text = piece.text if not header or re.search(rf"^{header}\b", piece.text, re.MULTILINE) else f"{header}\n\n{piece.text}"
+    if not header and not re.search(r"^import\b", text, re.MULTILINE):
+        text = "".join(f"{line}\n" for line in re.findall(r"^import\b.*;", program.text, re.MULTILINE)) + text
     return replace(with_text(piece, text, language.named(text, f"part{piece.line}{language.ending}")), inferred=True)
 
 

@@ -150,9 +150,12 @@ def is_elided(code: str) -> bool:
     return _ELIDED.search(code) is not None
 
 
+# A comment on a line of its own that stands for code: "# ...", "// ... existing code ...", "# The rest of the class is unchanged".
 _ELIDED = re.compile(
-    r"(?:#|//|--|/\*)[ \t]*(?:\.\.\.[ \t]*(?:$|\*/)|[^\n]{0,60}\b(?:existing code|same as (?:before|above)|previous code"
-    r"|rest of (?:the |your )?(?:code|function|program|class|script|file)\b|remains? (?:the same|unchanged)))",
+    r"^[ \t]*(?:#|//|--|/\*)[ \t]*(?:(?:\.\.\.|…)[^\n]{0,80}|(?:the |your |all )?(?:"
+    r"(?:rest of (?:the |your )?(?:code|function|program|class|script|file)|existing (?:code|methods?|functions?|imports?)|previous code)"
+    r"(?: (?:is|are|stays?|remains?|goes|here|unchanged|omitted|as before|the same)\b[^\n]{0,40})?"
+    r"|same as (?:before|above))[ \t.]*(?:\*/)?)$",
     re.IGNORECASE | re.MULTILINE,
 )
 

@@ -24,6 +24,26 @@ _BRINGS_IN = re.compile(
 )
 _IMPORT = re.compile(r"""(?P<start>\b(?:from|import\(?)\s*(?P<quote>["']))(?P<dots>(?:\.{1,2}/)+)(?P<path>[\w/-]+)(?P=quote)""")
 _SHELL = "sh"
+_LONGEST_DECLARATION = 60  # words and signs
+_DECLARES = frozenset(
+    """
+    const let var my our local function def class fn func struct type interface enum trait for foreach catch lambda sub read
+    """.split()  # noqa: SIM905  # lines of quotes say no more
+)
+_DECLARATIONS = re.compile(r"^(?:export[ \t]+)?(?:const|let|var|my|our|local)[ \t]+([^=;\n]*)", re.MULTILINE)
+# What ends a program at its outermost level; a shell's `exit` at any.
+_ENDS = {
+    False: re.compile(r"^(?:exit\b|quit\b|q\(|__END__|__DATA__|process\.exit|throw\b|die\b|abort\b|os\.exit)", re.MULTILINE),
+    True: re.compile(r"\b(?:exit|exec)\b"),
+}
+# What changes how all of a program is read or run.
+_RULES = re.compile(
+    r"""^[ \t]*(['"]use strict['"]|use strict\b|set -\w+|namespace\b[^\n]*|declare\s*\([^\n]*|# frozen_string_literal[^\n]*)""",
+    re.MULTILINE,
+)
+_ESM = re.compile(r"^(?:import\b[^(]|export\b)", re.MULTILINE)
+_REQUIRES = re.compile(r"\brequire\s*\(|\bmodule\.exports\b")
+_FIRST_IN_C = re.compile(r"#include\b|using namespace\b")
 
 
 @dataclass(frozen=True)
@@ -48,9 +68,28 @@ class OtherCode:
         return frozenset(name for found in re.finditer(self.language.defines, self.text, re.MULTILINE) for name in found.groups() if name)
 
     @cached_property
+    def binds(self) -> frozenset[str]:
+        """The names that it gives a meaning of its own at any depth: what it declares and assigns, parameters, keys."""
+        tokens = self._tokens
+        found: set[str] = set()
+        for at, token in enumerate(tokens):
+            after, before = tokens[at + 1 : at + 3], tokens[at - 1] if at else ""
+            if token in _DECLARES:
+                found.update(_declared(tokens, at + 1))
+            elif _WORD.fullmatch(token) and _is_bound(before, after):
+                found.add(token)
+        return frozenset(found | self.defines_anywhere)
+
+    @cached_property
+    def defines_anywhere(self) -> frozenset[str]:
+        """The names that it defines at any depth, such as methods and inner classes."""
+        flat = "\n".join(map(str.lstrip, self.text.split("\n")))
+        return self.defines | (OtherCode(self.language, flat).defines if flat != self.text else frozenset())
+
+    @cached_property
     def needs(self) -> frozenset[str]:
-        """The words that may be names which it uses and does not define: no members, nothing in a text or a comment."""
-        return frozenset(self._used()) - self.defines
+        """The names that it uses and does not bind: no members, nothing in a text or a comment."""
+        return frozenset(self._used()) - self.binds
 
     def _used(self) -> Iterator[str]:
         before = ""
@@ -60,6 +99,21 @@ class OtherCode:
             elif before != "." and _WORD.fullmatch(token):
                 yield token
             before = token[-1:] if token != ">" or before != "-" else "."  # `->` is PHP's and C's dot
+
+    @cached_property
+    def top_names(self) -> frozenset[str]:
+        """The names of its outermost level that must not come twice in one program."""
+        lines = (found[1] for found in _DECLARATIONS.finditer(self.text))
+        return self.defines | {word for line in lines for word in _WORD.findall(line)}
+
+    def can_go_on_from(self, other: OtherCode) -> bool:
+        """Whether it would do behind the other what it does by itself: nothing there ends the program or changes the rules."""
+        if _ENDS[self.language.name == _SHELL].search(other.text) or self.top_names & other.top_names:
+            return False
+        if {each.strip() for each in _RULES.findall(self.text)} != {each.strip() for each in _RULES.findall(other.text)}:
+            return False
+        kinds = {bool(_ESM.search(code.text)) for code in (self, other) if _ESM.search(code.text) or _REQUIRES.search(code.text)}
+        return len(kinds) < 2
 
     @property
     def has_star_import(self) -> bool:
@@ -104,16 +158,43 @@ def read_other(language: str, text: str) -> OtherCode | None:
 def join_texts(language: str, texts: Sequence[str]) -> str:
     """Join programs of one language into one that runs them in order; what brings in the same thing again is left out."""
     seen: set[str] = set()
-    defined: set[str] = set()
     parts: list[str] = []
-    for text in texts:
-        kept = [line for line in text.strip("\n").split("\n") if not (line.strip() in seen and _BRINGS_IN.match(line))]
+    for number, text in enumerate(texts):
+        if language == "php":
+            text = re.sub(r"\?>\s*\Z", "", text if number == 0 else re.sub(r"\A\s*<\?php\b", "", text))
+        elif language == "lua" and number < len(texts) - 1:
+            text = re.sub(r"^return[ \t]+\w+\s*\Z", "", text, flags=re.MULTILINE)  # what it would hand to who requires it
+        kept = [line for line in text.strip("\n").split("\n") if not (line.strip() in seen and _brings_in(line))]
         seen |= {line.strip() for line in kept}
-        part = "\n".join(kept).strip("\n")
-        code = read_other(language, part)
-        names = code.defines if code else frozenset()
-        # JavaScript knows a name only once in a scope.
-        clashes = language in ("javascript", "typescript") and names & defined and not re.search(r"^(?:im|ex)port\b", part, re.MULTILINE)
-        parts.append(f"{{\n{part}\n}}" if clashes else part)
-        defined |= names
-    return "\n\n".join(parts) + "\n"
+        parts.append("\n".join(kept).strip("\n"))
+    if language in ("c", "c++"):
+        lines = [line for part in parts for line in part.split("\n")]
+        first = list(dict.fromkeys(line for line in lines if _FIRST_IN_C.match(line)))
+        parts = ["\n".join(first), *("\n".join(line for line in part.split("\n") if line not in first).strip("\n") for part in parts)]
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def _brings_in(line: str) -> bool:
+    return _BRINGS_IN.match(line) is not None and all(line.count(left) == line.count(right) for left, right in ("{}", "()"))
+
+
+def _is_bound(before: str, after: Sequence[str]) -> bool:
+    """Whether a word between these signs is assigned, a parameter or a key."""
+    if tuple(after) in ((":", "="), ("<", "-")) or (before == "|" and after[:1] in (("|",), (",",))) or (before, *after[:1]) == (",", "|"):
+        return True
+    if after[:1] == ("=",):
+        return after[1:] not in (("=",), ("~",)) and before not in ("=", "!", ".")
+    return after[:1] == (":",) and after[1:] != (":",) and before in ("{", ",", "(")
+
+
+def _declared(tokens: Sequence[str], at: int) -> Iterator[str]:
+    """Yield the words of a declaration, up to what it is set to or to its body."""
+    depth = 0
+    for token in tokens[at : at + _LONGEST_DECLARATION]:
+        depth += (token in "([{") - (token in ")]}")
+        if token in ("=", ";", "in", "of") or depth < 0 or (token == "{" and at and tokens[at] != "{"):
+            return
+        if _WORD.fullmatch(token):
+            yield token
+        if depth == 0 and token in ")}":
+            return

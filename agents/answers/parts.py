@@ -243,7 +243,9 @@ def _leave_out_what_is_shown(found: Sorted, python: str) -> None:
 
 def _leave_out_output_and_outlines(found: Sorted) -> None:
     """Leave out what the line before it calls output, and what says that it leaves parts out, if there is a program beside it."""
-    shown = [part for part in found.programs if is_elided(part.text) or (part.is_output and _is_no_code(part))]
+    outlines = [part for part in found.programs if is_elided(part.text)]
+    outlines = [part for part in outlines if not any(_needs(other, part) for other in found.programs)]
+    shown = [part for part in found.programs if part in outlines or (part.is_output and _is_no_code(part))]
     whole = {part.language for part in found.programs if part not in shown}
     for part in shown if whole else []:
         if part.is_output and _is_no_code(part):
@@ -252,6 +254,10 @@ def _leave_out_output_and_outlines(found: Sorted) -> None:
         elif part.language in whole:
             found.programs.remove(part)
             found.skipped.append(SkippedBlock(part.language, part.line, "it leaves parts of the program out"))
+
+
+def _needs(other: Part, part: Part) -> bool:
+    return other is not part and other.language == part.language and bool(other.code and part.code and other.code.needs & part.code.defines)
 
 
 def _is_no_code(part: Part) -> bool:

@@ -32,6 +32,7 @@ _DOES = (ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith)
 _EVALUATED_FIRST = ("value", "iter", "generators", "decorator_list")
 _WRITERS = ("write_", "to_", "save", "imwrite", "imsave", "dump_to")
 _READERS = ("read", "load", "imread", "exists", "isfile", "is_file", "getsize", "stat")
+_ENDLESS = {"exit", "quit", "SystemExit", "main", "run", "mainloop", "serve_forever", "run_forever"}
 _SCOPES = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.ClassDef)
 
 
@@ -218,20 +219,36 @@ def _indent(line: str) -> int:
 
 
 def join_python(codes: list[str]) -> str:
-    """Join programs into one that runs them in order; `from __future__` lines come first, as Python wants them."""
+    """Join programs into one that runs them in order; `from __future__` lines come first, as Python wants them.
+
+    A `if __name__ == "__main__"` after which nothing would run comes last.
+    """
     future: list[str] = []
-    parts = codes[:1]
-    for code in codes[1:]:
+    last: list[str] = []
+    parts: list[str] = []
+    for number, code in enumerate(codes):
         lines = code.split("\n")
         parsed = read_python(code)
         for node in parsed.tree.body if parsed else ():
-            if isinstance(node, ast.ImportFrom) and node.module == "__future__":
-                end = node.end_lineno or node.lineno
+            end = node.end_lineno or node.lineno
+            if number > 0 and isinstance(node, ast.ImportFrom) and node.module == "__future__":
                 future.append(ast.unparse(node))
-                lines[node.lineno - 1 : end] = [""] * (end - node.lineno + 1)
+            elif number < len(codes) - 1 and isinstance(node, ast.If) and _is_guard(node) and _may_not_return(node):
+                last.append("\n".join(lines[node.lineno - 1 : end]))
+            else:
+                continue
+            lines[node.lineno - 1 : end] = [""] * (end - node.lineno + 1)
         parts.append("\n".join(lines))
-    joined = "\n\n\n".join(part.rstrip("\n") for part in parts)
+    joined = "\n\n\n".join(part.rstrip("\n") for part in [*parts, *last])
     return "\n".join([*dict.fromkeys(future), joined]) + "\n"
+
+
+def _may_not_return(guard: ast.If) -> bool:
+    """Whether the program may end in it, or serve without end."""
+    calls = (node.func for node in ast.walk(guard) if isinstance(node, ast.Call))
+    names = {each.attr if isinstance(each, ast.Attribute) else getattr(each, "id", "") for each in calls}
+    binds = any(isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) for node in ast.walk(guard))
+    return not binds and bool(names & _ENDLESS)
 
 
 def _scopes_in(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
