@@ -11,6 +11,13 @@ from utils.code_blocks import Answer
 
 ARGUMENTS = "import sys\nprint(int(sys.argv[1]) * 2)"
 PARSER = "import argparse\nparser = argparse.ArgumentParser()\nparser.add_argument('a')\nprint(parser.parse_args().a)"
+COMMANDS = (
+    "import argparse\nparser = argparse.ArgumentParser()\nkinds = parser.add_subparsers(dest='kind')\n"
+    "kinds.add_parser('add').add_argument('what')\nkinds.add_parser('list')\nprint(parser.parse_args())"
+)
+GIVES_UP = "import sys\nif len(sys.argv) != 2:\n    print('usage')\n    sys.exit(1)\nprint(sys.argv[1])"
+DEFAULT = "import sys\nn = int(sys.argv[1]) if len(sys.argv) > 1 else 3\nprint(n)"
+OPTION = "import argparse\nparser = argparse.ArgumentParser()\nparser.add_argument('--n', default=3)\nprint(parser.parse_args().n)"
 INPUT = "print(int(input()) * 2)"
 
 
@@ -25,11 +32,14 @@ def read(text: str) -> Answer:
         (ARGUMENTS, "# Double 5:\npython3 ./main.py 5  # prints 10", ["python3 ./main.py 5"]),
         (ARGUMENTS, "pip install rich\npython main.py 5", ["python main.py 5"]),
         (ARGUMENTS, "$ python main.py 5\n10", ["python main.py 5"]),
-        (ARGUMENTS, "python main.py 5 > out.txt", ["python main.py 5 > out.txt"]),
+        (ARGUMENTS, 'python main.py "5 # five"', ['python main.py "5 # five"']),
+        (ARGUMENTS, "python main.py x  # an error\npython main.py 5", ["python main.py 5"]),
+        (ARGUMENTS, "python main.py 5\npython main.py 6", ["python main.py 5"]),
+        (GIVES_UP, "python main.py 5", ["python main.py 5"]),
         (PARSER, "python main.py --size=3 'two words'", ["python main.py --size=3 'two words'"]),
-        (PARSER, "python main.py add 'Buy milk'\npython main.py list", ["python main.py add 'Buy milk'", "python main.py list"]),
+        (COMMANDS, "python main.py add 'Buy milk'\npython main.py list", ["python main.py add 'Buy milk'", "python main.py list"]),
         (PARSER, "python main.py x -o result.txt", ["python main.py x -o result.txt"]),
-        ("import click\nclick.command()(print)()", "python main.py 5", ["python main.py 5"]),
+        ("import click\n@click.command()\n@click.argument('n')\ndef f(n):\n    print(n)\nf()", "python main.py 5", ["python main.py 5"]),
         (INPUT, "echo 5 | python main.py", ["echo 5 | python main.py"]),
         ("import sys\nprint(sys.stdin.read())", "printf 'a\\nb\\n' | python main.py", ["printf 'a\\nb\\n' | python main.py"]),
     ],
@@ -39,7 +49,7 @@ def test_a_program_that_needs_arguments_or_input_is_run_as_the_answer_shows_it(
     code: str, commands: str, lines: list[str], label: str
 ) -> None:
     answer = read(f"{py(code)}\nRun it:\n\n{fenced(label, commands)}")
-    script = "\n".join(lines)
+    script = "\n".join(["set -e", *lines] if len(lines) > 1 else lines)
     assert runs(answer)[-1] == ("sh", script)
     assert [(each.name, each.text) for each in answer.blocks[-1].files] == [("main.py", f"{code}\n")]
     shown = f"run as the answer shows it: `{lines[0]}`" + (f" and {len(lines) - 1} more" if lines[1:] else "")
@@ -51,6 +61,18 @@ def test_a_program_that_needs_arguments_or_input_is_run_as_the_answer_shows_it(
     [
         ("print(1)", "python main.py 5"),  # it reads no arguments
         (ARGUMENTS, "python main.py"),
+        (ARGUMENTS, "python main.py 5 > out.txt"),  # nothing would be seen of it
+        (ARGUMENTS, "python main.py 5 &"),
+        (ARGUMENTS, "python main.py /data/documents"),
+        (ARGUMENTS, "python main.py ~/documents"),
+        (ARGUMENTS, "python main.py $HOME"),
+        (ARGUMENTS, "python main.py C:\\Users"),
+        (ARGUMENTS, "python main.py '*'"),
+        (ARGUMENTS, "python main.py . --delete"),
+        (ARGUMENTS, "python main.py --version"),
+        (ARGUMENTS, "python main.py x  # raises an error"),
+        (DEFAULT, "python main.py 5"),  # it can do without
+        (OPTION, "python main.py --n 5"),
         (ARGUMENTS, "python main.py <number>"),
         (ARGUMENTS, "python main.py [options] N"),
         (ARGUMENTS, "python main.py NUMBER"),
@@ -80,8 +102,8 @@ def test_a_file_of_the_answer_may_be_an_argument() -> None:
 
 
 def test_of_many_examples_the_first_are_run() -> None:
-    answer = read(f"{file('main.py', ARGUMENTS)}{sh(*[f'python main.py {number}' for number in range(30)])}")
-    assert runs(answer) == [("sh", "\n".join(f"python main.py {number}" for number in range(10)))]
+    answer = read(f"{file('main.py', COMMANDS)}{sh(*[f'python main.py add {number}' for number in range(30)])}")
+    assert runs(answer) == [("sh", "\n".join(["set -e", *[f"python main.py add {number}" for number in range(10)]]))]
 
 
 def test_without_a_shell_the_program_is_run_as_it_is() -> None:
