@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agents.answers.python_code import read_python
+from agents.answers.python_files import written_files
 from agents.answers.reading import read_answer
 from agents.answers.web_pages import IN_THE_PAGE
 from sandbox.languages import ALIASES
@@ -169,6 +170,9 @@ def test_the_name_decides_between_languages_that_are_relatives(name: str, label:
         "NAME = 'out.txt'\nwith open(NAME, 'a') as file:\n    file.write('3')",
         "import numpy as np\nnp.savetxt('out.txt', [3])",
         "import pandas as pd\npd.DataFrame().to_csv('data/out.txt')",
+        "import os\nwith open(os.path.join('data', 'out.txt'), 'w') as file:\n    file.write('3')",
+        "from pathlib import Path\nOUT = Path('data') / 'out.txt'\nOUT.write_text('3')",
+        "from pathlib import Path\nOUT = Path('out.txt')\nwith OUT.open('w') as file:\n    file.write('3')",
     ],
 )
 def test_a_block_that_shows_what_the_program_writes_is_not_stored(code: str) -> None:
@@ -185,13 +189,14 @@ def test_a_block_that_shows_what_the_program_writes_is_not_stored(code: str) -> 
         "open('other.txt', 'w').write('out.txt')",
         "import pandas as pd\nprint(pd.read_csv('out.txt'))",
         "open('out.txt', 'r+').write('3')",
+        "def write_summary(source, target):\n    pass\nwrite_summary('out.txt', 'x.txt')",
     ],
 )
 def test_a_file_that_the_program_reads_is_stored(code: str) -> None:
     assert names(read(f"{py(code)}\nout.txt:\n\n{fenced('', '3')}")) == ["out.txt"]
     parsed = read_python(code)
     assert parsed is not None
-    assert "out.txt" not in parsed.writes
+    assert "out.txt" not in written_files(parsed)
 
 
 # --- Web pages -------------------------------------------------------------------------------------------------------------------

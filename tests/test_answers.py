@@ -163,6 +163,13 @@ SHOWN = {
     ),
     "how to test it": (sh("pytest -q"), "it says how to run the program"),
     "how to start it with other tools": (sh("uvicorn main:app --reload"), "it says how to run the program"),
+    "how to look at its results": (sh('sqlite3 app.db ".tables"'), "it says how to run the program"),
+    "how to run it with a setting": (sh("DEBUG=1 python program.py"), "it says how to run the program"),
+    "how to measure it": (sh("time ./prog", "valgrind ./prog"), "it says how to run the program"),
+    "how to clean up": (sh("rm -f data.json", "rm -rf build"), "it puts things in order after the program"),
+    "how to move it": (sh("mkdir -p ~/bin", "mv program.py ~/bin/"), "it puts things in order after the program"),
+    "a line for cron": (sh("0 2 * * * /usr/bin/python3 /program.py"), "it holds no commands"),
+    "a tree of files in a shell's fence": (sh("├── main.py", "└── utils.py"), "it holds no commands"),
     "how to build it": (sh("docker build -t x .", "docker run x"), "it says how to run the program"),
 }
 
@@ -410,6 +417,19 @@ ENTRY = {
     ),
     "a setup file is stored": ([file("setup.py", "from setuptools import setup", "setup(name='x')"), file("go.py", "print(1)")], ["go.py"]),
     "two that do not know each other": ([file("one.py", "print(1)"), file("two.py", "print(2)")], ["one.py", "two.py"]),
+    "the instructions say both": (
+        [file("one.py", "print('now run two.py')"), file("two.py", "print(2)"), sh("python one.py", "python two.py")],
+        ["one.py", "two.py"],
+    ),
+    "a message names the other": ([file("one.py", "print('Now run two.py')"), file("two.py", "print(2)")], ["one.py", "two.py"]),
+    "an error names the other": (
+        [file("one.py", "import sys", "sys.exit('Run two.py first')"), file("two.py", "print(2)")],
+        ["one.py", "two.py"],
+    ),
+    "a docstring names the other": (
+        [file("one.py", '"""Data for two.py"""', "print(1)"), file("two.py", "print(2)")],
+        ["one.py", "two.py"],
+    ),
     "the instructions say which": ([file("one.py", "print(1)"), file("two.py", "print(2)"), sh("python two.py")], ["two.py"]),
     "none does anything": ([file("one.py", "X = 1"), file("main.py", "Y = 1"), file("two.py", "Z = 1")], ["main.py"]),
     "a circle": (

@@ -229,9 +229,28 @@ def test_a_markdown_block_beside_a_program_is_a_text() -> None:
 
 
 @pytest.mark.parametrize(
-    "before", ["Output:", "**Output:**", "### Expected Output", "The output will be:", "This prints:", "Result:", "It should print:"]
+    "before",
+    [
+        "Output:",
+        "**Output:**",
+        "### Expected Output",
+        "The output will be:",
+        "This prints:",
+        "Result:",
+        "It should print:",
+        "You should see something like this:",
+    ],
 )
-@pytest.mark.parametrize(("label", "text"), [("bash", "1"), ("sh", "Hello, World!\nTotal: 3"), ("javascript", "Hello")])
+@pytest.mark.parametrize(
+    ("label", "text"),
+    [
+        ("bash", "one"),
+        ("sh", "Hello, World!\nTotal: 3"),
+        ("sh", "test 1 passed"),
+        ("javascript", "Hello"),
+        ("js", "[ { id: 1, tags: ['a'] } ] 1970-01-01"),
+    ],
+)
 def test_output_in_the_colours_of_a_language_is_not_run(before: str, label: str, text: str) -> None:
     answer = read(f"{WHOLE}\n{before}\n\n{fenced(label, text)}")
     assert runs(answer) == [RUN]
@@ -244,7 +263,7 @@ def test_output_in_the_colours_of_a_language_is_not_run(before: str, label: str,
         ("This prints the output to a file:", sh("ls > out.txt")),
         ("Output:", sh("cat out.txt")),
         ("Result:", fenced("javascript", "console.log(1)")),
-        ("Then:", sh("1")),
+        ("Then:", sh("python -c 'print(1)'")),
     ],
 )
 def test_a_program_that_is_not_called_output_is_run(before: str, block: str) -> None:

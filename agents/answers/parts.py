@@ -11,7 +11,9 @@ from dataclasses import dataclass, field, replace
 from agents.answers.file_names import are_relatives, language_of_file, named
 from agents.answers.mistaken import Content, is_elided, label_inside, language_by_sign, read_content
 from agents.answers.other_code import OtherCode, read_other
+from agents.answers.output import announces_output, is_no_code
 from agents.answers.python_code import PythonCode, is_outline, is_session, looks_broken, read_python
+from agents.answers.python_files import written_files
 from agents.answers.shell_code import ShellCode, read_shell
 from utils.code_blocks import Fence, SkippedBlock, StoredFile, unusable
 from utils.labels import SHOWN, canonical, language_of, why_not_run
@@ -22,13 +24,8 @@ MOST_COMPARED = 100
 _SHEBANG = re.compile(r"#!\s*(?:\S*/)?(?:env\s+(?:-S\s+)?)?([\w.]+)")
 _TERMINALS = ("console", "terminal", "shell-session", "cmd", "powershell", "bat", "batch")
 _PLAIN = ("text", "txt", "plaintext", "plain")  # labels that say little
-_OUTPUT_WORDS = frozenset(
-    """
-    and so then this it the a an its your you expected sample example program console terminal should will would may be see get is gives
-    produces prints print displays following looks like as when run running output outputs result results
-    """.split()  # noqa: SIM905  # lines of quotes say no more
-)
 HOW_TO_RUN = "it says how to run the program"
+CLEANS_UP = "it puts things in order after the program"
 SESSION = "a session at a prompt, not a program"
 DOES_NOTHING = "it does nothing when run"
 AS_PYTHON = "run as Python: the block has no language"
@@ -146,7 +143,7 @@ def _take_up(fence: Fence, label: str, aliases: Mapping[str, str], found: Sorted
     if content.language:
         found.notes += [content.note] if content.note else []
         found.programs.append(
-            replace(make_part(content.language, text, fence.line, name, aliases), is_output=_announces_output(fence.before))
+            replace(make_part(content.language, text, fence.line, name, aliases), is_output=announces_output(fence.before))
         )
     elif name:
         found.files.append(StoredFile(name, text, fence.line))
@@ -175,12 +172,6 @@ def _content(fence: Fence, label: str, aliases: Mapping[str, str]) -> Content:
         text = inner or text
     content = read_content(language, text, aliases) if language else Content("", text)
     return replace(content, name=content.name or name)
-
-
-def _announces_output(lines: Sequence[str]) -> bool:
-    """Whether the line before a block says no more than that output follows: "Output:", "The program should print:"."""
-    words = re.findall(r"\w+", next((line for line in reversed(lines) if line.strip()), "").lower())
-    return bool({"output", "outputs", "result", "results", "print", "prints", "displays"} & set(words)) and set(words) <= _OUTPUT_WORDS
 
 
 def _is_program(part: Part, python: str) -> bool:
@@ -245,10 +236,10 @@ def _leave_out_output_and_outlines(found: Sorted) -> None:
     """Leave out what the line before it calls output, and what says that it leaves parts out, if there is a program beside it."""
     outlines = [part for part in found.programs if is_elided(part.text)]
     outlines = [part for part in outlines if not any(_needs(other, part) for other in found.programs)]
-    shown = [part for part in found.programs if part in outlines or (part.is_output and _is_no_code(part))]
+    shown = [part for part in found.programs if part in outlines or (part.is_output and is_no_code(part.text, part.shell))]
     whole = {part.language for part in found.programs if part not in shown}
     for part in shown if whole else []:
-        if part.is_output and _is_no_code(part):
+        if part.is_output and is_no_code(part.text, part.shell):
             found.programs.remove(part)
             found.skip(part, "it is output, not a program")
         elif part.language in whole:
@@ -258,12 +249,6 @@ def _leave_out_output_and_outlines(found: Sorted) -> None:
 
 def _needs(other: Part, part: Part) -> bool:
     return other is not part and other.language == part.language and bool(other.code and part.code and other.code.needs & part.code.defines)
-
-
-def _is_no_code(part: Part) -> bool:
-    if part.shell:
-        return not part.shell.does_something
-    return part.other is not None and re.search(r"[;(){}=]", part.text) is None
 
 
 def _leave_out_excerpts(found: Sorted) -> None:
@@ -292,20 +277,28 @@ def _is_in(part: Part, other: Part) -> bool:
 def _leave_out_instructions(found: Sorted, shell: str) -> None:
     """Leave out commands that the user would type to run the answer's program; their requests for packages are kept."""
     others = found.foreign or any(not _is_instruction(part) for part in found.programs)
+    first = min((part.line for part in found.programs if part.language != shell), default=None)
     for part in [each for each in found.programs if each.language == shell and each.shell]:
         code = part.shell
-        if code is None or not (code.has_prompts or (others and code.is_instruction)):
+        tidies = code is not None and code.tidies and first is not None and part.line > first
+        if code is None or not (code.has_prompts or tidies or (others and (code.is_instruction or code.is_text))):
             continue
         found.scripts += code.scripts
         found.instructions.append(part)
         at = found.programs.index(part)
         found.programs[at : at + 1] = [_packages_of(part, code)] if code.packages else []
-        found.skip(part, SESSION if code.has_prompts else HOW_TO_RUN)
+        found.skip(part, _why_read(code, tidies=tidies))
+
+
+def _why_read(code: ShellCode, *, tidies: bool) -> str:
+    if code.has_prompts:
+        return SESSION
+    return CLEANS_UP if tidies else "it holds no commands" if code.is_text else HOW_TO_RUN
 
 
 def _leave_out_results(found: Sorted) -> None:
     """Leave out files that a program of the answer writes itself: they show what it is said to write."""
-    written = {name for part in found.programs if part.python for name in part.python.writes}
+    written = {name for part in found.programs if part.python for name in written_files(part.python)}
     for file in [each for each in found.files if posixpath.basename(each.name) in written]:
         found.files.remove(file)
         found.skipped.append(SkippedBlock("", file.line, f"it shows {file.name}, which the program writes"))
@@ -322,7 +315,8 @@ def _note_instructions(part: Part, found: Sorted) -> bool:
 
 
 def _is_instruction(part: Part) -> bool:
-    return part.shell is not None and (part.shell.is_instruction or not part.shell.anything_else)
+    shell = part.shell
+    return shell is not None and (shell.is_instruction or shell.is_text or not shell.anything_else)
 
 
 def _packages_of(part: Part, code: ShellCode) -> Part:

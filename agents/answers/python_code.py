@@ -5,18 +5,18 @@ from __future__ import annotations
 import ast
 import builtins
 import contextlib
-import posixpath
 import re
 import symtable
 import textwrap
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 MOST_CHARACTERS = 200_000
 """Longer code is not looked into: it is run as it is labelled."""
 
+_LONGEST_COMMAND = 200  # characters
 _LONGEST_OUTLINE = 100  # lines
 _GIVEN = {*dir(builtins), "__name__", "__file__", "__doc__", "__spec__", "__builtins__", "__annotations__", "__package__", "__loader__"}
 _FAULTS = (SyntaxError, ValueError, RecursionError, MemoryError)
@@ -30,8 +30,6 @@ _BEGINS_STATEMENT = re.compile(
 _COMPOUND = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom, ast.With, ast.Try)
 _DOES = (ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith)
 _EVALUATED_FIRST = ("value", "iter", "generators", "decorator_list")
-_WRITERS = ("write_", "to_", "save", "imwrite", "imsave", "dump_to")
-_READERS = ("read", "load", "imread", "exists", "isfile", "is_file", "getsize", "stat")
 _ENDLESS = {"exit", "quit", "SystemExit", "main", "run", "mainloop", "serve_forever", "run_forever"}
 _SCOPES = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.ClassDef)
 
@@ -107,25 +105,11 @@ class PythonCode:
 
     @cached_property
     def strings(self) -> frozenset[str]:
-        """The words of its string constants, such as names of files."""
-        constants = (node.value for node in ast.walk(self.tree) if isinstance(node, ast.Constant))
-        return frozenset(word for text in constants if isinstance(text, str) for word in text.split())
-
-    @cached_property
-    def writes(self) -> frozenset[str]:
-        """The names, without folders, of the files that it writes and never reads, as far as literal names tell."""
-        known = {
-            target.id: node.value.value
-            for node in ast.walk(self.tree)
-            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-            for target in node.targets
-            if isinstance(target, ast.Name)
-        }
-        written, read = set[str](), set[str]()
-        for node in ast.walk(self.tree):
-            if isinstance(node, ast.Call) and (way := _way(node)):
-                (written if way == "write" else read).update(_files_of(node, known))
-        return frozenset(written - read)
+        """The words of its short string constants, such as names of files, but for those that are only shown to somebody."""
+        shown = {id(inner) for node in ast.walk(self.tree) if _shows(node) for inner in ast.walk(node)}
+        constants = (node.value for node in ast.walk(self.tree) if isinstance(node, ast.Constant) and id(node) not in shown)
+        texts = (text.split() for text in constants if isinstance(text, str) and len(text) < _LONGEST_COMMAND)
+        return frozenset(word for words in texts for word in words)
 
     @property
     def is_guarded(self) -> bool:
@@ -304,26 +288,24 @@ def _bound_by(node: ast.AST) -> set[str]:
     return {name for name in names if isinstance(name, str)}
 
 
-def _way(call: ast.Call) -> str:
-    """Return "write" or "read" for a call that does that with a file, "" for any other."""
-    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-    if name == "open":
-        place = 0 if isinstance(call.func, ast.Attribute) and not isinstance(call.func.value, ast.Name) else 1  # Path("x").open("w")
-        modes = [*call.args[place : place + 1], *(each.value for each in call.keywords if each.arg == "mode")]
-        mode = next((each.value for each in modes if isinstance(each, ast.Constant)), "r")
-        return "write" if isinstance(mode, str) and mode[:1] in ("w", "x", "a") and "+" not in mode else "read"
-    if name.startswith(_WRITERS):
-        return "write"
-    return "read" if name.startswith(_READERS) else ""
-
-
-def _files_of(call: ast.Call, known: Mapping[str, str]) -> Iterator[str]:
-    inner = call.func.value if isinstance(call.func, ast.Attribute) else None
-    values = [*call.args[:2], *(each.value for each in call.keywords), inner, *(inner.args if isinstance(inner, ast.Call) else [])]
-    for value in values:
-        text = value.value if isinstance(value, ast.Constant) else known.get(value.id) if isinstance(value, ast.Name) else None
-        if isinstance(text, str) and "." in text and "\n" not in text:
-            yield posixpath.basename(text)
+def _shows(node: ast.AST) -> bool:
+    """Whether what is in it is for somebody to read: a docstring, what is printed, the text of an error."""
+    if isinstance(node, ast.Call):
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        return name in (
+            "print",
+            "input",
+            "exit",
+            "info",
+            "warning",
+            "error",
+            "debug",
+            "echo",
+            "add_argument",
+            "ArgumentParser",
+            "SystemExit",
+        )
+    return isinstance(node, ast.Raise) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
 
 
 def _is_guard(node: ast.If) -> bool:

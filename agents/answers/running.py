@@ -22,7 +22,7 @@ def running_parts(units: Sequence[Part], scripts: Sequence[str]) -> list[Part]:
     called = [part for part in units if part.name in scripts]
     named = [part for part in units if part.name]
     used = {part.name for part in named if any(_uses(other, part) for other in units if not _is_test(other))}
-    running = [part for part in units if part not in named or (_runs_by_itself(part, used, units) and (not called or part in called))]
+    running = [part for part in units if part not in named or (part in called or (_runs_by_itself(part, used, units) and not called))]
     if named and not any(not _is_request(part) for part in running):
         running.append(max(called or named, key=_fitness))
     return sorted(running, key=lambda part: (_is_test(part), part.line))

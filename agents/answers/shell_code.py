@@ -17,18 +17,20 @@ _PYTHON = re.compile(r"(?:\S*/)?(?:python[\d.]*|py|pypy\d*)")
 # What the user would type to have the answer's program run, or to set up a machine for it.
 _RUNS = frozenset(
     """
-    node deno bun ruby perl php java javac go cargo rustc gcc g++ clang cc make cmake pytest tox flask uvicorn gunicorn streamlit jupyter
-    docker docker-compose kubectl dotnet tsc source . conda virtualenv poetry pipenv uv deactivate sudo apt apt-get brew dnf yum
-    choco winget npm npx yarn pnpm git nano vim vi code chmod curl wget open start clear
+    node deno bun ruby perl php java javac go cargo rustc gcc g++ clang cc make cmake pytest tox flask uvicorn gunicorn streamlit
+    jupyter docker docker-compose kubectl dotnet tsc source . conda virtualenv poetry pipenv uv deactivate sudo apt apt-get brew dnf
+    yum choco winget npm npx yarn pnpm git nano vim vi code chmod curl wget open start clear Rscript ts-node lua bundle composer gem
+    rake rails mvn gradle black mypy ruff flake8 pylint pre-commit sqlite3 mysql psql redis-server redis-cli mongo mongosh crontab
+    systemctl service ssh scp rsync valgrind gdb perf strace terraform ansible heroku aws gcloud az ffmpeg watch nohup which alias
+    unalias lsof ps top htop man history jobs fg bg xdg-open explorer notepad subl less more
     """.split()  # noqa: SIM905  # lines of quotes say no more
 )
 _NEUTRAL = frozenset("cd mkdir touch echo printf ls cat pwd export set head tail grep tee time : true exit".split())  # noqa: SIM905
-_WORKS = frozenset(
-    """
-    cp mv rm find sed awk sort uniq wc cut tr read for while if case test [ ln xargs date sleep seq tar gzip unzip zip diff comm paste join
-    split basename dirname
-    """.split()  # noqa: SIM905
-)
+# What puts things in order before or after a program, and is none itself.
+_TIDIES = frozenset("rm rmdir mv cp kill pkill killall".split())  # noqa: SIM905
+_WORKS = frozenset("cp mv rm find sed awk sort uniq wc cut tr for while if case ln xargs sleep seq tar gzip unzip zip diff".split())  # noqa: SIM905
+_SETTING = re.compile(r"[A-Za-z_]\w*=")
+_NO_COMMAND = re.compile(r"[\d*│├└|+-]|\w+:$")
 _SHELLS = ("bash", "sh", "zsh")
 _SHOWN_MODULES = ("venv", "pip", "http.server", "pytest", "unittest", "flask", "virtualenv", "ensurepip", "jupyter", "streamlit", "uvicorn")
 _SCRIPT = re.compile(rf"(?:\./)?((?:[\w.-]+/)*[\w-]+(?:{'|'.join(re.escape(each.ending) for each in LANGUAGES)}))")
@@ -45,6 +47,8 @@ class ShellCode:
     scripts: tuple[str, ...] = ()  # files of programs that it runs
     requirement_files: tuple[str, ...] = ()  # that its requests for packages read
     does_something: bool = True  # a command that is known here is in it
+    tidies: bool = False  # it only puts files or processes in order
+    is_text: bool = False  # nothing in it can be a command
 
 
 def read_shell(code: str) -> ShellCode:
@@ -57,9 +61,11 @@ def read_shell(code: str) -> ShellCode:
     packages = "".join(f"{each.text}\n" for each in lines.commands)
     scripts = tuple(dict.fromkeys(name for command in commands if (name := _script(command))))
     listed = tuple(name for each in lines.commands for name in each.files)
-    is_instruction = has_prompts or _only_instructs(lines.rest)
+    kinds = {_kind(lines.rest[each.start : each.end]) for each in simple_commands(lines.rest)}
+    is_instruction = has_prompts or ("run" in kinds and "work" not in kinds)
+    tidies = "tidy" in kinds and kinds <= {"tidy", "neutral"}
     known = any(words[:1] != ["export"] and _is_known(words) for words in commands)
-    return ShellCode(packages, lines.anything_left, is_instruction, has_prompts, scripts, listed, known)
+    return ShellCode(packages, lines.anything_left, is_instruction, has_prompts, scripts, listed, known, tidies, kinds == {"text"})
 
 
 def _script(words: list[str]) -> str:
@@ -81,15 +87,14 @@ def without_prompts(code: str) -> str:
     return "".join(f"{line[found.end() :]}\n" for line in code.splitlines() if (found := _PROMPT.match(line)))
 
 
-def _only_instructs(script: str) -> bool:
-    """Whether every command is one that the user would type to run or set up what the answer holds, or does nothing beside them."""
-    kinds = [_kind(script[each.start : each.end]) for each in simple_commands(script)]
-    return "run" in kinds and "work" not in kinds
-
-
 def _kind(command: str) -> str:
-    """Return "run" for a command that runs or sets up something, "neutral" for one that does not matter beside it, "work" for any other."""
+    """Return what a command is: "run" if it runs or sets up something, "neutral" if it does not matter beside that, "tidy", or "work".
+
+    "text" is what cannot begin a command, such as the time in a line for cron.
+    """
     words = _words(command)
+    while words and _SETTING.match(words[0]) and words[1:]:
+        del words[0]
     if not words or "<<" in command:
         return "work"
     name, rest = words[0], words[1:]
@@ -99,6 +104,10 @@ def _kind(command: str) -> str:
         return "work" if re.search(r"(?<![0-9&])>(?!&|\s*/dev/null)", command) else "neutral"
     if name in _SHELLS:
         return "run" if rest and not rest[0].startswith("-") else "work"
+    if name in _TIDIES:
+        return "tidy"
+    if _NO_COMMAND.match(name):
+        return "text"
     return "run" if name in _RUNS or name.startswith("./") else "work"
 
 
