@@ -259,6 +259,24 @@ def test_a_block_gets_the_name_as_which_another_one_takes_it(language: str, modu
     assert answer.notes[0] == f"stored as {name}: {'a later' if first else 'an earlier'} block imports it"
 
 
+def test_modules_get_the_names_under_which_they_are_wanted() -> None:
+    logger, store = "export class Logger {}", "export const openDb = () => 1;"
+    program = "import { Logger } from './logger.js';\nimport { openDb } from './db.js';\nnew Logger(); openDb();"
+    answer = read(fenced("js", logger) + fenced("js", store) + fenced("js", program))
+    assert {each.name: each.text for each in answer.files} == {"logger.js": f"{logger}\n", "db.js": f"{store}\n"}
+    ruby = ["class UserStore; end", "class Mailer; end", "require_relative 'user_store'\nrequire_relative 'mailer'\nUserStore.new"]
+    answer = read("".join(fenced("ruby", code) for code in ruby))
+    assert {each.name: each.text for each in answer.files} == {"user_store.rb": f"{ruby[0]}\n", "mailer.rb": f"{ruby[1]}\n"}
+
+
+@pytest.mark.parametrize(("label", "shown"), [("js", "app.get('/', f);"), ("js", "function f() { return 2; }")])
+def test_a_part_of_a_file_in_another_language_does_not_replace_it(label: str, shown: str) -> None:
+    whole = "const app = g();\nfunction f() { return 1; }\napp.get('/', f);"
+    answer = read(file("server.js", label, whole) + "In `server.js`:\n\n" + fenced(label, shown))
+    assert [(each.name, each.text) for each in answer.files] == [("server.js", f"{whole}\n")]
+    assert reasons(answer) == ["it repeats a part of server.js"]
+
+
 def test_a_test_before_the_module_that_it_imports_finds_it() -> None:
     test = "from shapes import area\nassert area(2) == 4\nprint('ok')"
     answer = read(fenced("python", test) + fenced("python", "def area(r):\n    return r * r"))

@@ -481,6 +481,36 @@ def test_a_file_in_two_parts_is_one_file() -> None:
     assert answer.files[0].text == "x = 1\n\n\nprint(x)\n"
 
 
+TOOLS = "import math\n\ndef add(a, b):\n    return a + b\n\n@staticmethod\ndef half(a):\n    return a / 2\n\nprint(add(1, 2))"
+
+
+def test_a_part_of_a_file_that_is_shown_again_does_not_replace_it() -> None:
+    answer = read(file("tools.py", TOOLS) + "The heart of `tools.py`:\n\n" + py("def add(a, b):\n    return a + b"))
+    assert answer.files[0].text == f"{TOOLS}\n"
+    assert reasons(answer) == ["it repeats a part of tools.py"]
+
+
+def test_a_changed_part_of_a_file_takes_the_place_of_what_it_changes() -> None:
+    changed = "@staticmethod\ndef half(a):\n    return a // 2"
+    answer = read(file("tools.py", TOOLS) + "Change `tools.py`:\n\n" + py(changed))
+    assert answer.files[0].text == TOOLS.replace("a / 2", "a // 2") + "\n"
+    assert "the block at line 18 changes a part of tools.py" in answer.notes
+    assert len(answer.blocks) == 1
+
+
+def test_a_file_that_is_built_in_steps_is_all_of_its_steps() -> None:
+    steps = ["class Task:\n    pass", "class Store:\n    pass", "print(Task(), Store())"]
+    answer = read("".join(file("app.py", step) for step in steps))
+    assert [code for _, code in runs(answer)] == ["\n".join(steps)]
+
+
+def test_a_call_that_is_shown_again_is_made_again() -> None:
+    answer = read(
+        py("def numbers():\n    yield from (1, 2)\nn = numbers()") + py("print(next(n))") + "Then again:\n\n" + py("print(next(n))")
+    )
+    assert [code.count("print(next(n))") for _, code in runs(answer)] == [2]
+
+
 @pytest.mark.parametrize("name", ["../a.csv", "/etc/a.csv", ".git/a.csv", "a/../../b.csv"])
 def test_no_name_leaves_the_folder(name: str) -> None:
     assert all(".." not in found and not found.startswith("/") and ".git" not in found for found in names(read(fenced(f"csv:{name}", "1"))))

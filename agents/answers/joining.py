@@ -10,8 +10,8 @@ from agents.answers.examples import with_examples
 from agents.answers.missing_imports import missing_imports, with_imports
 from agents.answers.naming import with_names_by_import, with_names_by_instruction
 from agents.answers.other_code import join_texts
-from agents.answers.parts import MOST_COMPARED, Part, Sorted, names_listed, with_text
-from agents.answers.python_code import join_python
+from agents.answers.parts import MOST_COMPARED, Part, Sorted, is_in, names_listed, with_text
+from agents.answers.python_text import join_python, with_definitions
 from agents.answers.running import is_setup, running_parts
 from sandbox.languages import BY_NAME, Language
 from utils.code_blocks import CodeBlock, SkippedBlock, StoredFile
@@ -62,18 +62,40 @@ def _say_what_is_stored(names: Sequence[str], running: Sequence[Part], found: So
 
 
 def _one_of_each_name(parts: list[Part], found: Sorted) -> list[Part]:
-    """Of blocks with one name, keep the last, behind those that it goes on from."""
+    """Of blocks with one name, keep the last, with what it leaves as it was."""
     kept: dict[str, Part] = {}
     for part in parts:
         earlier = kept.get(part.name) if part.name else None
         if earlier is None:
             kept[part.name or f"line {part.line}"] = part
-        elif part.language == earlier.language and part.code and earlier.code and part.code.needs & earlier.code.defines:
-            kept[part.name] = replace(_merge([earlier, part]), name=part.name)
-        else:
+            continue
+        newer = _newer(part, earlier)
+        kept[part.name] = newer or part
+        if newer is earlier:
+            found.skipped.append(SkippedBlock(part.language, part.line, f"it repeats a part of {part.name}"))
+        elif newer is None:
             found.skipped.append(SkippedBlock(part.language, earlier.line, f"{part.name} comes again at line {part.line}"))
-            kept[part.name] = part
+        elif newer.line != earlier.line:
+            found.notes.append(f"the block at line {part.line} changes a part of {part.name}")
     return list(kept.values())
+
+
+def _newer(part: Part, earlier: Part) -> Part | None:
+    """Return the file that two blocks with its name make together; None if the later one is all of it."""
+    if part.language != earlier.language or part.code is None or earlier.code is None:
+        return None
+    if is_in(part, earlier) and not is_in(earlier, part):
+        return earlier
+    if part.code.needs & earlier.code.defines:
+        return _merge([earlier, part])
+    defines, before = part.code.defines, earlier.code.defines
+    if part.python and earlier.python and defines and defines < before and not part.python.does_something:
+        changed = with_definitions(earlier.text, earlier.python, part.python)
+        return replace(with_text(earlier, changed), line=part.line) if changed else None
+    if part.other and defines and defines < before:
+        return earlier
+    goes_on = not (earlier.python.does_something if earlier.python else part.other is None) and bool(defines and before)
+    return _merge([earlier, part]) if goes_on and not defines & before else None
 
 
 def _joined(parts: list[Part], found: Sorted) -> list[Part]:

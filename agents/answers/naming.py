@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence, Set
 from dataclasses import replace
 
 from agents.answers.file_names import language_of_file, module_of
+from agents.answers.other_code import plain_name
 from agents.answers.parts import Part, Sorted
 from sandbox.files.names import safe_name
 from sandbox.languages import ALIASES
@@ -23,7 +24,9 @@ def with_names_by_import(parts: Sequence[Part], found: Sorted) -> list[Part]:
                 continue
             # One before it, the nearest first; else one behind it.
             order = [*range(importing - 1, -1, -1), *range(importing + 1, len(parts))]
-            at = next((at for at in order if parts[at].language == part.language and _offers(parts[at], taken)), None)
+            unnamed = [at for at in order if parts[at].language == part.language and not parts[at].name]
+            at = next((at for at in unnamed if _offers(parts[at], taken)), None)
+            at = unnamed[0] if at is None and part.other and len(unnamed) == 1 else at
             if at is not None:
                 parts[at] = replace(parts[at], name=name, inferred=True)
                 own.add(name)
@@ -36,18 +39,16 @@ def _modules_of(part: Part) -> Iterator[tuple[str, Set[str]]]:
     for module, taken in (part.python.taken if part.python else {}).items():
         if not ("." in module or module in sys.stdlib_module_names or is_known(package_of(module) or module)):
             yield f"{module}.py", taken - {"*"}
-    for path in part.other.taken if part.other else ():
+    for path, wanted in part.other.taken.items() if part.other else ():
         name = safe_name(path)
-        if name and part.other:
-            yield name, set()
+        if name:
+            yield name, wanted
 
 
 def _offers(part: Part, wanted: Set[str]) -> bool:
-    if part.name or part.code is None:
-        return False
     if part.python:
         return wanted <= part.python.defines and bool(part.python.defines)
-    return part.other is not None and bool(part.other.defines or part.other.is_piece)
+    return part.other is not None and bool(wanted & {plain_name(name) for name in part.other.defines})
 
 
 def with_names_by_instruction(units: list[Part], found: Sorted) -> list[Part]:

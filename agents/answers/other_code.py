@@ -24,6 +24,7 @@ _BRINGS_IN = re.compile(
 )
 _IMPORT = re.compile(r"""(?P<start>\b(?:from|import\(?)\s*(?P<quote>["']))(?P<dots>(?:\.{1,2}/)+)(?P<path>[\w/-]+)(?P=quote)""")
 _SHELL = "sh"
+_LONGEST_STATEMENT = 400  # characters
 _LONGEST_DECLARATION = 60  # words and signs
 _DECLARES = frozenset(
     """
@@ -121,10 +122,16 @@ class OtherCode:
         return False
 
     @cached_property
-    def taken(self) -> tuple[str, ...]:
-        """The files of the answer that it names as its modules, with their endings."""
-        found = re.findall(self.language.takes, self.text, re.MULTILINE) if self.language.takes else []
-        return tuple(name if "." in name.rpartition("/")[2] else name + self.language.ending for name in found)
+    def taken(self) -> dict[str, frozenset[str]]:
+        """The files that it names as its modules, with their endings, and the plain names that it may want of each."""
+        found: dict[str, frozenset[str]] = {}
+        for each in re.finditer(self.language.takes, self.text, re.MULTILINE) if self.language.takes else ():
+            path = each[1]
+            name = path if "." in path.rpartition("/")[2] else path + self.language.ending
+            statement = re.split(r"[;\n](?![^{]*\})", self.text[max(0, each.start() - _LONGEST_STATEMENT) : each.start()])[-1]
+            words = [*_WORD.findall(statement), posixpath.splitext(posixpath.basename(name))[0]]
+            found[name] = found.get(name, frozenset()) | {plain_name(word) for word in words}
+        return found
 
     def with_endings(self, files: Collection[str]) -> str:
         """Return the text with the endings of the answer's files where it leaves them out in an `import`: Node wants them."""
@@ -147,6 +154,11 @@ class OtherCode:
         """Whether it occurs in the other; a shell's commands may be meant to run twice, unless it is the whole."""
         mine, others = (" \0 ".join(["", *code._tokens, ""]) for code in (self, other))
         return bool(self._tokens) and (mine == others if self.language.name == _SHELL else mine in others)
+
+
+def plain_name(name: str) -> str:
+    """Return a name as it is the same in every style: `user_store` and `UserStore` alike."""
+    return name.replace("_", "").replace("-", "").lower()
 
 
 def read_other(language: str, text: str) -> OtherCode | None:

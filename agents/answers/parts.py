@@ -263,12 +263,16 @@ def _leave_out_excerpts(found: Sorted) -> None:
 
 
 def _repeats(part: Part, other: Part) -> bool:
-    if part is other or part.language != other.language or not _is_in(part, other):
+    if part is other or part.language != other.language or not is_in(part, other):
         return False
-    return not _is_in(other, part) or other.line < part.line
+    if not is_in(other, part):
+        return True
+    again = part.code is not None and not part.code.defines and bool(part.code.needs)  # such as `print(next(numbers))`
+    return other.line < part.line and not again
 
 
-def _is_in(part: Part, other: Part) -> bool:
+def is_in(part: Part, other: Part) -> bool:
+    """Whether everything in the block is in the other one, too."""
     if part.python and other.python:
         return part.python.is_part_of(other.python)
     return bool(part.other and other.other and part.other.is_part_of(other.other))

@@ -30,7 +30,6 @@ _BEGINS_STATEMENT = re.compile(
 _COMPOUND = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom, ast.With, ast.Try)
 _DOES = (ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith)
 _EVALUATED_FIRST = ("value", "iter", "generators", "decorator_list")
-_ENDLESS = {"exit", "quit", "SystemExit", "main", "run", "mainloop", "serve_forever", "run_forever"}
 _SCOPES = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.ClassDef)
 
 
@@ -114,7 +113,7 @@ class PythonCode:
     @property
     def is_guarded(self) -> bool:
         """Whether it has an `if __name__ == "__main__"` of its own."""
-        return any(isinstance(node, ast.If) and _is_guard(node) for node in self.tree.body)
+        return any(isinstance(node, ast.If) and is_guard(node) for node in self.tree.body)
 
     @property
     def does_something(self) -> bool:
@@ -202,39 +201,6 @@ def _indent(line: str) -> int:
     return len(line) - len(line.lstrip())
 
 
-def join_python(codes: list[str]) -> str:
-    """Join programs into one that runs them in order; `from __future__` lines come first, as Python wants them.
-
-    A `if __name__ == "__main__"` after which nothing would run comes last.
-    """
-    future: list[str] = []
-    last: list[str] = []
-    parts: list[str] = []
-    for number, code in enumerate(codes):
-        lines = code.split("\n")
-        parsed = read_python(code)
-        for node in parsed.tree.body if parsed else ():
-            end = node.end_lineno or node.lineno
-            if number > 0 and isinstance(node, ast.ImportFrom) and node.module == "__future__":
-                future.append(ast.unparse(node))
-            elif number < len(codes) - 1 and isinstance(node, ast.If) and _is_guard(node) and _may_not_return(node):
-                last.append("\n".join(lines[node.lineno - 1 : end]))
-            else:
-                continue
-            lines[node.lineno - 1 : end] = [""] * (end - node.lineno + 1)
-        parts.append("\n".join(lines))
-    joined = "\n\n\n".join(part.rstrip("\n") for part in [*parts, *last])
-    return "\n".join([*dict.fromkeys(future), joined]) + "\n"
-
-
-def _may_not_return(guard: ast.If) -> bool:
-    """Whether the program may end in it, or serve without end."""
-    calls = (node.func for node in ast.walk(guard) if isinstance(node, ast.Call))
-    names = {each.attr if isinstance(each, ast.Attribute) else getattr(each, "id", "") for each in calls}
-    binds = any(isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) for node in ast.walk(guard))
-    return not binds and bool(names & _ENDLESS)
-
-
 def _scopes_in(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
     waiting = table.get_children()
     while waiting:
@@ -308,12 +274,13 @@ def _shows(node: ast.AST) -> bool:
     return isinstance(node, ast.Raise) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
 
 
-def _is_guard(node: ast.If) -> bool:
+def is_guard(node: ast.If) -> bool:
+    """Whether it is an `if __name__ == "__main__"`."""
     return any(isinstance(each, ast.Name) and each.id == "__name__" for each in ast.walk(node.test))
 
 
 def _acts(node: ast.stmt) -> bool:
-    if isinstance(node, _DOES) or (isinstance(node, ast.If) and _is_guard(node)):
+    if isinstance(node, _DOES) or (isinstance(node, ast.If) and is_guard(node)):
         return True
     if isinstance(node, (ast.If, ast.Try)):
         return any(map(_acts, node.body))
