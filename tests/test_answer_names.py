@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from agents.answers.python_code import read_python
-from agents.answers.python_files import written_files
 from agents.answers.reading import read_answer
 from agents.answers.web_pages import IN_THE_PAGE
+from agents.answers.written_files import written_files
 from sandbox.languages import ALIASES
 from tests.test_answers import fenced, names, py, reasons, runs, sh
 from utils.code_blocks import Answer
@@ -179,6 +179,23 @@ def test_a_block_that_shows_what_the_program_writes_is_not_stored(code: str) -> 
     answer = read(f"{py(code)}\nout.txt:\n\n{fenced('', '3')}")
     assert names(answer) == []
     assert reasons(answer) == ["it shows out.txt, which the program writes"]
+
+
+@pytest.mark.parametrize(
+    ("language", "code"),
+    [
+        ("javascript", "require('fs').writeFileSync('out.txt', '3');"),
+        ("ruby", "File.write('data/out.txt', '3')"),
+        ("php", "<?php\nfile_put_contents('out.txt', '3');"),
+        ("c", '#include <stdio.h>\nint main(void) { FILE *f = fopen("out.txt", "w"); fclose(f); }'),
+        ("go", 'package main\nimport "os"\nfunc main() { os.WriteFile("out.txt", nil, 0644) }'),
+        ("sh", "seq 3 > out.txt"),
+    ],
+)
+def test_what_a_program_in_another_language_writes_is_not_stored(language: str, code: str) -> None:
+    shown = f"\nout.txt:\n\n{fenced('', '3')}"
+    assert names(read(f"{fenced(language, code)}{shown}")) == []
+    assert names(read(f"{fenced(language, code.replace('out.txt', 'other.txt'))}{shown}")) == ["out.txt"]
 
 
 @pytest.mark.parametrize(

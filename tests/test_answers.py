@@ -504,6 +504,12 @@ def test_a_file_that_is_built_in_steps_is_all_of_its_steps() -> None:
     assert [code for _, code in runs(answer)] == ["\n".join(steps)]
 
 
+def test_what_a_function_repeats_that_nothing_calls_is_still_run() -> None:
+    rolls = "import random\nprint(random.randint(1, 6))"
+    answer = read(py(rolls) + "As a function:\n\n" + py("import random\ndef roll():\n    print(random.randint(1, 6))"))
+    assert ("python", rolls) in runs(answer)
+
+
 def test_a_call_that_is_shown_again_is_made_again() -> None:
     answer = read(
         py("def numbers():\n    yield from (1, 2)\nn = numbers()") + py("print(next(n))") + "Then again:\n\n" + py("print(next(n))")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 # Joiners are ordinary inside emoji, and between the letters of the scripts that need them; anywhere else they only hide.
 _EMOJI = (
@@ -150,3 +151,9 @@ def last_states(text: str) -> str:
         shown = line.rstrip("\r")
         lines[number] = shown.rpartition("\r")[2] + line[len(shown) :]
     return "\n".join(lines)
+
+
+def names_listed(names: Sequence[str]) -> str:
+    """List the first names in words: "a.py, b.py and 3 more"."""
+    shown = list(names[:4])
+    return ", ".join(shown) + (f" and {len(names) - 4} more" if len(names) > 4 else "")

@@ -9,8 +9,8 @@ import re
 import textwrap
 from collections.abc import Mapping, Sequence
 
-from agents.answers.mistaken import language_by_sign
-from agents.answers.parts import Part, language_by_shebang, make_part
+from agents.answers.mistaken import language_by_shebang, language_by_sign
+from agents.answers.parts import Part, make_part
 from agents.answers.python_code import MOST_CHARACTERS, read_python
 from utils.code_blocks import Fence, SkippedBlock
 from utils.labels import canonical

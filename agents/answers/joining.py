@@ -10,11 +10,12 @@ from agents.answers.examples import with_examples
 from agents.answers.missing_imports import missing_imports, with_imports
 from agents.answers.naming import with_names_by_import, with_names_by_instruction
 from agents.answers.other_code import join_texts
-from agents.answers.parts import MOST_COMPARED, Part, Sorted, is_in, names_listed, with_text
+from agents.answers.parts import MOST_COMPARED, Part, Sorted, is_in, with_text
 from agents.answers.python_text import join_python, with_definitions
 from agents.answers.running import is_setup, running_parts
 from sandbox.languages import BY_NAME, Language
 from utils.code_blocks import CodeBlock, SkippedBlock, StoredFile
+from utils.text import names_listed
 
 TOGETHER = "{count} blocks run as one program: they use each other's names"
 

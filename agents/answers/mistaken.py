@@ -12,7 +12,9 @@ from agents.answers.shell_code import read_shell
 from sandbox.files.names import safe_name
 from sandbox.languages import LANGUAGES
 from sandbox.packages.pip_lines import find_pip_lines
+from utils.labels import canonical
 
+_SHEBANG = re.compile(r"#!\s*(?:\S*/)?(?:env\s+(?:-S\s+)?)?([\w.]+)")
 _CELL = re.compile(r"\s*%%(?P<magic>\w+|!)[ \t]*(?P<rest>[^\n]*)\n")
 _CAUGHT = re.compile(r"^([ \t]*\w+[ \t]*=[ \t]*)!([^\n\"]+)$", re.MULTILINE)
 _SHELLS = ("bash", "sh", "script", "!")
@@ -63,6 +65,12 @@ def _in_python(text: str, python: str, shell: str, aliases: Mapping[str, str]) -
         return Content(shell, text)
     other = language_by_sign(text, aliases)
     return Content(other, text, f"run as {other}: that is what the block holds") if other else None
+
+
+def language_by_shebang(text: str, aliases: Mapping[str, str]) -> str:
+    """Return the language that the first line names as `#!/usr/bin/env python3` does; "" if it names none that is run here."""
+    found = _SHEBANG.match(text.lstrip())
+    return canonical(found[1].lower(), aliases) if found else ""
 
 
 def language_by_sign(text: str, aliases: Mapping[str, str]) -> str:

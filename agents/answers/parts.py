@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import posixpath
-import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 from agents.answers.file_names import are_relatives, language_of_file, named
-from agents.answers.mistaken import Content, is_elided, label_inside, language_by_sign, read_content
+from agents.answers.mistaken import Content, is_elided, label_inside, language_by_shebang, language_by_sign, read_content
 from agents.answers.other_code import OtherCode, read_other
 from agents.answers.output import announces_output, is_no_code
 from agents.answers.python_code import PythonCode, is_outline, is_session, looks_broken, read_python
-from agents.answers.python_files import written_files
 from agents.answers.shell_code import ShellCode, read_shell
+from agents.answers.written_files import written_by_other, written_files
 from utils.code_blocks import Fence, SkippedBlock, StoredFile, unusable
 from utils.labels import SHOWN, canonical, language_of, why_not_run
 
 MOST_COMPARED = 100
 """How many programs of an answer are compared with each other: no answer that is meant has more."""
 
-_SHEBANG = re.compile(r"#!\s*(?:\S*/)?(?:env\s+(?:-S\s+)?)?([\w.]+)")
 _TERMINALS = ("console", "terminal", "shell-session", "cmd", "powershell", "bat", "batch")
 _PLAIN = ("text", "txt", "plaintext", "plain")  # labels that say little
 HOW_TO_RUN = "it says how to run the program"
@@ -116,12 +114,6 @@ def with_text(part: Part, text: str, name: str = "") -> Part:
     python = read_python(text) or part.python if part.python else None
     name = name or part.name
     return Part(part.language, text, part.line, name, python, shell, read_other(part.language, text), part.inferred)
-
-
-def language_by_shebang(text: str, aliases: Mapping[str, str]) -> str:
-    """Return the language that the first line names as `#!/usr/bin/env python3` does; "" if it names none that is run here."""
-    found = _SHEBANG.match(text.lstrip())
-    return canonical(found[1].lower(), aliases) if found else ""
 
 
 def _sort(fence: Fence, aliases: Mapping[str, str], found: Sorted) -> None:
@@ -265,6 +257,8 @@ def _leave_out_excerpts(found: Sorted) -> None:
 def _repeats(part: Part, other: Part) -> bool:
     if part is other or part.language != other.language or not is_in(part, other):
         return False
+    if part.python and other.python and part.python.does_something and not other.python.does_something:
+        return False  # there it is in a function that nothing calls
     if not is_in(other, part):
         return True
     again = part.code is not None and not part.code.defines and bool(part.code.needs)  # such as `print(next(numbers))`
@@ -302,7 +296,9 @@ def _why_read(code: ShellCode, *, tidies: bool) -> str:
 
 def _leave_out_results(found: Sorted) -> None:
     """Leave out files that a program of the answer writes itself: they show what it is said to write."""
-    written = {name for part in found.programs if part.python for name in written_files(part.python)}
+    written: set[str] = set()
+    for part in found.programs:
+        written |= written_files(part.python) if part.python else written_by_other(part.text)
     for file in [each for each in found.files if posixpath.basename(each.name) in written]:
         found.files.remove(file)
         found.skipped.append(SkippedBlock("", file.line, f"it shows {file.name}, which the program writes"))
@@ -325,9 +321,3 @@ def _is_instruction(part: Part) -> bool:
 
 def _packages_of(part: Part, code: ShellCode) -> Part:
     return Part(part.language, code.packages, part.line, shell=read_shell(code.packages))
-
-
-def names_listed(names: Sequence[str]) -> str:
-    """List the first names in words: "a.py, b.py and 3 more"."""
-    shown = list(names[:4])
-    return ", ".join(shown) + (f" and {len(names) - 4} more" if len(names) > 4 else "")

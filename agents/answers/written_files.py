@@ -1,9 +1,10 @@
-"""Which files a Python program writes, as far as literal names tell."""
+"""Which files a program writes, as far as literal names tell."""
 
 from __future__ import annotations
 
 import ast
 import posixpath
+import re
 from collections.abc import Iterator, Mapping, Set
 
 from agents.answers.python_code import PythonCode
@@ -12,8 +13,25 @@ _WRITERS = ("write_", "to_", "save", "imwrite", "imsave")
 _READERS = ("read", "load", "imread", "exists", "isfile", "is_file", "getsize", "stat")
 
 
+_NAMED = r"""\s*\(?\s*["'`](?:[\w.-]*/)*([\w-][\w.-]*\.\w+)["'`]"""
+_WRITES = re.compile(
+    r"\b(?:writeFile|writeFileSync|createWriteStream|file_put_contents|File\.write|WriteFile|os\.Create|File::create|ofstream[ \t]+\w+)"
+    + _NAMED
+    + r"|\b(?:fopen|File\.open|io\.open)"
+    + _NAMED
+    + r"""\s*,\s*["'][wa]b?["']|(?<![<\d&])>[ \t]*([\w./-]+\.\w+)[ \t]*$""",
+    re.MULTILINE,
+)
+
+
+def written_by_other(text: str) -> frozenset[str]:
+    """Return the names of the files that a program in another language than Python writes and mentions once."""
+    found = {name for each in _WRITES.finditer(text) for name in each.groups() if name}
+    return frozenset(posixpath.basename(name) for name in found if text.count(name) == 1)
+
+
 def written_files(code: PythonCode) -> frozenset[str]:
-    """Return the names, without folders, of the files that the program writes and never reads."""
+    """Return the names, without folders, of the files that a Python program writes and never reads."""
     known = {
         target.id: text
         for node in ast.walk(code.tree)
