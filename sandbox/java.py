@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 # What is not code: comments, text blocks, strings and characters.
-_NOT_CODE = re.compile(r'//[^\n]*|/\*.*?(?:\*/|\Z)|"""(?:\\.|[^\\])*?(?:"""|\Z)|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.DOTALL)
-_PACKAGE = re.compile(r"^\s*package\s+([\w.]+)\s*;", re.MULTILINE)
+_NOT_CODE = re.compile(r'//[^\n]*|/\*.*?(?:\*/|\Z)|"""(?:\\.|[^\\])*?(?:"""|\Z)|"(?:\\.|[^"\\\n])*"?|\'(?:\\.|[^\'\\\n])*\'?', re.DOTALL)
+_PACKAGE = re.compile(r"^[ \t]*package\s+([\w.]+)\s*;", re.MULTILINE)
 _WORDS = re.compile(
     r"(?P<open>\{)|(?P<close>\})|(?P<main>\bstatic\s+(?:\w+\s+){0,3}void\s+main\s*\()"
     r"|(?P<public>\bpublic\s+)?(?:\b(?:abstract|final|sealed|strictfp)\s+){0,3}\b(?:class|interface|enum|record)\s+(?P<name>\w+)"

@@ -106,14 +106,16 @@ _GO_PACKAGES = (
 )
 
 _JS_DEFINES = (
-    r"^(?:export\s+)?(?:default\s+)?(?:abstract\s+|async\s+)*(?:function\b\s*\*?|class|const|let|var|interface|type|enum)\s+([\w$]+)"
+    r"^(?:export\s+)?(?:default\s+)?(?:abstract\s+|async\s+)*"
+    r"(?:function(?:\s*\*\s*|\s+)|(?:class|const|let|var|interface|type|enum)\s+)([\w$]+)"
 )
 _JS_TAKES = r"""(?:\bfrom|\brequire\(|\bimport\(?)\s*["']\.{1,2}/([\w./-]+)["']"""
 _C_DEFINES = (
-    r"^[A-Za-z_][^\n(){};=#]*[\s*&](\w+)\s*\([^;{}]*\)[^;{}()]*\{|^(?:typedef\s+)?(?:struct|class|enum|union)\s+(\w+)|^\}\s*(\w+)\s*;"
+    r"^[A-Za-z_][^\n(){};=#]*[\s*&](\w+)\s*\([^;{}]{0,1000}\)[^;{}()]{0,1000}\{"
+    r"|^(?:typedef\s+)?(?:struct|class|enum|union)\s+(\w+)|^\}\s*(\w+)\s*;"
     r"|^#define\s+(\w+)"
 )
-_C_TAKES = r"""^\s*#include\s*"([\w./-]+)\""""
+_C_TAKES = r"""^[ \t]*#include\s*"([\w./-]+)\""""
 
 LANGUAGES = (
     Language(
@@ -125,7 +127,7 @@ LANGUAGES = (
     Language(
         *("sh", ("sh", "bash", "shell"), "script.sh", Step(("bash", "sh"))),
         defines=r"^(?:function\s+)?([A-Za-z_]\w*)\s*\(\)|^function\s+(\w+)|^(?:export\s+|readonly\s+)?([A-Za-z_]\w*)=",
-        takes=r"^\s*(?:source|\.)\s+(?:\./)?([\w./-]+\.sh)\b",
+        takes=r"^[ \t]*(?:source|\.)\s+(?:\./)?([\w./-]+\.sh)\b",
         sign=r"^[ \t]*(?:for\s+\w+\s+in\b.*;\s*do\b|while\s.*;\s*do\b|if\s+\[.*\];\s*then\b|(?:for|while|if)\s.*\n[ \t]*(?:do|then)\b)",
     ),
     Language(
@@ -156,7 +158,7 @@ LANGUAGES = (
         cache=".cache/go-build",
         entry=r"func\s+main\s*\(",
         part_header="package main",
-        defines=r"^(?:func\s+(?:\([^)]*\)\s*)?|type\s+|var\s+|const\s+)(\w+)",
+        defines=r"^(?:func\s+(?:\([^)\n]*\)\s*)?|type\s+|var\s+|const\s+)(\w+)",
         sign=r"^package main\b",
     ),
     Language(
@@ -168,9 +170,9 @@ LANGUAGES = (
         comment="//",
         cannot="Only Rust's standard library is here: no crates.",
         entry=r"fn\s+main\s*\(",
-        defines=r"^(?:pub(?:\([^)]*\))?\s+)?(?:async\s+|unsafe\s+)*(?:fn|struct|enum|trait|type|static|mod|const)\s+(\w+)",
-        takes=r"^\s*(?:pub\s+)?mod\s+(\w+)\s*;",
-        sign=r"^fn main\(\)\s*(?:->\s*[^{]*)?\{",
+        defines=r"^(?:pub(?:\([^)\n]*\))?\s+)?(?:async\s+|unsafe\s+)*(?:fn|struct|enum|trait|type|static|mod|const)\s+(\w+)",
+        takes=r"^[ \t]*(?:pub\s+)?mod\s+(\w+)\s*;",
+        sign=r"^fn main\(\)\s*(?:->|\{)",
     ),
     Language(
         *("c", ("c", "h"), "main.c", _BUILT, "gcc:15", 500),
@@ -210,7 +212,7 @@ LANGUAGES = (
         cannot="Only Ruby's standard library is here: no gems.",
         lacks=r"cannot load such file",
         defines=r"^(?:def|class|module)\s+(?:self\.)?(\w+)|^([A-Za-z_]\w*)\s*=(?!=)",
-        takes=r"""\brequire_relative\s*\(?\s*["'](?:\./)?([\w./-]+)["']""",
+        takes=r"""\brequire_relative\s*(?:\(\s*)?["'](?:\./)?([\w./-]+)["']""",
     ),
     Language(
         *("php", ("php",), "program.php", Step(("php",)), "php:8-cli", 185),
@@ -219,7 +221,7 @@ LANGUAGES = (
         cannot="Only what comes with PHP is here: no composer packages.",
         lacks=r"vendor/autoload\.php|Class \"[\w\\]+\" not found|undefined function",
         defines=r"^(?:abstract\s+|final\s+)*(?:function|class|interface|trait|enum)\s+(\w+)|^\$(\w+)\s*=",
-        takes=r"""\b(?:require|include)(?:_once)?\s*\(?\s*(?:__DIR__\s*\.\s*)?["'](?:\.?/)?([\w./-]+\.php)["']""",
+        takes=r"""\b(?:require|include)(?:_once)?\s*(?:\(\s*)?(?:__DIR__\s*\.\s*)?["'](?:\.?/)?([\w./-]+\.php)["']""",
         sign=r"\A\s*<\?php\b",
     ),
     Language(
@@ -227,8 +229,8 @@ LANGUAGES = (
         check=Step(("perl",), ("-c", "{file}")),
         cannot="Only Perl's own modules are here.",
         lacks=r"Can't locate \S+\.pm",
-        defines=r"^sub\s+(\w+)|^(?:my|our)\s*\(?\s*[$@%](\w+)",
-        takes=r"""^\s*(?:require|do)\s+["'](?:\./)?([\w./-]+\.p[lm])["']""",
+        defines=r"^sub\s+(\w+)|^(?:my|our)\s*(?:\(\s*)?[$@%](\w+)",
+        takes=r"""^[ \t]*(?:require|do)\s+["'](?:\./)?([\w./-]+\.p[lm])["']""",
         sign=r"^use strict;",
     ),
     Language(
@@ -247,7 +249,7 @@ LANGUAGES = (
         cannot="Only Lua's own library is here: no rocks.",
         lacks=r"module '[^']+' not found",
         defines=r"^(?:local\s+)?function\s+(\w+)|^(?:local\s+)?(\w+)\s*=(?!=)",
-        takes=r"""\b(?:require|dofile)\s*\(?\s*["']([\w./-]+)["']""",
+        takes=r"""\b(?:require|dofile)\s*(?:\(\s*)?["']([\w./-]+)["']""",
     ),
 )
 

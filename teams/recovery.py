@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -131,7 +130,7 @@ def _newest_answer(messages: Sequence[BaseChatMessage]) -> Answer | None:
 def _form(block: CodeBlock) -> str:
     """Return the program without what changes nothing: layout and, in Python, comments."""
     parsed = read_python(block.code) if block.language == "python" else None
-    return ast.dump(parsed.tree) if parsed else "\n".join(filter(None, map(str.strip, block.code.splitlines())))
+    return parsed.form if parsed else "\n".join(filter(None, map(str.strip, block.code.splitlines())))
 
 
 def _listed(names: Sequence[str]) -> str:

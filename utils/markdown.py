@@ -28,7 +28,7 @@ _OPENING = re.compile(r"<(think|thinking)>", re.IGNORECASE)
 # Some servers swallow the opening tag. The closing one then counts at the start or the end of a line only: programs mention it elsewhere.
 _LONE_CLOSING = re.compile(r"^[ \t]*</(?:think|thinking)>|</(?:think|thinking)>[ \t]*$", re.IGNORECASE | re.MULTILINE)
 FENCE_LINE = re.compile(r"^[ \t]*(?:```|~~~)[`~]*(.*)$", re.MULTILINE)
-_STOP_TOKENS = re.compile(r"(?:\s*(?:<[/|]?[\w|-]+>|<\|[^>\n]*\|>|<｜[^｜\n]*｜>|\[/?[A-Z_]+\]))+\s*")
+_STOP_TOKENS = re.compile(r"(?:\s*(?:<\|[^<>\n]+>|</?[\w-][\w|-]*>|<｜[^｜\n]*｜>|\[/?[A-Z_]+\]))+\s*")
 _MID_LINE = re.compile(r"[A-Za-z*_][^`\n]*[^`\s][ \t]*(`{3,})[ \t]*([\w.+#-]+)[ \t]*")
 _MARKS = re.compile(r"\A[\s>]*(?:(?:[-*+]|\d+[.)])\s+)?")
 # HTML that hides its content; every other tag is the model's way of dividing its answer.

@@ -27,12 +27,16 @@ _RESULT = re.compile(r"\.(?:png|jpe?g|gif|svg|pdf)$", re.IGNORECASE)
 _ATTRIBUTE = re.compile(rf"(?:file_?name|file|path|title|name)\s*=\s*[\"']?{_NAME}(?=[\"'\s}}]|$)", re.IGNORECASE)
 _ALONE = re.compile(_NAME)
 # A heading or a line that is nothing but the name: `### 1. utils.py`, `**utils.py**`, "File: `utils.py`:", "utils.py - helpers".
+# For `_plain` lines. Each part that repeats without an end begins with what the one before it cannot be: so the time grows with the length.
 _LINE = re.compile(
-    rf"[\s#>*_+-]*(?:\(?\d+[.)]\s*)?[\s*_`]*(?:(?:step|part) \d+[.:]\s*)?(?:{_WORD}\b[\s*_]*[:=]?\s*)?[*_`\"']*{_NAME}[*_`\"']*\s*"
-    r"(?:\([^()]*\)\s*)?:?[*_\s]*(?:(?:-|–|—|:)\s.*)?",
+    rf"(?:[ #>*+]|-+ )*-{{0,3}}(?:\(?\d{{1,4}}[.)] ?)?[*`]{{0,3}} ?[*`]{{0,3}}(?:(?:step|part) \d{{1,4}}[.:] ?)?"
+    rf"(?:{_WORD}\b ?\*{{0,3}}[:=]?\*{{0,3}} ?)?[*`\"']{{0,4}}{_NAME}[*`\"']{{0,4}} ?(?:\([^()]*\) ?)?:?\*{{0,3}} ?(?:[-–—:] .*)?",
     re.IGNORECASE,
 )
-_NAME_ALONE = re.compile(rf"[\s>*_`\"'-]*{_NAME}[\s*_`\"':]*")
+_NAME_ALONE = re.compile(rf"(?:[ >*`\"']|-+ )*-{{0,3}}{_NAME}[ *`\"':]*")
+_EMPHASIS = re.compile(r"(?<!\w)(_{1,2})(?=[^\s_])(.*?[^\s_])\1(?![\w.])")
+_LONGEST_TITLE = 300
+_LONGEST_COMMENT = 1000
 _IN_A_SENTENCE = re.compile(rf"(?<![\w./@:-]){_NAME}(?![\w/-]|\.\w|\()")
 # A sentence about what a run leads to, or about how to run it, names no file that is given.
 _ABOUT_A_RUN = re.compile(
@@ -144,7 +148,7 @@ def _in_info(info: str, label: str) -> str:
 
 def _in_comment(text: str) -> str:
     lines = (line for line in text.split("\n", 4)[:4] if line.strip() and not _FIRST_LINES.match(line))
-    found = _COMMENT.fullmatch(next(lines, ""))
+    found = _COMMENT.fullmatch(next(lines, "")[:_LONGEST_COMMENT])
     return found["name"] if found and (found["word"] or _REST.fullmatch(found["rest"])) else ""
 
 
@@ -154,15 +158,15 @@ def _in_prose(fence: Fence, label: str, aliases: Mapping[str, str]) -> Iterator[
     if not written:
         return
     last = written[-1]
-    titles = [line for line in reversed(written) if _HEADING.match(line) or _NAME_ALONE.fullmatch(line)]
-    for line in (last, *titles[:1]):
-        found = _LINE.fullmatch(line)
+    title = next((line for line in reversed(written) if _HEADING.match(line) or _NAME_ALONE.fullmatch(_plain(line))), last)
+    for line in (last, title):
+        found = _LINE.fullmatch(_plain(line))
         if found:
             yield found["name"]
     if re.match(r"\s*<\w", last) and (tag := _ATTRIBUTE.search(last)):
         yield tag["name"]
     is_run = bool(canonical(label, aliases))
-    for line in (last, *titles[:1]):
+    for line in (last, title):
         is_title = _HEADING.match(line) is not None
         if not is_title and (
             line.rstrip(" *_`").endswith((".", "!", "?")) or label in _OUTPUT or (_ABOUT_A_RUN.search(line) and not is_run)
@@ -171,6 +175,11 @@ def _in_prose(fence: Fence, label: str, aliases: Mapping[str, str]) -> Iterator[
         said = {name for found in _IN_A_SENTENCE.finditer(line) if _is_alike(name := found["name"], label, aliases)}
         if len(said) == 1:
             yield said.pop()
+
+
+def _plain(line: str) -> str:
+    """Return a line with single spaces and without the `_` that emphasise words; "" if it is longer than a title."""
+    return _EMPHASIS.sub(r"\2", " ".join(line.split())) if len(line) <= _LONGEST_TITLE else ""
 
 
 def _is_alike(name: str, label: str, aliases: Mapping[str, str]) -> bool:

@@ -7,7 +7,7 @@ import html
 import json
 import re
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from agents.answers.mistaken import language_by_shebang, language_by_sign
 from agents.answers.parts import Part, make_part
@@ -22,15 +22,13 @@ IN_TAG = "run as Python: the program is between tags instead of fences"
 BARE = "run as Python: the answer is a program without a fence"
 BARE_OTHER = "run as {language}: the answer is a program without a fence"
 
-_TAGGED = re.compile(
-    r"^[ \t]*(?:<pre\b[^>\n]*>)?<(?P<tag>code|python|execute|program|script)\b[^>\n]*>(?P<text>.*?)</(?P=tag)>", re.M | re.S | re.I
-)
+_TAG = re.compile(r"^[ \t]*(?:<pre\b[^>\n]*>)?<(code|python|execute|program|script)\b[^>\n]*>", re.MULTILINE | re.IGNORECASE)
 _TOOL_TAG = re.compile(
     r"<(?:\|?tool_calls?|function_calls?|function=|invoke\b|tool_use|\|python_tag)|\[TOOL_CALLS\]|<｜tool", re.IGNORECASE
 )
 _TOOL_NAMES = ("name", "function", "tool", "tool_name", "action", "recipient_name", "tool_calls", "function_call")
 _TOOL_VALUES = ("arguments", "parameters", "args", "input", "action_input", "tool_input", "tool_calls", "function_call", "function")
-_CODE_LINE = re.compile(r"[ \t]*(?:def \w+\(.*\).*:|class \w+.*:|import [\w., ]+|from [\w.]+ import .+)\s*")
+_CODE_LINE = re.compile(r"def \w+\(.*:|class \w+.*:|import [\w., ]+|from [\w.]+ import .+")
 _CODE_BEGINS = re.compile(
     r"#include|package main|<\?php|import java|public class|(?:const|let|var|function|import|for|while|if|use|fn|//|/\*)\b"
 )
@@ -42,10 +40,10 @@ def unfenced(prose: Sequence[str], aliases: Mapping[str, str]) -> tuple[Part, st
     """Return the program of an answer that has no fence at all, and how it was found."""
     text = "\n".join(prose)
     python = aliases.get("python", "")
-    tagged = [found for found in _TAGGED.finditer(text) if python and _is_program(_untagged(found["text"]))] if "</" in text else []
+    tagged = [found for found in _tagged(text) if _is_program(found[1])] if python else []
     if tagged:
-        code = "\n\n".join(_untagged(found["text"]) for found in tagged)
-        return make_part(python, code, text.count("\n", 0, tagged[0].start()) + 1, "", aliases), IN_TAG
+        line = text.count("\n", 0, tagged[0][0]) + 1
+        return make_part(python, "\n\n".join(code for _, code in tagged), line, "", aliases), IN_TAG
     first = next((number for number, line in enumerate(prose) if line.strip()), 0)
     bare = _LAST_FENCE.sub("", without_stop_tokens("\n".join(prose[first:]).rstrip())).rstrip() + "\n"
     if canonical(bare.split("\n", 1)[0].strip().lower(), aliases):
@@ -69,13 +67,29 @@ def instead_of_a_program(prose: Sequence[str], fences: Sequence[Fence]) -> Skipp
     line = line or next((line for line, written in whole if _is_call(written)), 0)
     if line:
         return SkippedBlock("", line, NO_TOOLS)
-    line = next((number for number, written in enumerate(prose, 1) if _CODE_LINE.fullmatch(written) and _parses(written)), 0)
+    line = next((number for number, written in enumerate(prose, 1) if _CODE_LINE.fullmatch(written.strip()) and _parses(written)), 0)
     return SkippedBlock("", line, NO_FENCE) if line and not fences else None
 
 
 def _is_program(code: str) -> bool:
     parsed = read_python(code)
     return parsed is not None and parsed.is_program
+
+
+def _tagged(text: str) -> Iterator[tuple[int, str]]:
+    """Yield what is between tags that mean a program, with the place of the opening tag."""
+    position = 0
+    endless = set[str]()  # tags that are not closed from here on: to look for their ends again would take quadratic time
+    for opening in _TAG.finditer(text):
+        tag = opening[1].lower()
+        if opening.start() < position or tag in endless:
+            continue
+        closing = re.compile(f"</{tag}>", re.IGNORECASE).search(text, opening.end())
+        if closing is None:
+            endless.add(tag)
+            continue
+        yield opening.start(), _untagged(text[opening.end() : closing.start()])
+        position = closing.end()
 
 
 def _untagged(text: str) -> str:

@@ -15,10 +15,10 @@ from sandbox.packages.pip_lines import find_pip_lines
 from utils.labels import canonical
 
 _SHEBANG = re.compile(r"#!\s*(?:\S*/)?(?:env\s+(?:-S\s+)?)?([\w.]+)")
-_CELL = re.compile(r"\s*%%(?P<magic>\w+|!)[ \t]*(?P<rest>[^\n]*)\n")
+_CELL = re.compile(r"\s*%%(?P<magic>\w+|!)(?P<rest>[^\n]*)\n")
 _CAUGHT = re.compile(r"^([ \t]*\w+[ \t]*=[ \t]*)!([^\n\"]+)$", re.MULTILINE)
 _SHELLS = ("bash", "sh", "script", "!")
-_NUMBERED = re.compile(r"[ \t]*(\d+)(?:[.:|)]| ) ?(.*)")
+_NUMBERED = re.compile(r"[ \t]*(\d{1,6})(?:[.:|)]| ) ?(.*)")
 _QUOTES = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u00a0": " ", "\u200b": "", "\ufeff": ""})
 _MOST_SENTENCES = 5
 

@@ -9,9 +9,11 @@ import re
 import symtable
 import textwrap
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+
+from agents.answers.python_forms import forms_of
 
 MOST_CHARACTERS = 200_000
 """Longer code is not looked into: it is run as it is labelled."""
@@ -143,13 +145,26 @@ class PythonCode:
         return not self.needs and any(isinstance(node, (ast.Call, *_DOES)) for node in ast.walk(self.tree))
 
     @cached_property
+    def _forms(self) -> Mapping[ast.AST, str]:
+        return forms_of(self.tree)
+
+    @property
+    def form(self) -> str:
+        """The whole in a form that does not depend on layout and comments."""
+        return self._forms[self.tree]
+
+    @cached_property
     def statements(self) -> frozenset[str]:
-        """Its statements at any depth, each in a form that does not depend on layout."""
-        return frozenset(ast.dump(node) for node in ast.walk(self.tree) if isinstance(node, ast.stmt))
+        """Its statements at any depth, each in a form that does not depend on layout and comments."""
+        return frozenset(form for node, form in self._forms.items() if isinstance(node, ast.stmt))
+
+    @cached_property
+    def _outermost(self) -> frozenset[str]:
+        return frozenset(self._forms[node] for node in self.tree.body)
 
     def is_part_of(self, other: PythonCode) -> bool:
         """Whether every statement of it occurs in the other."""
-        return bool(self.tree.body) and all(ast.dump(node) in other.statements for node in self.tree.body)
+        return bool(self._outermost) and self._outermost <= other.statements
 
 
 def read_python(code: str) -> PythonCode | None:

@@ -14,7 +14,7 @@ from sandbox.languages import BY_NAME
 _MAIN = ("main", "__main__", "app", "run", "program", "solution")
 _NEVER_RUN = re.compile(r"(?:.*/)?(?:setup|conftest|noxfile|__init__)\.py")
 _TEST = re.compile(r"(?:.*/)?(?:test_[^/]*|[^/]*_test)\.py|tests?/.*")
-_QUOTED_PATH = re.compile(r"[\"'`<](?:\.{0,2}/)*([\w./-]+)[\"'`>]")
+_QUOTED_PATH = re.compile(r"[\"'`<]([\w./-]+)[\"'`>]")
 
 
 def running_parts(units: Sequence[Part], scripts: Sequence[str]) -> list[Part]:

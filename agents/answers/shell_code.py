@@ -12,7 +12,7 @@ from sandbox.packages.pip_lines import find_pip_lines
 from sandbox.packages.shell_scan import simple_commands
 
 _LONGEST = 100_000  # characters; a longer script is run as it is labelled
-_PROMPT = re.compile(r"^[ \t]*(?:\([\w.-]+\)[ \t]*)?(?:\$|%|[\w.-]+@[\w.-]+[^\s$#]*[$#]|PS [A-Z]:[^>\n]*>|[A-Z]:\\[^>\n]*>)[ \t]+(?=\S)")
+_PROMPT = re.compile(r"^[ \t]*(?:\([\w.-]+\)[ \t]*)?(?:\$|%|[\w.-]+@[\w.-][^\s$#]*[$#]|PS [A-Z]:[^>\n]*>|[A-Z]:\\[^>\n]*>)[ \t]+(?=\S)")
 _PYTHON = re.compile(r"(?:\S*/)?(?:python[\d.]*|py|pypy\d*)")
 # What the user would type to have the answer's program run, or to set up a machine for it.
 _RUNS = frozenset(

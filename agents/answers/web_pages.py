@@ -17,7 +17,7 @@ _PAGES = ("html", "htm", "xhtml")
 _PAGE = "index.html"
 _NODE = ("javascript", "typescript")
 _REFERENCE = re.compile(
-    r"""\b(?:src|href)\s*=\s*["']?(?![\w+.-]*:|//)[./]*(?P<path>[\w./-]+\.(?:js|mjs|css|jsx|tsx?))(?=["'\s>?])""", re.IGNORECASE
+    r"""\b(?:src|href)\s*=\s*["']?(?![\w+.-]*:|//)[./]*(?P<path>[\w-][\w./-]*\.(?:js|mjs|css|jsx|tsx?))(?=["'\s>?])""", re.IGNORECASE
 )
 _IN_BROWSER = re.compile(r"(?<![\w.])(?:document|window|localStorage)\s*\.\s*\w")
 _IN_NODE = re.compile(r"\brequire\s*\(|\bprocess\.|\bjsdom\b|\bfrom\s+['\"]node:")
