@@ -210,6 +210,28 @@ def test_a_piece_of_which_the_program_has_its_own_is_not_compiled_in(language: s
     assert answer.files == ()
 
 
+def test_a_program_that_is_told_in_steps_is_one_program() -> None:
+    steps = [
+        "#include <stdio.h>",
+        "typedef struct {\n    int x;\n} Point;",
+        "int size(Point p) {\n    return p.x;\n}",
+        'int main(void) {\n    Point p = { 3 };\n    printf("%d", size(p));\n}',
+    ]
+    assert runs(read("\nThen:\n\n".join(fenced("c", step) for step in steps))) == [("c", "\n".join(steps))]
+
+
+def test_a_program_is_not_taken_for_the_header_that_is_not_there() -> None:
+    answer = read(fenced("c++", '#include "gumbo.h"\nint f() {\n    return 1;\n}') + fenced("c++", "int main() {\n    return f();\n}"))
+    assert answer.files == ()
+    assert len(answer.blocks) == 1
+
+
+def test_the_only_program_is_kept_although_it_leaves_parts_out() -> None:
+    header = fenced("c", "#ifndef A_H\n#define A_H\nint f(void);\n#endif")
+    answer = read(f"**a.h**\n\n{header}\n**a.c**\n\n{fenced('c', 'int main(void) {', '    // ...', '    return 0;', '}')}")
+    assert [block.name for block in answer.blocks] == ["a.c"]
+
+
 def test_a_piece_of_java_gets_the_imports_of_its_program() -> None:
     piece = "class Lists {\n    static List<Integer> one() { return List.of(1); }\n}"
     program = "import java.util.*;\n\npublic class Main {\n    public static void main(String[] a) { System.out.println(Lists.one()); }\n}"

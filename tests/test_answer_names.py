@@ -84,6 +84,9 @@ def test_a_sentence_names_a_file_of_data(before: str, label: str, text: str, nam
         ("Call `tools.py()`:", py("X = 1")),
         ("Ask me@tools.py:", py("X = 1")),
         ("Install it for Node.js:", fenced("javascript", "let x = 1")),
+        ("Here is a bot for Discord.js v14:", fenced("javascript", "let x = 1")),
+        ("A script for Godot Engine 3.x:", fenced("", "extends Node")),
+        ("Then look at package.json:", fenced("", "const { a } = b;")),
         ("The log of `main.py`:", fenced("log", "started")),
         ("A `config.yaml` for it:", fenced("json", "{}")),
     ],
@@ -268,6 +271,12 @@ def test_a_server_with_templates_is_run_and_its_scripts_are_not() -> None:
 def test_a_program_beside_a_page_that_does_not_load_it_is_run(script: str) -> None:
     answer = read(f"**index.html**\n\n{fenced('html', '<p>Hi</p>')}\n{fenced('javascript', script)}")
     assert [block.language for block in answer.blocks] == ["javascript"]
+
+
+def test_a_page_without_a_name_is_stored_with_its_scripts() -> None:
+    page = fenced("html", '<p id="t"></p>', "<script>start()</script>")
+    assert names(read(f"{page}\n**script.js**\n\n{SCRIPT}")) == ["index.html", "script.js"]
+    assert names(read(page)) == []
 
 
 def test_scripts_of_other_sites_and_two_candidates_give_no_names() -> None:

@@ -457,6 +457,11 @@ def test_a_block_gets_the_name_as_which_a_later_one_imports_it() -> None:
     assert answer.notes[0] == "stored as your_module.py: a later block imports it"
 
 
+def test_a_block_that_imports_a_name_itself_is_not_where_it_comes_from() -> None:
+    first, second = "from lab import Seq\nprint(Seq)", "from lab import Seq\nprint(Seq, 2)"
+    assert read(py(first) + py(second)).files == ()
+
+
 @pytest.mark.parametrize("line", ["import numpy as np", "from collections import square", "from requests import get"])
 def test_packages_are_not_taken_for_blocks_of_the_answer(line: str) -> None:
     assert read(py(SQUARE) + py(line, "print(1)")).files == ()

@@ -97,6 +97,7 @@ def test_a_text_is_run_only_if_it_is_python_beyond_doubt(label: str) -> None:
 @pytest.mark.parametrize("lines", [("python", "print(1)"), ("Python", "Copy code", "print(1)"), ("bash", "echo 1")])
 def test_a_label_on_the_first_line_of_the_block_is_read(lines: tuple[str, ...]) -> None:
     assert runs(read(fenced("", *lines))) == [(ALIASES[lines[0].lower()], lines[-1])]
+    assert read(fenced("", "C", "|", "|")).blocks == ()
 
 
 # Some of these are programs in other languages than Python.
@@ -263,11 +264,18 @@ def test_output_in_the_colours_of_a_language_is_not_run(before: str, label: str,
         ("This prints the output to a file:", sh("ls > out.txt")),
         ("Output:", sh("cat out.txt")),
         ("Result:", fenced("javascript", "console.log(1)")),
+        ("The code to print the result:", py("print(2)")),
+        ("Output:", py("print(2)")),
         ("Then:", sh("python -c 'print(1)'")),
     ],
 )
 def test_a_program_that_is_not_called_output_is_run(before: str, block: str) -> None:
     assert len(read(f"{WHOLE}\n{before}\n\n{block}").blocks) == 2
+
+
+def test_a_value_that_is_called_output_is_not_run() -> None:
+    assert runs(read(f"{WHOLE}\nThis will output:\n\n{py('array([[1., 2.]])')}")) == [RUN]
+    assert runs(read(f"{WHOLE}\nStructure:\n\n{sh('my-app/', 'src/main.py', 'package.json')}")) == [RUN]
 
 
 def test_output_alone_is_run_so_that_the_model_hears_of_it() -> None:

@@ -55,7 +55,12 @@ _COMMENT = re.compile(
 )
 _REST = re.compile(r"\s*(?:-->|\*/|\"\"\"|''')?\s*(?:(?:-|–|—|:|\()\s*.*)?")
 _FIRST_LINES = re.compile(r"#!|\s*#.*coding[:=]")
-_SEEN_AS_NAMES = {"node.js", "next.js", "vue.js", "react.js", "express.js", "three.js", "d3.js", "asp.net", "socket.io"}
+# Libraries and versions that look like names of files.
+_NO_FILES = re.compile(
+    r"(?:node|next|nuxt|nest|vue|react|angular|express|three|d3|p5|chart|moment|discord|socket|ember|backbone|knockout|alpine|handlebars|babylon"
+    r"|phaser|brain|tensorflow|jquery|lodash|underscore|leaflet|anime|matter|ml5|plotly|pdf|chess|asp|ml)\.(?:js|ts|io|net)|[\d.]+\.\w",
+    re.IGNORECASE,
+)
 _TEXT = ("text", "txt", "plaintext")
 _OUTPUT = ("output", "console", "stdout", "log", "terminal")
 _SHOWN = (*_TEXT, *_OUTPUT)
@@ -172,7 +177,9 @@ def _in_prose(fence: Fence, label: str, aliases: Mapping[str, str]) -> Iterator[
             line.rstrip(" *_`").endswith((".", "!", "?")) or label in _OUTPUT or (_ABOUT_A_RUN.search(line) and not is_run)
         ):
             continue
-        said = {name for found in _IN_A_SENTENCE.finditer(line) if _is_alike(name := found["name"], label, aliases)}
+        said = {
+            name for found in _IN_A_SENTENCE.finditer(line) if _is_alike(name := found["name"], label, aliases) and _is_text_of(name, fence)
+        }
         if len(said) == 1:
             yield said.pop()
 
@@ -180,6 +187,11 @@ def _in_prose(fence: Fence, label: str, aliases: Mapping[str, str]) -> Iterator[
 def _plain(line: str) -> str:
     """Return a line with single spaces and without the `_` that emphasise words; "" if it is longer than a title."""
     return _EMPHASIS.sub(r"\2", " ".join(line.split())) if len(line) <= _LONGEST_TITLE else ""
+
+
+def _is_text_of(name: str, fence: Fence) -> bool:
+    """Whether a block without a label can be a file of this name; asked for what parses as nothing else."""
+    return bool(fence.info) or not name.lower().endswith(".json") or fence.text.lstrip()[:1] in ("{", "[")
 
 
 def _is_alike(name: str, label: str, aliases: Mapping[str, str]) -> bool:
@@ -194,7 +206,7 @@ def _is_alike(name: str, label: str, aliases: Mapping[str, str]) -> bool:
 
 def _fitting(name: str, label: str, text: str, aliases: Mapping[str, str]) -> Named | None:
     """Return the name made safe if it can be that of a block with this label and text."""
-    if not name or name.lower() in _SEEN_AS_NAMES or label in _CHANGES:
+    if not name or _NO_FILES.fullmatch(name) or label in _CHANGES:
         return None
     language, of_name = canonical(label, aliases), language_of_file(name, aliases)
     ending = name.rpartition(".")[2].lower()

@@ -161,27 +161,42 @@ def _with_pieces(parts: list[Part], found: Sorted) -> list[Part]:
     pieces = [part for part in parts if part.other and part.other.is_piece and not part.name]
     if not programs or not pieces:
         return parts
-    parts = list(parts)
+    kept = [part for part in parts if part not in pieces and part not in programs]
+    for program in programs:
+        used = _used_by(program, pieces)
+        pieces = [piece for piece in pieces if piece not in used]
+        if used and BY_NAME[program.language].part_header is not None:
+            kept += [_in_own_file(piece, program, BY_NAME[piece.language]) for piece in used]
+            found.notes += [f"the block at line {piece.line} is compiled into the program at line {program.line}" for piece in used]
+        elif used:
+            found.notes.append(TOGETHER.format(count=len(used) + 1))
+            program = _merge(sorted([*used, program], key=lambda part: part.line), program)
+        kept.append(program)
     for piece in pieces:
-        user = next((each for each in programs if _wants(each, piece)), None)
-        parts.remove(piece)
-        if user is None:
-            found.skip(piece, "it is a part of a program, not a program")
-        elif BY_NAME[piece.language].part_header is not None:
-            parts.append(_in_own_file(piece, user, BY_NAME[piece.language]))
-            found.notes.append(f"the block at line {piece.line} is compiled into the program at line {user.line}")
-        else:
-            at = parts.index(user)
-            parts[at] = programs[programs.index(user)] = _merge(sorted([piece, user], key=lambda part: part.line), user)
-            found.notes.append(TOGETHER.format(count=2))
-    return parts
+        found.skip(piece, "it is a part of a program, not a program")
+    return kept
 
 
-def _wants(program: Part, piece: Part) -> bool:
-    """Whether the program uses what the piece defines, and has none of it itself."""
-    if program.other is None or piece.other is None:
+def _used_by(program: Part, pieces: Sequence[Part]) -> list[Part]:
+    """Return the pieces that the program uses, those that these use in turn, and what only brings something in for them."""
+    used: list[Part] = []
+    found = True
+    while found:
+        found = False
+        for piece in pieces:
+            if piece not in used and any(_wants(user, piece, [program, *used]) for user in [program, *used]):
+                used.append(piece)
+                found = True
+    first = [piece for piece in pieces if piece.other and piece.other.only_brings_in and piece not in used]
+    return [*first, *used] if used or (program.other and not program.other.brings_in) else used
+
+
+def _wants(user: Part, piece: Part, having: Sequence[Part]) -> bool:
+    """Whether the block uses what the piece defines, and none of those that are there has it already."""
+    if user.other is None or piece.other is None:
         return False
-    return bool(program.other.needs & piece.other.defines) and not program.other.defines_anywhere & piece.other.defines
+    defines = piece.other.defines
+    return bool(user.other.needs & defines) and not any(each.other and each.other.defines_anywhere & defines for each in having)
 
 
 def _in_own_file(piece: Part, program: Part, language: Language) -> Part:

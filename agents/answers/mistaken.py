@@ -171,7 +171,7 @@ _ELIDED = re.compile(
 def label_inside(text: str, aliases: Mapping[str, str]) -> tuple[str, str]:
     """Return the language that the first line of a block without a label names, and the rest; two "" if it names none."""
     first, _, rest = text.lstrip("\n").partition("\n")
-    language = aliases.get(first.strip().lower(), "")
+    language = aliases.get(first.strip().lower(), "") if len(first.strip()) > 1 else ""
     if not language or not rest.strip():
         return "", ""
     return language, rest.removeprefix("Copy code\n").removeprefix("Copy\n")

@@ -26,7 +26,8 @@ def with_names_by_import(parts: Sequence[Part], found: Sorted) -> list[Part]:
             order = [*range(importing - 1, -1, -1), *range(importing + 1, len(parts))]
             unnamed = [at for at in order if parts[at].language == part.language and not parts[at].name]
             at = next((at for at in unnamed if _offers(parts[at], taken)), None)
-            at = unnamed[0] if at is None and part.other and len(unnamed) == 1 else at
+            if at is None and len(unnamed) == 1 and _may_be_a_module(parts[unnamed[0]]):
+                at = unnamed[0]
             if at is not None:
                 parts[at] = replace(parts[at], name=name, inferred=True)
                 own.add(name)
@@ -45,9 +46,15 @@ def _modules_of(part: Part) -> Iterator[tuple[str, Set[str]]]:
             yield name, wanted
 
 
+def _may_be_a_module(part: Part) -> bool:
+    """Whether a block of which nothing better is known may be a module: it is no program of a language that is compiled."""
+    return part.other is not None and (part.other.is_piece or not part.other.language.entry)
+
+
 def _offers(part: Part, wanted: Set[str]) -> bool:
     if part.python:
-        return wanted <= part.python.defines and bool(part.python.defines)
+        own = part.python.defines - part.python.imported
+        return wanted <= own and bool(own)
     return part.other is not None and bool(wanted & {plain_name(name) for name in part.other.defines})
 
 

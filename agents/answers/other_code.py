@@ -146,6 +146,16 @@ class OtherCode:
         return _IMPORT.sub(add, self.text)
 
     @property
+    def brings_in(self) -> bool:
+        """Whether one of its lines brings in something from elsewhere."""
+        return any(map(_BRINGS_IN.match, self.text.split("\n")))
+
+    @property
+    def only_brings_in(self) -> bool:
+        """Whether all of its lines do."""
+        return all(_BRINGS_IN.match(line) for line in self.text.split("\n") if line.strip())
+
+    @property
     def is_piece(self) -> bool:
         """Whether it is no program of its own, but a part of one."""
         return self.language.is_part(self.text)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Sequence
 
+from agents.answers.python_code import PythonCode
 from agents.answers.shell_code import ShellCode
 
 _SAYS_SO = {"output", "outputs", "result", "results", "print", "prints", "displays", "see", "log", "logs", "logged", "printed"}
@@ -22,10 +24,15 @@ _CODE = re.compile(
 
 def announces_output(lines: Sequence[str]) -> bool:
     """Whether the last line before a block says no more than that output follows: "Output:", "The program should print:"."""
-    words = set(re.findall(r"\w+", next((line for line in reversed(lines) if line.strip()), "").lower()))
-    return bool(_SAYS_SO & words) and words <= _WORDS
+    words = re.findall(r"\w+", next((line for line in reversed(lines) if line.strip()), "").lower())
+    purpose = any(word == "to" and after in _SAYS_SO for word, after in zip(words, words[1:], strict=False))
+    return bool(_SAYS_SO & set(words)) and set(words) <= _WORDS and not purpose
 
 
-def is_no_code(text: str, shell: ShellCode | None) -> bool:
+def is_no_code(text: str, python: PythonCode | None, shell: ShellCode | None) -> bool:
     """Whether a block of which that was said holds nothing that could be meant to run."""
-    return not shell.does_something if shell else _CODE.search(text) is None
+    if shell:
+        return not shell.does_something
+    if python:
+        return not python.defines and all(isinstance(node, ast.Expr) for node in python.tree.body) and "print" not in text
+    return _CODE.search(text) is None

@@ -228,10 +228,10 @@ def _leave_out_output_and_outlines(found: Sorted) -> None:
     """Leave out what the line before it calls output, and what says that it leaves parts out, if there is a program beside it."""
     outlines = [part for part in found.programs if is_elided(part.text)]
     outlines = [part for part in outlines if not any(_needs(other, part) for other in found.programs)]
-    shown = [part for part in found.programs if part in outlines or (part.is_output and is_no_code(part.text, part.shell))]
-    whole = {part.language for part in found.programs if part not in shown}
+    shown = [part for part in found.programs if part in outlines or (part.is_output and is_no_code(part.text, part.python, part.shell))]
+    whole = {part.language for part in found.programs if part not in shown and not (part.other and part.other.is_piece)}
     for part in shown if whole else []:
-        if part.is_output and is_no_code(part.text, part.shell):
+        if part.is_output and is_no_code(part.text, part.python, part.shell):
             found.programs.remove(part)
             found.skip(part, "it is output, not a program")
         elif part.language in whole:

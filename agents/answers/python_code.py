@@ -89,6 +89,12 @@ class PythonCode:
         return frozenset(found)
 
     @cached_property
+    def imported(self) -> frozenset[str]:
+        """The names under which it knows what it imports."""
+        aliases = (each for node in ast.walk(self.tree) if isinstance(node, (ast.Import, ast.ImportFrom)) for each in node.names)
+        return frozenset(each.asname or each.name.partition(".")[0] for each in aliases)
+
+    @cached_property
     def taken(self) -> dict[str, set[str]]:
         """The names that it takes from each module without dots: `from m import a` and `import m` with `m.a`."""
         taken: dict[str, set[str]] = {}

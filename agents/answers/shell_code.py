@@ -30,6 +30,7 @@ _NEUTRAL = frozenset("cd mkdir touch echo printf ls cat pwd export set head tail
 _TIDIES = frozenset("rm rmdir mv cp kill pkill killall".split())  # noqa: SIM905
 _WORKS = frozenset("cp mv rm find sed awk sort uniq wc cut tr for while if case ln xargs sleep seq tar gzip unzip zip diff".split())  # noqa: SIM905
 _SETTING = re.compile(r"[A-Za-z_]\w*=")
+_A_FILE = re.compile(r"[\w./-]*(?:/|\w\.(?:jsx?|tsx?|json|py|ya?ml|md|txt|html|css|csv|toml|c|h|cpp))")
 _NO_COMMAND = re.compile(r"[\d*│├└|+-]|\w+:$")
 _SHELLS = ("bash", "sh", "zsh")
 _SHOWN_MODULES = ("venv", "pip", "http.server", "pytest", "unittest", "flask", "virtualenv", "ensurepip", "jupyter", "streamlit", "uvicorn")
@@ -106,7 +107,7 @@ def _kind(command: str) -> str:
         return "run" if rest and not rest[0].startswith("-") else "work"
     if name in _TIDIES:
         return "tidy"
-    if _NO_COMMAND.match(name):
+    if _NO_COMMAND.match(name) or (not rest and name[:1] not in ("", ".", "/") and _A_FILE.fullmatch(name)):
         return "text"
     return "run" if name in _RUNS or name.startswith("./") else "work"
 

@@ -34,7 +34,8 @@ def named_by_page(fences: Sequence[Fence], aliases: Mapping[str, str]) -> dict[i
         alike = [fence.line for fence in fences if not names[fence.line] and _kind(fence, aliases) == _kind_of(path)]
         if len(alike) == 1:
             found[alike[0]] = path
-    if len(pages) == 1 and not names[pages[0].line] and found:
+    parts = any(name and _kind_of(name) in (*_NODE, "css") for name in names.values())
+    if len(pages) == 1 and not names[pages[0].line] and (found or parts):
         found[pages[0].line] = _PAGE
     return found
 
