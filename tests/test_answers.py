@@ -680,6 +680,10 @@ def test_a_program_between_tags_is_run(text: str) -> None:
 
 def test_what_html_escapes_is_read_in_tags() -> None:
     assert runs(read("<pre><code>\nprint(1 &lt; 2)\n</code></pre>")) == [("python", "print(1 < 2)")]
+    assert runs(read("<code>\nprint(1 &lt; 2, '&lt;')\n</code>")) == [("python", "print(1 < 2, '&lt;')")]
+    assert runs(read("<code>\nprint(&quot;a&quot;)\n</code>")) == [("python", 'print("a")')]
+    escaping = 'def f(s):\n    return s.replace("&", "&amp;").replace("<", "&lt;")\nprint(f("<"))'
+    assert runs(read(f"<python>\n{escaping}\n</python>")) == [("python", escaping)]
     assert read("Call <code>print(1)</code> to print.").blocks == ()
 
 

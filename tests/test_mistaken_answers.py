@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.answers.mistaken import NOTEBOOK, is_elided, language_by_sign
+from agents.answers.mistaken import NOTEBOOK, PLAIN_SIGNS, UNESCAPED, is_elided, language_by_sign
 from agents.answers.parts import AS_TEXT
 from agents.answers.reading import IN_MARKDOWN, read_answer
 from sandbox.languages import ALIASES
@@ -139,6 +139,11 @@ def test_a_part_of_a_program_has_no_sign() -> None:
         ("1: def f():\n2:     return 3\n3: print(f())", "3", "run without the numbers of its lines"),
         ("print(\u201chi\u201d)", "hi", "run with straight quotation marks and plain spaces"),
         ("print(1)\u00a0\nif True:\n\u00a0\u00a0print(2)", "1\n2", "run with straight quotation marks and plain spaces"),
+        ("if 1 &lt; 2:\n    print('&lt;', \"a\")  # it's &gt;", "&lt; a", UNESCAPED),
+        ("if 1 &lt; 2:\n    print(&#39;x&#39;, '&amp;')", "x &amp;", UNESCAPED),
+        ("if True:\n\u00a0\u00a0print('\u201c\u00a0'.isascii())", "False", PLAIN_SIGNS),
+        ("if True:\n\u00a0\u00a0print(\u201chi\u201d, '\u201c'.isascii())", "hi False", PLAIN_SIGNS),
+        ("print('hi\u2019)", "hi", PLAIN_SIGNS),
         ("print(1)\n\nThis program prints one.", "1", "run without the sentences beside the code"),
         ("Here is the code:\nprint(1)", "1", "run without the sentences beside the code"),
     ],
@@ -163,6 +168,13 @@ def test_a_form_that_python_does_not_read_is_mended(code: str, output: str, note
         "1. first\n3. third",
         "<<<<<<< SEARCH\nprint(1)\n=======\nprint(2)\n>>>>>>> REPLACE",
         "print('&lt;'",
+        "if 1 &lt; 2 print('x')\nprint(&#" + "9" * 5_000 + ";)",
+        "def page(:\n    return '''\nconsole.log(1)\n'''\n",
+        'x = (\nprint("console.log(1)")',
+        "if x == 1\n    y = 'console.log(1)'",
+        "html = '''<script>\nconsole.log(1)\n",
+        "def f(x):\n    return console.log(x",
+        "if a b:\n    pass\nelif c:\n    console.log(c)",
     ],
 )
 def test_what_is_wrong_is_run_as_it_is_so_that_its_error_is_seen(code: str) -> None:

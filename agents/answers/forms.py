@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import html
 import json
 import re
 import textwrap
@@ -12,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from agents.answers.mistaken import language_by_shebang, language_by_sign
 from agents.answers.parts import Part, make_part
 from agents.answers.python_code import MOST_CHARACTERS, read_python
+from agents.answers.signs import outside_strings, unescaped
 from utils.code_blocks import Fence, SkippedBlock
 from utils.labels import canonical
 from utils.markdown import without_stop_tokens
@@ -93,8 +93,9 @@ def _tagged(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _untagged(text: str) -> str:
-    text = text.strip("\n")
-    return textwrap.dedent(html.unescape(text) if re.search(r"&(?:lt|gt|amp|quot|#\d+);", text) else text) + "\n"
+    text = textwrap.dedent(text.strip("\n")) + "\n"
+    ways = (outside_strings(unescaped)(text), text, unescaped(text))
+    return next((each for each in ways if read_python(each)), text)
 
 
 def _is_call(text: str) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from agents.answers.python_code import MOST_CHARACTERS, NOTEBOOK_LINE, read_python
 from agents.answers.shell_code import read_shell
+from agents.answers.signs import outside_strings, unescaped, with_plain_signs, with_plain_spaces, without_strings
 from sandbox.files.names import safe_name
 from sandbox.languages import LANGUAGES
 from sandbox.packages.pip_lines import find_pip_lines
@@ -19,7 +19,11 @@ _CELL = re.compile(r"\s*%%(?P<magic>\w+|!)(?P<rest>[^\n]*)\n")
 _CAUGHT = re.compile(r"^([ \t]*\w+[ \t]*=[ \t]*)!([^\n\"]+)$", re.MULTILINE)
 _SHELLS = ("bash", "sh", "script", "!")
 _NUMBERED = re.compile(r"[ \t]*(\d{1,6})(?:[.:|)]| ) ?(.*)")
-_QUOTES = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u00a0": " ", "\u200b": "", "\ufeff": ""})
+_IS_PYTHON = re.compile(
+    r"^[ \t]*(?:(?:(?:async )?def \w+\([^\n]*|class \w+[^\n{]*|elif\b[^\n]*|except\b[^\n]*):[ \t]*(?:#|$)"
+    r"|from [\w.]+ import\b|print\(f?[\"'][^\n]*\)[ \t]*$)",
+    re.MULTILINE,
+)
 _MOST_SENTENCES = 5
 
 
@@ -77,7 +81,10 @@ def language_by_sign(text: str, aliases: Mapping[str, str]) -> str:
     """Return the language of which the text can only be a program; "" if it is none that is run here."""
     if len(text) > MOST_CHARACTERS or text.strip().count("\n") == 0:
         return ""
+    if _IS_PYTHON.search(text):
+        return ""  # even if Python cannot read it
     runnable = set(aliases.values())
+    text = without_strings(text)
     # C++ comes before C, whose headers it has, too.
     found = (each for each in reversed(LANGUAGES) if each.sign and each.name in runnable and re.search(each.sign, text, re.MULTILINE))
     return next((each.name for each in found if not each.is_part(text)), "")
@@ -135,20 +142,17 @@ def _is_sentence(line: str) -> bool:
     return len(line.split()) > 2 and line.rstrip().endswith((".", ":", "!")) and line[:1].isupper() and not set("=;{}") & set(line)
 
 
-def _unescaped(text: str) -> str:
-    return html.unescape(text) if re.search(r"&(?:lt|gt|amp|quot|#\d+);", text) else ""
-
-
-def _with_plain_signs(text: str) -> str:
-    return text.translate(_QUOTES)
-
-
 NOTEBOOK = "run without what only a notebook understands"
+UNESCAPED = "run with HTML's `&lt;` and the like read as signs"
+PLAIN_SIGNS = "run with straight quotation marks and plain spaces"
 _WAYS: tuple[tuple[Callable[[str], str], str], ...] = (
     (_without_magics, NOTEBOOK),
-    (_unescaped, "run with HTML's `&lt;` and the like read as signs"),
+    (outside_strings(unescaped), UNESCAPED),
+    (unescaped, UNESCAPED),
     (_without_numbers, "run without the numbers of its lines"),
-    (_with_plain_signs, "run with straight quotation marks and plain spaces"),
+    (outside_strings(with_plain_spaces), PLAIN_SIGNS),
+    (outside_strings(with_plain_signs), PLAIN_SIGNS),
+    (with_plain_signs, PLAIN_SIGNS),
     (_without_sentences, "run without the sentences beside the code"),
 )
 
