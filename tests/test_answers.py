@@ -483,6 +483,7 @@ def test_a_file_that_comes_again_counts_as_its_last_version() -> None:
 def test_a_file_in_two_parts_is_one_file() -> None:
     answer = read(file("a.py", "x = 1") + file("a.py", "print(x)"))
     assert runs(answer) == [("python", "x = 1\nprint(x)")]
+    assert answer.notes == ("the block at line 9 goes on with a.py",)
     assert answer.files[0].text == "x = 1\n\n\nprint(x)\n"
 
 
@@ -513,6 +514,12 @@ def test_what_a_function_repeats_that_nothing_calls_is_still_run() -> None:
     rolls = "import random\nprint(random.randint(1, 6))"
     answer = read(py(rolls) + "As a function:\n\n" + py("import random\ndef roll():\n    print(random.randint(1, 6))"))
     assert ("python", rolls) in runs(answer)
+
+
+def test_what_stands_in_a_function_and_nowhere_else_is_a_part_of_it() -> None:
+    loop = "for i in range(n):\n    if i:\n        return False"
+    whole = "def f(n):\n    for i in range(n):\n        if i:\n            return False\n    return True"
+    assert runs(read(py(loop) + "All of it:\n\n" + py(whole))) == [("python", whole)]
 
 
 def test_a_call_that_is_shown_again_is_made_again() -> None:

@@ -78,6 +78,8 @@ def _one_of_each_name(parts: list[Part], found: Sorted) -> list[Part]:
             found.skipped.append(SkippedBlock(part.language, earlier.line, f"{part.name} comes again at line {part.line}"))
         elif newer.line != earlier.line:
             found.notes.append(f"the block at line {part.line} changes a part of {part.name}")
+        else:
+            found.notes.append(f"the block at line {part.line} goes on with {part.name}")
     return list(kept.values())
 
 

@@ -153,7 +153,8 @@ def _content(fence: Fence, label: str, aliases: Mapping[str, str]) -> Content:
     language = canonical(label, aliases)
     name, text, is_file = named(fence, aliases)
     by_name = language_of_file(name, aliases) if name else ""
-    if by_name and not label and by_name == aliases.get("python") and read_python(text) is None and not looks_broken(text):
+    is_broken = looks_broken(text) and "```" not in text
+    if by_name and not label and by_name == aliases.get("python") and read_python(text) is None and not is_broken:
         name = by_name = ""  # how to run that file, more likely than the file
     if is_file:
         language = ""
@@ -257,7 +258,7 @@ def _leave_out_excerpts(found: Sorted) -> None:
 def _repeats(part: Part, other: Part) -> bool:
     if part is other or part.language != other.language or not is_in(part, other):
         return False
-    if part.python and other.python and part.python.does_something and not other.python.does_something:
+    if part.python and other.python and part.python.does_something and not other.python.does_something and part.python.stands_alone:
         return False  # there it is in a function that nothing calls
     if not is_in(other, part):
         return True

@@ -139,6 +139,15 @@ class PythonCode:
         return self.is_only_shown and not any(isinstance(node, ast.Name) for node in ast.walk(self.tree))
 
     @property
+    def stands_alone(self) -> bool:
+        """Whether Python would run it: no `return` outside of a function and the like."""
+        try:
+            compile(self.tree, "answer", "exec", dont_inherit=True)
+        except _FAULTS:
+            return False
+        return True
+
+    @property
     def is_beyond_doubt(self) -> bool:
         """Whether code that is labelled as a text is Python: it defines or imports."""
         return any(isinstance(node, _COMPOUND) for node in self.tree.body)
