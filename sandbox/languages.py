@@ -79,7 +79,11 @@ class Language:
     def arguments(self, step: Step, file: str, code: str, beside: Sequence[tuple[str, str]] = ()) -> list[str]:
         """Return the step's arguments for a program in the file, with the names and texts of the files beside it."""
         tests = f"_test{self.ending}"
-        parts = [name for name, text in beside if name.endswith(self.ending) and not name.endswith(tests) and self.is_part(text)]
+        files = [(name, text) for name, text in beside if name.endswith(self.ending) and not name.endswith(tests)]
+        # JUnit is not here: with its tests, nothing would compile.
+        parts = [
+            name for name, text in files if self.is_part(text) and not re.search(r"^import (?:static )?org\.junit\.", text, re.MULTILINE)
+        ]
         main = self.names(code)[1] if self.names else ""
         found: list[str] = []
         for argument in step.arguments:

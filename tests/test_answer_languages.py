@@ -333,6 +333,90 @@ def test_what_code_defines_and_needs() -> None:
     assert "C" not in code("sh", "echo \"$B\" '$C'").needs
 
 
+def test_php_without_its_opening_gets_it() -> None:
+    answer = read(fenced("php", "echo 1;"))
+    assert runs(answer) == [("php", "<?php\necho 1;")]
+    assert answer.notes == ("added `<?php` to the program at line 1: without it, PHP prints the program",)
+    joined = read(fenced("php", "function f() { return 1; }") + fenced("php", "<?php", "echo f();"))
+    assert runs(joined) == [("php", "<?php\nfunction f() { return 1; }\necho f();")]
+    for code in ("<?php\necho 1;", "<p>a</p>", "<?= 1 ?>", "a <?= 1 ?>"):
+        assert (runs(read(fenced("php", code))), read(fenced("php", code)).notes) == ([("php", code)], ())
+
+
+def test_what_shows_a_part_of_a_php_program_is_no_program() -> None:
+    assert len(runs(read(fenced("php", "<?php", "$a = 1;", "echo $a;", "echo 2;") + fenced("php", "echo $a;")))) == 1
+
+
+JEST = ("const sum = require('./sum');", "test('adds', () => {", "  expect(sum(1, 2)).toBe(3);", "});")
+SUM = file("sum.js", "js", "module.exports = (a, b) => a + b;")
+
+
+@pytest.mark.parametrize(
+    ("label", "name", "code"),
+    [
+        ("js", "sum.test.js", JEST),
+        ("js", "test/sum.spec.js", JEST),
+        ("js", "__tests__/sum.js", JEST),
+        ("ts", "sum.spec.ts", ("import { describe, it } from 'vitest';", "describe.each([1])('a', () => {});")),
+        ("ruby", "sum_spec.rb", ("RSpec.describe Sum do", "end")),
+        ("php", "SumTest.php", ("<?php", "use PHPUnit\\Framework\\TestCase;", "class SumTest extends TestCase {}")),
+    ],
+)
+def test_tests_for_a_runner_that_is_not_here_are_stored_and_not_run(label: str, name: str, code: tuple[str, ...]) -> None:
+    answer = read(SUM + file(name, label, *code) + fenced("sh", f"npx jest {name}"))
+    assert name in [each.name for each in answer.files]
+    assert [block.name for block in answer.blocks] == ["sum.js"]
+    alone = read(file(name, label, *code))
+    assert ([each.name for each in alone.files], alone.blocks) == ([name], ())
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        ("import test from 'node:test';", "test('a', () => {});"),
+        ("const { test, describe } = require('node:test');", "test('a', () => {});"),
+        ("import { test } from 'uvu';", "test('a', () => {});", "test.run();"),
+        ("function test(name, body) { body(); }", "test('a', () => {});"),
+        ("console.log(/a/.test('a') ? 1 : 2);",),
+        ("const assert = require('assert');", "assert.equal(1, 1);"),
+    ],
+)
+def test_tests_that_node_runs_are_run(code: tuple[str, ...]) -> None:
+    answer = read(SUM + file("sum.test.js", "js", *code))
+    assert answer.blocks[-1].name == "sum.test.js"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "export default function App() {\n  return <p/>;\n}",
+        "const App = () => (\n  <div>\n    Don't\n  </div>\n);",
+        'function App() {\n  return (\n    <div className="a">1</div>\n  );\n}',
+        "root.render(<App />);",
+        "const a = <>b</>;",
+        "const App = () => <Layout.Main/>;",
+    ],
+)
+def test_jsx_in_a_file_of_javascript_is_a_file(code: str) -> None:
+    for label in ("jsx", "js", ""):
+        answer = read(f"**src/App.js**\n{fenced(label, code)}")
+        assert ([each.name for each in answer.files], answer.blocks) == (["src/App.js"], ()), label
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "console.log('return <p/> = <b>');",
+        "console.log(`\nreturn (<p/>)`);",
+        "// return <p/>\nconsole.log(1);",
+        "for (let i=0; i <n; i++) { if (a<b ) console.log(i); }",
+        "const f = (a, b) => a <b;\nconsole.log(f(1, 2));",
+    ],
+)
+def test_javascript_that_compares_or_writes_html_is_a_program(code: str) -> None:
+    assert [block.name for block in read(f"**app.js**\n{fenced('js', code)}").blocks] == ["app.js"]
+
+
 @pytest.mark.parametrize("language", [language.name for language in LANGUAGES if language.name != "python"])
 def test_time_grows_with_the_length_only(language: str) -> None:
     pieces = [

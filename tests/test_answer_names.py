@@ -41,6 +41,26 @@ INTRODUCED = {
 }
 
 
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("**__init__.py**", "__init__.py"),
+        ("`__tests__/a.py`:", "__tests__/a.py"),
+        ("__init__.py", "__init__.py"),
+        ("_utils.py_", "utils.py"),
+        ("__utils.py__:", "utils.py"),
+        ("_private.py", "_private.py"),
+        ("### __2. utils.py__ (helpers)", "utils.py"),
+        ("- `my_own_file.py` - what it is", "my_own_file.py"),
+        ("-utils.py", "utils.py"),
+        ("### File   name:   `a.py`", "a.py"),
+        ("1. **File:** `a.py`", "a.py"),
+    ],
+)
+def test_a_name_keeps_the_underlines_that_are_its_own(line: str, name: str) -> None:
+    assert [file.name for file in read_answer(f"{line}\n\n```python\nprint(1)\n```\n", ALIASES).files] == [name]
+
+
 @pytest.mark.parametrize("before", INTRODUCED.values(), ids=INTRODUCED.keys())
 def test_the_prose_before_a_block_names_it(before: str) -> None:
     answer = read(f"{before}\n\n{py(HELPER)}\n**main.py**\n\n{py(USES)}")

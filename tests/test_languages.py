@@ -81,6 +81,10 @@ def test_files_named_in_one_answer_make_one_program() -> None:
     assert [word for word in c.arguments(c.build, "main.c", "", beside) if word.endswith(".c")] == ["main.c", "util.c"]
     go = BY_NAME["go"]
     assert go.build is not None
+    java = BY_NAME["java"]
+    beside = [("A.java", "class A {}"), ("ATest.java", "import org.junit.Test;\nclass ATest {}")]
+    assert java.build is not None
+    assert java.arguments(java.build, "Main.java", "", beside)[-2:] == ["Main.java", "A.java"]
     assert go.arguments(go.build, "main.go", "", [("a.go", "package main"), ("a_test.go", "package main")])[-2:] == ["main.go", "a.go"]
 
 

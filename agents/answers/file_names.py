@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from agents.answers.labelled_files import is_file_of
+from agents.answers.labelled_files import has_jsx, is_file_of
 from agents.answers.python_code import read_python
 from sandbox.files.names import header_name, safe_name
 from utils.code_blocks import Fence
@@ -34,7 +34,7 @@ _LINE = re.compile(
     re.IGNORECASE,
 )
 _NAME_ALONE = re.compile(rf"(?:[ >*`\"']|-+ )*-{{0,3}}{_NAME}[ *`\"':]*")
-_EMPHASIS = re.compile(r"(?<!\w)(_{1,2})(?=[^\s_])(.*?[^\s_])\1(?![\w.])")
+_EMPHASIS = re.compile(r"(?<!\w)(_{1,2})(?=[^\s_])(.*?[^\s_])\1(?![\w./-])")
 _LONGEST_TITLE = 300
 _LONGEST_COMMENT = 1000
 _IN_A_SENTENCE = re.compile(rf"(?<![\w./@:-]){_NAME}(?![\w/-]|\.\w|\()")
@@ -210,13 +210,14 @@ def _fitting(name: str, label: str, text: str, aliases: Mapping[str, str]) -> Na
         return None
     language, of_name = canonical(label, aliases), language_of_file(name, aliases)
     ending = name.rpartition(".")[2].lower()
-    is_file = bool(language) and not of_name and is_file_of(name, language, text)
+    needs_build = has_jsx(of_name, text)
+    is_file = needs_build or (bool(language) and not of_name and is_file_of(name, language, text))
     if language:
         fits = of_name == language or are_relatives(language, name, aliases) or ending in _ENDINGS.get(label, ())
     else:
         fits = not (of_name and label in _SHOWN)
     safe = safe_name(name) if fits or is_file else None
-    return Named(safe, text, is_file and not fits) if safe else None
+    return Named(safe, text, needs_build or (is_file and not fits)) if safe else None
 
 
 def are_relatives(language: str, name: str, aliases: Mapping[str, str]) -> bool:

@@ -223,6 +223,9 @@ def _with_what_it_forgot(part: Part, files: Set[str], found: Sorted) -> Part:
     if part.other and (text := part.other.with_endings(files)) != part.text:
         found.notes.append(f"added the ending `{part.other.language.ending}` where the program imports the answer's files")
         return with_text(part, text)
+    if part.other and part.other.is_unopened:
+        found.notes.append(f"added `<?php` to the program at line {part.line}: without it, PHP prints the program")
+        return with_text(part, f"<?php\n{part.text}")
     lines = missing_imports(part.python) if part.python else []
     if part.python is None or not lines:
         return part

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import posixpath
+import re
 
 from agents.answers.python_code import read_python
 from agents.answers.shell_code import read_shell
 
 _NODE = ("javascript", "typescript")
+# JavaScript without what JSX can be in by chance.
+_NOT_CODE = re.compile(r"//[^\n]*|/\*.*?(?:\*/|\Z)|\"(?:\\.|[^\"\\\n])*\"?|'(?:\\.|[^'\\\n])*'?|`(?:\\.|[^`\\])*`?", re.DOTALL)
+_JSX = re.compile(r"(?:\breturn|=>|[=(,?:&])\s*<(?:>|[A-Za-z][\w.]*(?:\s|/?>))")
 _COMPONENTS = (".jsx", ".tsx", ".vue", ".svelte")  # what a build tool makes JavaScript of
 _OF_OTHER_SHELLS = (".bat", ".cmd", ".ps1")
 _SETTINGS = (".env", ".txt", ".conf", ".cfg", ".ini", ".yml", ".yaml", ".toml", ".json", ".properties", ".service", ".csv", ".tsv")
@@ -32,6 +36,11 @@ def is_file_of(name: str, language: str, text: str) -> bool:
     return language == "python" and (
         code_here is None or code_here.is_only_shown or (base.startswith(".env") and not code_here.does_something)
     )
+
+
+def has_jsx(language: str, text: str) -> bool:
+    """Whether a block is JavaScript that only a build tool makes a program of; in TypeScript's `.ts` files, the like is a cast."""
+    return language == "javascript" and "<" in text and _JSX.search(_NOT_CODE.sub('""', text)) is not None
 
 
 def _is_json(text: str) -> bool:

@@ -156,6 +156,11 @@ class OtherCode:
         return all(_BRINGS_IN.match(line) for line in self.text.split("\n") if line.strip())
 
     @property
+    def is_unopened(self) -> bool:
+        """Whether it is PHP without the `<?php` that makes it a program; a page may do without one."""
+        return self.language.name == "php" and "<?" not in self.text and not self.text.lstrip().startswith("<")
+
+    @property
     def is_piece(self) -> bool:
         """Whether it is no program of its own, but a part of one."""
         return self.language.is_part(self.text)

@@ -14,22 +14,32 @@ from sandbox.languages import BY_NAME
 _MAIN = ("main", "__main__", "app", "run", "program", "solution")
 _NEVER_RUN = re.compile(r"(?:.*/)?(?:setup|conftest|noxfile|__init__)\.py")
 _TEST = re.compile(r"(?:.*/)?(?:test_[^/]*|[^/]*_test)\.py|tests?/.*")
+# Tests that only a program which is not here can run: Jest and the like, RSpec, PHPUnit.
+_OF_A_RUNNER = re.compile(r"(?:.*/)?(?:[^/]*[._-](?:test|spec)\.[cm]?[jt]s|__tests__/.*\.[cm]?[jt]s|[^/]*_spec\.rb|[^/]*Test\.php)")
+_RUN_BY_A_RUNNER = re.compile(r"(?<![\w.$])(?:describe|test|it)(?:\.\w+)?\s*\(|\bRSpec\.|\bextends\s+[\w\\]*TestCase\b")
+_RUNS_ITSELF = re.compile(
+    r"""node:test|rspec/autorun|\b(?:import|const|let|var)\s[^=;'"]{0,200}\b(?:test|it|describe)\b[^;'"]{0,200}"""
+    r"""['"](?!vitest|@jest/|mocha|bun:|@playwright/)|\b(?:function|const|let|var)\s+(?:test|it|describe)\b\s*[(=]"""
+)
 _QUOTED_PATH = re.compile(r"[\"'`<]([\w./-]+)[\"'`>]")
 
 
 def running_parts(units: Sequence[Part], scripts: Sequence[str]) -> list[Part]:
     """Return the units that are run: all that no other one uses and that do something; files only if they are no mere modules."""
-    called = [part for part in units if part.name in scripts]
+    called = [part for part in units if part.name in scripts and not _is_for_a_runner(part)]
     named = [part for part in units if part.name]
     used = {part.name for part in named if any(_uses(other, part) for other in units if not _is_test(other))}
     running = [part for part in units if part not in named or (part in called or (_runs_by_itself(part, used, units) and not called))]
-    if named and not any(not _is_request(part) for part in running):
-        running.append(max(called or named, key=_fitness))
+    possible = called or [part for part in named if not _is_for_a_runner(part)]
+    if possible and not any(not _is_request(part) for part in running):
+        running.append(max(possible, key=_fitness))
     return sorted(running, key=lambda part: (_is_test(part), part.line))
 
 
 def _runs_by_itself(part: Part, used: set[str], units: Sequence[Part]) -> bool:
-    if _NEVER_RUN.fullmatch(part.name) or _is_part(part, units) or (part.python is not None and not part.python.does_something):
+    if _NEVER_RUN.fullmatch(part.name) or _is_for_a_runner(part) or _is_part(part, units):
+        return False
+    if part.python is not None and not part.python.does_something:
         return False
     return part.name not in used or (part.inferred and part.python is not None)
 
@@ -89,7 +99,13 @@ def _ends_alike(module: str, relative: str) -> bool:
 
 
 def _is_test(part: Part) -> bool:
-    return _TEST.fullmatch(part.name) is not None
+    return _TEST.fullmatch(part.name) is not None or _OF_A_RUNNER.fullmatch(part.name) is not None
+
+
+def _is_for_a_runner(part: Part) -> bool:
+    """Whether it is a file of tests that can only fail when it is run by itself."""
+    is_file = _OF_A_RUNNER.fullmatch(part.name) is not None
+    return is_file and _RUN_BY_A_RUNNER.search(part.text) is not None and _RUNS_ITSELF.search(part.text) is None
 
 
 def _is_request(part: Part) -> bool:
