@@ -107,6 +107,7 @@ def test_a_sentence_names_a_file_of_data(before: str, label: str, text: str, nam
         ("Here is a bot for Discord.js v14:", fenced("javascript", "let x = 1")),
         ("A script for Godot Engine 3.x:", fenced("", "extends Node")),
         ("Then look at package.json:", fenced("", "const { a } = b;")),
+        ("Add this to `package.json`:", fenced("json", '"scripts": { "start": "node ." }')),
         ("The log of `main.py`:", fenced("log", "started")),
         ("A `config.yaml` for it:", fenced("json", "{}")),
     ],

@@ -256,6 +256,12 @@ def test_commands_are_run_if_there_is_nothing_else(code: str) -> None:
     assert runs(read(sh(code))) == [("sh", code)]
 
 
+def test_tools_are_run_if_the_answer_holds_only_commands() -> None:
+    commands = ["ssh a.example 'ls'", "rsync -a x/ b.example:x", "rm -rf x"]
+    assert [code for _, code in runs(read("".join(sh(each) for each in commands)))] == commands
+    assert [code for _, code in runs(read(WHOLE + sh(commands[0])))] == ["def f():\n    return 1\nprint(f())"]
+
+
 def test_commands_for_a_program_that_is_not_run_here_are_not_run() -> None:
     answer = read(fenced("javascript", "console.log(1)") + sh("node app.js"))
     assert answer.blocks == ()

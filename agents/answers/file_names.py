@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -178,7 +179,9 @@ def _in_prose(fence: Fence, label: str, aliases: Mapping[str, str]) -> Iterator[
         ):
             continue
         said = {
-            name for found in _IN_A_SENTENCE.finditer(line) if _is_alike(name := found["name"], label, aliases) and _is_text_of(name, fence)
+            name
+            for found in _IN_A_SENTENCE.finditer(line)
+            if _is_alike(name := found["name"], label, aliases) and _is_text_of(name, fence.text)
         }
         if len(said) == 1:
             yield said.pop()
@@ -189,9 +192,15 @@ def _plain(line: str) -> str:
     return _EMPHASIS.sub(r"\2", " ".join(line.split())) if len(line) <= _LONGEST_TITLE else ""
 
 
-def _is_text_of(name: str, fence: Fence) -> bool:
-    """Whether a block without a label can be a file of this name; asked for what parses as nothing else."""
-    return bool(fence.info) or not name.lower().endswith(".json") or fence.text.lstrip()[:1] in ("{", "[")
+def _is_text_of(name: str, text: str) -> bool:
+    """Whether a block can be all of a file of this name: what is to be added to a JSON file is not."""
+    if not name.lower().endswith(".json"):
+        return True
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _is_alike(name: str, label: str, aliases: Mapping[str, str]) -> bool:

@@ -280,7 +280,8 @@ def _leave_out_instructions(found: Sorted, shell: str) -> None:
     for part in [each for each in found.programs if each.language == shell and each.shell]:
         code = part.shell
         tidies = code is not None and code.tidies and first is not None and part.line > first
-        if code is None or not (code.has_prompts or tidies or (others and (code.is_instruction or code.is_text))):
+        beside = code is not None and code.uses_tools and (found.foreign or first is not None)
+        if code is None or not (code.has_prompts or tidies or beside or (others and (code.is_instruction or code.is_text))):
             continue
         found.scripts += code.scripts
         found.instructions.append(part)

@@ -19,10 +19,15 @@ _RUNS = frozenset(
     """
     node deno bun ruby perl php java javac go cargo rustc gcc g++ clang cc make cmake pytest tox flask uvicorn gunicorn streamlit
     jupyter docker docker-compose kubectl dotnet tsc source . conda virtualenv poetry pipenv uv deactivate sudo apt apt-get brew dnf
-    yum choco winget npm npx yarn pnpm git nano vim vi code chmod curl wget open start clear Rscript ts-node lua bundle composer gem
-    rake rails mvn gradle black mypy ruff flake8 pylint pre-commit sqlite3 mysql psql redis-server redis-cli mongo mongosh crontab
-    systemctl service ssh scp rsync valgrind gdb perf strace terraform ansible heroku aws gcloud az ffmpeg watch nohup which alias
-    unalias lsof ps top htop man history jobs fg bg xdg-open explorer notepad subl less more
+    yum choco winget npm npx yarn pnpm git nano vim vi code chmod curl wget open start clear
+    """.split()  # noqa: SIM905  # lines of quotes say no more
+)
+# What the user would do beside the answer's program; without one, it is the answer.
+_TOOLS = frozenset(
+    """
+    Rscript ts-node lua bundle composer gem rake rails mvn gradle black mypy ruff flake8 pylint pre-commit sqlite3 mysql psql redis-
+    server redis-cli mongo mongosh crontab systemctl service ssh scp rsync valgrind gdb perf strace terraform ansible heroku aws
+    gcloud az ffmpeg watch nohup which alias unalias lsof ps top htop man history jobs fg bg xdg-open explorer notepad subl less more
     """.split()  # noqa: SIM905  # lines of quotes say no more
 )
 _NEUTRAL = frozenset("cd mkdir touch echo printf ls cat pwd export set head tail grep tee time : true exit".split())  # noqa: SIM905
@@ -49,6 +54,7 @@ class ShellCode:
     requirement_files: tuple[str, ...] = ()  # that its requests for packages read
     does_something: bool = True  # a command that is known here is in it
     tidies: bool = False  # it only puts files or processes in order
+    uses_tools: bool = False  # it is for the user to type, if there is a program in another language
     is_text: bool = False  # nothing in it can be a command
 
 
@@ -63,10 +69,13 @@ def read_shell(code: str) -> ShellCode:
     scripts = tuple(dict.fromkeys(name for command in commands if (name := _script(command))))
     listed = tuple(name for each in lines.commands for name in each.files)
     kinds = {_kind(lines.rest[each.start : each.end]) for each in simple_commands(lines.rest)}
-    is_instruction = has_prompts or ("run" in kinds and "work" not in kinds)
+    is_instruction = has_prompts or ("run" in kinds and not kinds & {"work", "tool"})
     tidies = "tidy" in kinds and kinds <= {"tidy", "neutral"}
+    uses_tools = "tool" in kinds and kinds <= {"tool", "run", "tidy", "neutral"}
     known = any(words[:1] != ["export"] and _is_known(words) for words in commands)
-    return ShellCode(packages, lines.anything_left, is_instruction, has_prompts, scripts, listed, known, tidies, kinds == {"text"})
+    return ShellCode(
+        packages, lines.anything_left, is_instruction, has_prompts, scripts, listed, known, tidies, uses_tools, kinds == {"text"}
+    )
 
 
 def _script(words: list[str]) -> str:
@@ -77,7 +86,9 @@ def _script(words: list[str]) -> str:
 
 
 def _is_known(words: list[str]) -> bool:
-    return bool(words) and (words[0] in _RUNS | _NEUTRAL | _WORKS or words[0] in _SHELLS or _PYTHON.fullmatch(words[0]) is not None)
+    return bool(words) and (
+        words[0] in _RUNS | _TOOLS | _NEUTRAL | _WORKS or words[0] in _SHELLS or _PYTHON.fullmatch(words[0]) is not None
+    )
 
 
 def without_prompts(code: str) -> str:
@@ -89,7 +100,9 @@ def without_prompts(code: str) -> str:
 
 
 def _kind(command: str) -> str:
-    """Return what a command is: "run" if it runs or sets up something, "neutral" if it does not matter beside that, "tidy", or "work".
+    """Return what a command is: "run" if it runs or sets up something, "neutral" if it does not matter beside that, or "work", the rest.
+
+    "tool" and "tidy" are what the user would do beside a program.
 
     "text" is what cannot begin a command, such as the time in a line for cron.
     """
@@ -109,7 +122,7 @@ def _kind(command: str) -> str:
         return "tidy"
     if _NO_COMMAND.match(name) or (not rest and name[:1] not in ("", ".", "/") and _A_FILE.fullmatch(name)):
         return "text"
-    return "run" if name in _RUNS or name.startswith("./") else "work"
+    return "tool" if name in _TOOLS else "run" if name in _RUNS or name.startswith("./") else "work"
 
 
 def _runs_a_file(words: list[str]) -> bool:
