@@ -51,6 +51,9 @@ _BLOCKS = {
     "entities": fenced("python", "if &lt; \"'#&#39;" * 12_000),
     "stop tokens": fenced("python", "print(1)\n``` " + "<|a|>" * 30_000 + " x"),
     "stop tokens at the end": fenced("python", "print(1)") + "<|a|>" * 39 + "x",
+    "class": fenced("python", "if\nclass " + "a" * 190_000),
+    "written files": fenced("js", "f()") + fenced("js:a.js", "writeFile" + " " * 190_000),
+    "comment behind an example": fenced("python:a.py", "print(input())") + fenced("sh", "python a.py < b.txt " + "#" * 90_000),
     "quoted paths": fenced("js:a.js", "f('" + "/" * 180_000) + fenced("js:b.js", "g()"),
 }
 _CODE = {

@@ -141,6 +141,9 @@ def test_the_missing_module_is_read_from_the_last_line_alone(output: str, module
         ("a\nb", None),
         ("rëquests", None),
         ("requests[../x]", None),
+        ("a" + " \n" * 4_000 + "(", None),
+        ("a \n [b]  == 1", "a"),
+        ("a\u00a0==1", None),
     ],
 )
 def test_what_is_the_name_of_a_package_and_what_is_not(requirement: str, name: str | None) -> None:

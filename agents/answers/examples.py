@@ -25,7 +25,7 @@ _NOT_MEANT = re.compile(
 _SIGNS = re.compile(r"[<>\[\]{}*?&;$`]")
 _FILE = re.compile(r"(?:.*/)?[\w.-]*\.[A-Za-z]\w{0,5}")
 _OUTPUT_OPTION = re.compile(r"-o|--out.*|--save.*")
-_GOES_WRONG = re.compile(r"#.*\b(?:error|fail|invalid|wrong|crash|raise|exception|usage)", re.IGNORECASE)
+_GOES_WRONG = re.compile(r"#[^#]*\b(?:error|fail|invalid|wrong|crash|raise|exception|usage)", re.IGNORECASE)
 
 
 def with_examples(running: Sequence[Part], found: Sorted, files: Set[str]) -> list[Part]:

@@ -20,7 +20,7 @@ _CAUGHT = re.compile(r"^([ \t]*\w+[ \t]*=[ \t]*)!([^\n\"]+)$", re.MULTILINE)
 _SHELLS = ("bash", "sh", "script", "!")
 _NUMBERED = re.compile(r"[ \t]*(\d{1,6})(?:[.:|)]| ) ?(.*)")
 _IS_PYTHON = re.compile(
-    r"^[ \t]*(?:(?:(?:async )?def \w+\([^\n]*|class \w+[^\n{]*|elif\b[^\n]*|except\b[^\n]*):[ \t]*(?:#|$)"
+    r"^[ \t]*(?:(?:(?:async )?def \w+\([^\n]*|class \w[^\n{]*|elif\b[^\n]*|except\b[^\n]*):[ \t]*(?:#|$)"
     r"|from [\w.]+ import\b|print\(f?[\"'][^\n]*\)[ \t]*$)",
     re.MULTILINE,
 )

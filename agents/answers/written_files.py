@@ -13,7 +13,7 @@ _WRITERS = ("write_", "to_", "save", "imwrite", "imsave")
 _READERS = ("read", "load", "imread", "exists", "isfile", "is_file", "getsize", "stat")
 
 
-_NAMED = r"""\s*\(?\s*["'`](?:[\w.-]*/)*([\w-][\w.-]*\.\w+)["'`]"""
+_NAMED = r"""\s*(?:\(\s*)?["'`](?:[\w.-]*/)*([\w-][\w.-]*\.\w+)["'`]"""
 _WRITES = re.compile(
     r"\b(?:writeFile|writeFileSync|createWriteStream|file_put_contents|File\.write|WriteFile|os\.Create|File::create|ofstream[ \t]+\w+)"
     + _NAMED

@@ -150,7 +150,8 @@ def known_packages() -> frozenset[str]:
 
 def name_of(requirement: str) -> str | None:
     """Return the normalised name that a requirement begins with, or None if it is none of a package index: a path, a URL, an archive."""
-    match = _REQUIREMENT.fullmatch(requirement.strip())
+    # Long runs of spaces could be shared out among the parts in very many ways.
+    match = _REQUIREMENT.fullmatch(re.sub(r"[ \t\n\r\f\v]+", " ", requirement.strip()))
     return None if match is None or is_archive(match["name"]) else normalize(match["name"])
 
 
