@@ -34,6 +34,10 @@ _LINES = {
 }
 _BLOCKS = {
     "100 Python blocks": "".join(fenced("python", "\n".join(f"x{n} = {n} + {row}" for row in range(100))) for n in range(100)),
+    "programs that leave parts out": fenced("sh", "# ...", "echo 1") * 7_000,
+    "output": f"Output:\n{fenced('sh', 'x')}" * 9_000,
+    "commands that put things in order": (fenced("sh", "rm x") + fenced("js", "x")) * 6_500,
+    "example runs": (fenced("python", "import sys", "print(sys.argv[1])") + fenced("", "python a.py 5")) * 2_500,
     "100 JavaScript blocks": "".join(fenced("js", "\n".join(f"x{n} = {n} + {row}" for row in range(100))) for n in range(100)),
     "prompt in sh": fenced("sh", "x@" + "a" * 90_000),
     "prompt in console": fenced("console", "x@" + "a" * 90_000),

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from agents.answers.labelled_files import has_jsx, is_file_of
 from agents.answers.python_code import read_python
+from agents.answers.shell_code import read_shell
 from sandbox.files.names import header_name, safe_name
 from utils.code_blocks import Fence
 from utils.labels import canonical, language_of
@@ -103,6 +105,16 @@ def _imports_itself(given: Named) -> bool:
     """Whether the block uses the file that a sentence mentions, and so cannot be it."""
     code = read_python(given.text) if (module := module_of(given.name)) else None
     return code is not None and module in code.imports
+
+
+def with_names_carried(fences: Sequence[Fence], aliases: Mapping[str, str]) -> Iterator[Fence]:
+    """Give the lines before a block of commands, which may name the file that is meant, to the block behind it as well."""
+    carried: tuple[str, ...] = ()
+    for fence in fences:
+        yield replace(fence, before=(*carried, *fence.before))
+        language = canonical(language_of(fence.info), aliases)
+        commands = read_shell(fence.text) if language and language == aliases.get("sh") else None
+        carried = fence.before if commands and (commands.is_instruction or not commands.anything_else) else ()
 
 
 def names_in(text: str) -> tuple[str, ...]:

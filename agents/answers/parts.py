@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import posixpath
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
-from agents.answers.file_names import are_relatives, language_of_file, named
+from agents.answers.file_names import are_relatives, language_of_file, named, with_names_carried
 from agents.answers.mistaken import Content, is_elided, label_inside, language_by_shebang, language_by_sign, read_content
 from agents.answers.other_code import OtherCode, read_other
 from agents.answers.output import announces_output, is_no_code
@@ -76,7 +76,7 @@ class Sorted:
 def sort_blocks(fences: Sequence[Fence], aliases: Mapping[str, str]) -> Sorted:
     """Say of each block what it is, by its label, its name and its content."""
     found = Sorted(shell=aliases.get("sh", ""))
-    for fence in _with_names_carried(fences, aliases):
+    for fence in with_names_carried(fences, aliases):
         _sort(fence, aliases, found)
     python = aliases.get("python", "")
     if not any(_is_program(part, python) for part in found.programs):
@@ -88,16 +88,6 @@ def sort_blocks(fences: Sequence[Fence], aliases: Mapping[str, str]) -> Sorted:
     _leave_out_instructions(found, found.shell)
     _leave_out_results(found)
     return found
-
-
-def _with_names_carried(fences: Sequence[Fence], aliases: Mapping[str, str]) -> Iterator[Fence]:
-    """Give the lines before a block of commands, which may name the file that is meant, to the block behind it as well."""
-    carried: tuple[str, ...] = ()
-    for fence in fences:
-        yield replace(fence, before=(*carried, *fence.before))
-        language = canonical(language_of(fence.info), aliases)
-        commands = read_shell(fence.text) if language and language == aliases.get("sh") else None
-        carried = fence.before if commands and (commands.is_instruction or not commands.anything_else) else ()
 
 
 def make_part(language: str, text: str, line: int, name: str, aliases: Mapping[str, str]) -> Part:
@@ -227,6 +217,8 @@ def _leave_out_what_is_shown(found: Sorted, python: str) -> None:
 
 def _leave_out_output_and_outlines(found: Sorted) -> None:
     """Leave out what the line before it calls output, and what says that it leaves parts out, if there is a program beside it."""
+    if len(found.programs) > MOST_COMPARED:
+        return
     outlines = [part for part in found.programs if is_elided(part.text)]
     outlines = [part for part in outlines if not any(_needs(other, part) for other in found.programs)]
     shown = [part for part in found.programs if part in outlines or (part.is_output and is_no_code(part.text, part.python, part.shell))]
@@ -277,17 +269,19 @@ def _leave_out_instructions(found: Sorted, shell: str) -> None:
     """Leave out commands that the user would type to run the answer's program; their requests for packages are kept."""
     others = found.foreign or any(not _is_instruction(part) for part in found.programs)
     first = min((part.line for part in found.programs if part.language != shell), default=None)
-    for part in [each for each in found.programs if each.language == shell and each.shell]:
-        code = part.shell
+    kept: list[Part] = []
+    for part in found.programs:
+        code = part.shell if part.language == shell else None
         tidies = code is not None and code.tidies and first is not None and part.line > first
         beside = code is not None and code.uses_tools and (found.foreign or first is not None)
         if code is None or not (code.has_prompts or tidies or beside or (others and (code.is_instruction or code.is_text))):
+            kept.append(part)
             continue
         found.scripts += code.scripts
         found.instructions.append(part)
-        at = found.programs.index(part)
-        found.programs[at : at + 1] = [_packages_of(part, code)] if code.packages else []
+        kept += [_packages_of(part, code)] if code.packages else []
         found.skip(part, _why_read(code, tidies=tidies))
+    found.programs = kept
 
 
 def _why_read(code: ShellCode, *, tidies: bool) -> str:
