@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
@@ -66,6 +67,13 @@ class Listener:
                 connection.settimeout(1)
                 self.asked.append(connection.recv(65536).decode("latin-1").partition("\r\n")[0])
                 connection.sendall(b"HTTP/1.0 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+
+    def count(self, least: int) -> int:
+        """Return how many have come, once so many have: who only connects may be gone before that is noted."""
+        until = time.monotonic() + 10
+        while len(self.visits) < least and time.monotonic() < until:
+            time.sleep(0.01)
+        return len(self.visits)
 
     def __enter__(self) -> Listener:
         if not self._silent:
