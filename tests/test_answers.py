@@ -164,6 +164,7 @@ SHOWN = {
     "how to test it": (sh("pytest -q"), "it says how to run the program"),
     "how to start it with other tools": (sh("uvicorn main:app --reload"), "it says how to run the program"),
     "how to look at its results": (sh('sqlite3 app.db ".tables"'), "it says how to run the program"),
+    "how to start its server": (sh("redis-server"), "it says how to run the program"),
     "how to run it with a setting": (sh("DEBUG=1 python program.py"), "it says how to run the program"),
     "how to measure it": (sh("time ./prog", "valgrind ./prog"), "it says how to run the program"),
     "how to clean up": (sh("rm -f data.json", "rm -rf build"), "it puts things in order after the program"),

@@ -25,8 +25,8 @@ _RUNS = frozenset(
 # What the user would do beside the answer's program; without one, it is the answer.
 _TOOLS = frozenset(
     """
-    Rscript ts-node lua bundle composer gem rake rails mvn gradle black mypy ruff flake8 pylint pre-commit sqlite3 mysql psql redis-
-    server redis-cli mongo mongosh crontab systemctl service ssh scp rsync valgrind gdb perf strace terraform ansible heroku aws
+    Rscript ts-node lua bundle composer gem rake rails mvn gradle black mypy ruff flake8 pylint pre-commit sqlite3 mysql psql
+    redis-server redis-cli mongo mongosh crontab systemctl service ssh scp rsync valgrind gdb perf strace terraform ansible heroku aws
     gcloud az ffmpeg watch nohup which alias unalias lsof ps top htop man history jobs fg bg xdg-open explorer notepad subl less more
     """.split()  # noqa: SIM905  # lines of quotes say no more
 )
