@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Iterator, Sequence, Set
 
 from agents.answers.parts import Part, Sorted
-from agents.answers.python_code import PythonCode
+from agents.answers.python_code import PythonCode, called_name
 from agents.answers.shell_code import read_shell, without_prompts
 from sandbox.packages.shell_scan import simple_commands
 
@@ -35,11 +35,13 @@ def with_examples(running: Sequence[Part], found: Sorted, files: Set[str]) -> li
         if not (part.python and part.name and found.shell):
             continue
         needs_arguments, needs_input = _needs_arguments(part.python), _needs_input(part.python)
+        if not (needs_arguments or needs_input):
+            continue
         shown = [line for block in found.instructions for line in _runs(block, part, files)]
         lines = [
             line for line, has_arguments, has_input in shown if (has_arguments or not needs_arguments) and (has_input or not needs_input)
         ]
-        if not (needs_arguments or needs_input) or not lines:
+        if not lines:
             continue
         # Commands of one tool go on from each other; of other programs one example says as much as many.
         lines = lines[:MOST_LINES] if _has_commands(part.python) else lines[:1]
@@ -92,7 +94,7 @@ def _needs_arguments(code: PythonCode) -> bool:
 
 def _is_required(call: ast.Call) -> bool:
     """Whether a call declares an argument that has to be given."""
-    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    name = called_name(call)
     given = {each.arg: getattr(each.value, "value", None) for each in call.keywords}
     first = getattr(call.args[0], "value", "") if call.args else ""
     if name == "add_argument":
@@ -104,7 +106,7 @@ def _is_required(call: ast.Call) -> bool:
 def _gives_up(node: ast.If) -> bool:
     """Whether one way of a branch ends the program or the function."""
     for each in (inner for statement in [*node.body, *node.orelse] for inner in ast.walk(statement)):
-        name = getattr(each.func, "attr", getattr(each.func, "id", "")) if isinstance(each, ast.Call) else ""
+        name = called_name(each) if isinstance(each, ast.Call) else ""
         if isinstance(each, (ast.Return, ast.Raise)) or name in ("exit", "quit", "_exit"):
             return True
     return False

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from agents.answers.labelled_files import has_jsx, is_file_of
+from agents.answers.labelled_files import has_jsx, is_file_of, is_json
 from agents.answers.python_code import read_python
 from agents.answers.shell_code import read_shell
 from sandbox.files.names import header_name, safe_name
@@ -206,13 +205,7 @@ def _plain(line: str) -> str:
 
 def _is_text_of(name: str, text: str) -> bool:
     """Whether a block can be all of a file of this name: what is to be added to a JSON file is not."""
-    if not name.lower().endswith(".json"):
-        return True
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True
+    return not name.lower().endswith(".json") or is_json(text)
 
 
 def _is_alike(name: str, label: str, aliases: Mapping[str, str]) -> bool:

@@ -24,7 +24,7 @@ def is_file_of(name: str, language: str, text: str) -> bool:
     base = posixpath.basename(name).lower()
     ending = posixpath.splitext(base)[1] or base
     if language in _NODE:
-        return ending in _COMPONENTS or (ending == ".json" and _is_json(text))
+        return ending in _COMPONENTS or (ending == ".json" and is_json(text))
     if language == "sh" and ending in _OF_OTHER_SHELLS:
         return True
     if not (ending in _SETTINGS or base.startswith(".") or base in _WITHOUT_ENDING):
@@ -43,7 +43,8 @@ def has_jsx(language: str, text: str) -> bool:
     return language == "javascript" and "<" in text and _JSX.search(_NOT_CODE.sub('""', text)) is not None
 
 
-def _is_json(text: str) -> bool:
+def is_json(text: str) -> bool:
+    """Whether the text is a whole JSON document."""
     try:
         json.loads(text)
     except (ValueError, RecursionError):

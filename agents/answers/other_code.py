@@ -116,11 +116,6 @@ class OtherCode:
         kinds = {bool(_ESM.search(code.text)) for code in (self, other) if _ESM.search(code.text) or _REQUIRES.search(code.text)}
         return len(kinds) < 2
 
-    @property
-    def has_star_import(self) -> bool:
-        """Whether it imports names that it does not list; never, as far as it is asked here."""
-        return False
-
     @cached_property
     def taken(self) -> dict[str, frozenset[str]]:
         """The files that it names as its modules, with their endings, and the plain names that it may want of each."""

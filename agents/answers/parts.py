@@ -63,8 +63,12 @@ class Sorted:
     foreign: bool = False  # it holds code in a language that is not run here
     shell: str = ""  # the language of its commands, if they can be run
     instructions: list[Part] = field(default_factory=list)  # how to run its program
-    scripts: list[str] = field(default_factory=list)  # files of programs that its instructions run
     guessed: set[str] = field(default_factory=set)  # names of files that are guesses, each with a note of its own
+
+    @property
+    def scripts(self) -> list[str]:
+        """The files of programs that its instructions run."""
+        return [script for part in self.instructions if part.shell for script in part.shell.scripts]
 
     def skip(self, part: Part, reason: str) -> None:
         """Leave the block out, with the reason; it is stored if it has a name."""
@@ -85,7 +89,7 @@ def sort_blocks(fences: Sequence[Fence], aliases: Mapping[str, str]) -> Sorted:
         found.skip(part, HOW_TO_RUN if _note_instructions(part, found) else why_not_run(part.language))
     _leave_out_what_is_shown(found, python)
     _leave_out_excerpts(found)
-    _leave_out_instructions(found, found.shell)
+    _leave_out_instructions(found)
     _leave_out_results(found)
     return found
 
@@ -265,19 +269,18 @@ def is_in(part: Part, other: Part) -> bool:
     return bool(part.other and other.other and part.other.is_part_of(other.other))
 
 
-def _leave_out_instructions(found: Sorted, shell: str) -> None:
+def _leave_out_instructions(found: Sorted) -> None:
     """Leave out commands that the user would type to run the answer's program; their requests for packages are kept."""
     others = found.foreign or any(not _is_instruction(part) for part in found.programs)
-    first = min((part.line for part in found.programs if part.language != shell), default=None)
+    first = min((part.line for part in found.programs if part.language != found.shell), default=None)
     kept: list[Part] = []
     for part in found.programs:
-        code = part.shell if part.language == shell else None
+        code = part.shell
         tidies = code is not None and code.tidies and first is not None and part.line > first
         beside = code is not None and code.uses_tools and (found.foreign or first is not None)
         if code is None or not (code.has_prompts or tidies or beside or (others and (code.is_instruction or code.is_text))):
             kept.append(part)
             continue
-        found.scripts += code.scripts
         found.instructions.append(part)
         kept += [_packages_of(part, code)] if code.packages else []
         found.skip(part, _why_read(code, tidies=tidies))
@@ -304,7 +307,6 @@ def _note_instructions(part: Part, found: Sorted) -> bool:
     """Remember how a block that is not run says to run the answer's program; return whether it does."""
     shell = read_shell(part.text) if found.shell else None
     if shell and shell.is_instruction:
-        found.scripts += shell.scripts
         found.instructions.append(replace(part, shell=shell))
         return True
     return False

@@ -287,8 +287,7 @@ def _bound_by(node: ast.AST) -> set[str]:
 def _shows(node: ast.AST) -> bool:
     """Whether what is in it is for somebody to read: a docstring, what is printed, the text of an error."""
     if isinstance(node, ast.Call):
-        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-        return name in (
+        return called_name(node) in (
             "print",
             "input",
             "exit",
@@ -302,6 +301,11 @@ def _shows(node: ast.AST) -> bool:
             "SystemExit",
         )
     return isinstance(node, ast.Raise) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+
+
+def called_name(call: ast.Call) -> str:
+    """Return the last part of the name of what is called: "open" for `open(x)` and `path.open()`; "" for no name."""
+    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
 
 
 def is_guard(node: ast.If) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from agents.answers.python_code import PythonCode, is_guard, read_python
+from agents.answers.python_code import PythonCode, called_name, is_guard, read_python
 
 _ENDLESS = {"exit", "quit", "SystemExit", "main", "run", "mainloop", "serve_forever", "run_forever"}
 
@@ -53,7 +53,6 @@ def _first_line(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> 
 
 def _may_not_return(guard: ast.If) -> bool:
     """Whether the program may end in it, or serve without end."""
-    calls = (node.func for node in ast.walk(guard) if isinstance(node, ast.Call))
-    names = {each.attr if isinstance(each, ast.Attribute) else getattr(each, "id", "") for each in calls}
+    names = {called_name(node) for node in ast.walk(guard) if isinstance(node, ast.Call)}
     binds = any(isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) for node in ast.walk(guard))
     return not binds and bool(names & _ENDLESS)

@@ -64,11 +64,12 @@ def read_shell(code: str) -> ShellCode:
         return ShellCode("", True, False, False)
     has_prompts = code != (code := without_prompts(code))
     lines = find_pip_lines("sh", code)
-    commands = [_words(lines.rest[each.start : each.end]) for each in simple_commands(lines.rest)] if lines.anything_left else []
+    texts = [lines.rest[each.start : each.end] for each in simple_commands(lines.rest)] if lines.anything_left else []
+    commands = [_words(text) for text in texts]
     packages = "".join(f"{each.text}\n" for each in lines.commands)
     scripts = tuple(dict.fromkeys(name for command in commands if (name := _script(command))))
     listed = tuple(name for each in lines.commands for name in each.files)
-    kinds = {_kind(lines.rest[each.start : each.end]) for each in simple_commands(lines.rest)}
+    kinds = {_kind(text, words) for text, words in zip(texts, commands, strict=True)}
     is_instruction = has_prompts or ("run" in kinds and not kinds & {"work", "tool"})
     tidies = "tidy" in kinds and kinds <= {"tidy", "neutral"}
     uses_tools = "tool" in kinds and kinds <= {"tool", "run", "tidy", "neutral"}
@@ -99,14 +100,14 @@ def without_prompts(code: str) -> str:
     return "".join(f"{line[found.end() :]}\n" for line in code.splitlines() if (found := _PROMPT.match(line)))
 
 
-def _kind(command: str) -> str:
+def _kind(command: str, words: list[str]) -> str:
     """Return what a command is: "run" if it runs or sets up something, "neutral" if it does not matter beside that, or "work", the rest.
 
     "tool" and "tidy" are what the user would do beside a program.
 
     "text" is what cannot begin a command, such as the time in a line for cron.
     """
-    words = _words(command)
+    words = list(words)
     while words and _SETTING.match(words[0]) and words[1:]:
         del words[0]
     if not words or "<<" in command:

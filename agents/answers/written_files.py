@@ -7,7 +7,7 @@ import posixpath
 import re
 from collections.abc import Iterator, Mapping, Set
 
-from agents.answers.python_code import PythonCode
+from agents.answers.python_code import PythonCode, called_name
 
 _WRITERS = ("write_", "to_", "save", "imwrite", "imsave")
 _READERS = ("read", "load", "imread", "exists", "isfile", "is_file", "getsize", "stat")
@@ -49,7 +49,7 @@ def written_files(code: PythonCode) -> frozenset[str]:
 
 def _way(call: ast.Call, own: Set[str]) -> str:
     """Return "write" or "read" for a call that does that with a file, "" for any other; one of the program's own may do both."""
-    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    name = called_name(call)
     if name in own:
         return "read"
     if name == "open":
@@ -84,6 +84,5 @@ def _text(node: ast.expr, known: Mapping[str, str]) -> str:
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
         return _text(node.right, known)
     if isinstance(node, ast.Call):
-        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-        return _text(node.args[-1], known) if name in ("Path", "join", "PurePath") and node.args else ""
+        return _text(node.args[-1], known) if called_name(node) in ("Path", "join", "PurePath") and node.args else ""
     return ""
