@@ -43,7 +43,7 @@ from sandbox.sandbox import Sandbox
 from sandbox.verdicts import ProgramRun, Verdict, keep_short, tell_person
 from utils.code_blocks import Answer, CodeBlock, StoredFile
 from utils.errors import AppError
-from utils.text import last_line, plain
+from utils.text import last_line
 
 NAME = "CodeExecutorAgent"
 
@@ -275,8 +275,8 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
         good = (last := runs[-1]).verdict is Verdict.OK
         # The output stands last, to the end of the message: nothing that a program prints can be taken for what we say after it.
         parts = [*([NOTHING_LEFT] if good else []), *(f"[sandbox] {note}" for note in notes), *tell_runs(runs, total, self._sandbox.limits)]
-        found = {"exit_code": last.exit_code, "error": "" if good else last.reason or last_line(plain(last.output)), "advice": last.advice}
-        found["silent"] = good and not made and not any(plain(run.output).strip() for run in runs)
+        found = {"exit_code": last.exit_code, "error": "" if good else last.reason or last_line(last.plain_output), "advice": last.advice}
+        found["silent"] = good and not made and not any(run.plain_output.strip() for run in runs)
         missing = missing_files(self._wish, self._sandbox.holds) if good else ()
         return self._respond("\n\n".join(parts), last.verdict.value, missing=missing, remedy="" if good else self._packages.remedy, **found)
 

@@ -169,7 +169,7 @@ class PackageSteps:
             self.repaired = isinstance(event, PackagesInstalled) and event.verdict is Verdict.OK
 
     async def _lacks_of_pip(self, run: ProgramRun) -> tuple[_Wish, list[str]]:
-        wish, module = _Wish(), missing_module(plain(run.output))
+        wish, module = _Wish(), missing_module(run.plain_output)
         packages = await self._packages_for(module, run.code) if module and module not in self._modules else []
         self._sort(packages, (), wish)
         return wish, [module] if module and packages else []

@@ -11,7 +11,6 @@ from agents.events import FilesProduced, PackagesInstalled
 from sandbox.verdicts import MODEL_CHARACTERS, ProgramRun, tell_model
 from utils.code_blocks import Answer, CodeBlock
 from utils.docker_utils import Limits
-from utils.text import plain
 from utils.words import STOP
 
 NOTHING_TO_RUN = "[sandbox] Nothing was run: the answer holds no program."
@@ -57,7 +56,7 @@ def tell_runs(runs: Sequence[ProgramRun], total: int, limits: Limits) -> list[st
     parts = [
         f"[sandbox] Block {number} of {total} was not run, because the one before it failed." for number in range(len(runs) + 1, total + 1)
     ]
-    rooms = _shares([len(plain(run.output)) for run in runs], MODEL_CHARACTERS)
+    rooms = _shares([len(run.plain_output) for run in runs], MODEL_CHARACTERS)
     for number, (run, room) in enumerate(zip(runs, rooms, strict=True), 1):
         heading = f"Block {number} of {total} ({run.language}):\n" if total > 1 else ""
         parts.append(heading + tell_model(run, limits, room))

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -86,6 +87,11 @@ class ProgramRun:
     lines: int | None = None  # how many lines with something on them were printed, where the middle of `output` has been cut out
     advice: tuple[str, ...] = ()  # what the model is to do about some of the notes
     image: str = ""  # that it ran in, if it was not the session's
+
+    @cached_property
+    def plain_output(self) -> str:
+        """The output as a terminal shows it in the end, as far as characters go."""
+        return plain(self.output)
 
 
 class _Words(NamedTuple):
@@ -229,7 +235,7 @@ def tell_model(run: ProgramRun, limits: Limits, room: int = MODEL_CHARACTERS) ->
 
     It has at most `room` characters of the output, which are those that a terminal would show.
     """
-    output = plain(run.output)
+    output = run.plain_output
     lines = [f"{run.file_name or 'The program'}: {_fill(MESSAGES[run.verdict].model, run, limits)}", *run.notes, *_hints(run)]
     ran = run.verdict is not Verdict.NOT_RUN
     if not output:
