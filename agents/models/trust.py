@@ -15,7 +15,8 @@ from utils.settings import Settings
 
 # What the SDKs send besides the key, because they read it from the environment themselves.
 _SENT_TOO = {
-    "AZURE_OPENAI_API_KEY": ("AZURE_OPENAI_AD_TOKEN",),
+    "OPENAI_API_KEY": ("OPENAI_CUSTOM_HEADERS",),
+    "AZURE_OPENAI_API_KEY": ("AZURE_OPENAI_AD_TOKEN", "OPENAI_CUSTOM_HEADERS"),
     "ANTHROPIC_API_KEY": ("ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_CUSTOM_HEADERS"),
 }
 _OLD_NAME = "OPENAI_API_BASE"
