@@ -10,7 +10,21 @@ from typing import Literal
 from utils.errors import AppError
 
 Place = Literal["prompt", "shell", "doctor"]
-_AGAIN = ("rate-limit", "server", "unreachable", "stalled", "cut", "malformed", "html", "empty", "tools", "thinking", "endless", "unknown")
+_AGAIN = (
+    "rate-limit",
+    "server",
+    "unreachable",
+    "stalled",
+    "cut",
+    "malformed",
+    "foreign",
+    "html",
+    "empty",
+    "tools",
+    "thinking",
+    "endless",
+    "unknown",
+)
 _PROMPT = {
     **dict.fromkeys(_AGAIN, "Type /retry to try again."),
     "rate-limit": "Wait a moment, then type /retry.",

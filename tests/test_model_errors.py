@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from datetime import datetime, timezone
 
 import pytest
 
 from agents.models.choice import ModelChoice
-from agents.models.errors import explain_model_error, retry_after
+from agents.models.errors import explain_model_error
+from agents.models.server_words import retry_after
 from agents.models.wire import BrokenAnswer
 from cli.remedies import remedy
 from utils.errors import ModelError
@@ -138,8 +140,9 @@ NOW = datetime(2025, 1, 1, 12, 0, 0, tzinfo=timezone.utc)
     [
         ("7", 7.0),
         ("0.5", 0.5),
-        ("100", 60.0),
-        ("inf", 60.0),
+        ("100", 100.0),
+        ("inf", math.inf),
+        ("7s", 7.0),
         ("-1", 0.0),
         ("nan", None),
         ("later", None),

@@ -70,6 +70,16 @@ def refused(status: int, message: str, code: str | None = None, **rest: Any) -> 
     return sent({"error": {"message": message, "type": "invalid_request_error", "param": None, "code": code, **rest}}, status=status)
 
 
+def failed(status: int, body: Any, **headers: str) -> Answer:
+    """An error in a form of its own: a text as it is, anything else as JSON."""
+    return Answer(status=status, body=body if isinstance(body, str) else json.dumps(body), headers=headers)
+
+
+def moved(index: Any) -> list[dict[str, Any]]:
+    """The usual events, with another index for the choice."""
+    return [{**each, "choices": [{**each["choices"][0], "index": index}]} for each in (*HALVES, END)]
+
+
 def anthropic(*events: dict[str, Any], **how: Any) -> Answer:
     return Answer(headers=SSE, body="".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in events), **how)
 
@@ -102,6 +112,16 @@ ANSWERS = {
     "no finish reason and no [DONE], but a proper end": Shape([sse(*HALVES, done=False)], 1),
     "no finish reason and no [DONE], in chunks with a proper end": Shape([sse(*HALVES, done=False, body_piece=50)], 1),
     "nothing that says it is the end": Shape([sse(*HALVES, done=False, chunked=False), OK], 2, notices=("The answer broke off",)),
+    "a length in the words of another service": Shape(
+        [sse(chunk({"content": "```python\nx = "}), chunk({}, "max_output_tokens")), Answer("1\n```\n")],
+        2,
+        "```python\nx = 1\n```\n",
+        notices=("The answer reached",),
+    ),
+    "a finish reason that is no text": Shape([sse(*HALVES, chunk({}, 5))], 1),  # type: ignore[arg-type]
+    "an interruption as the finish reason": Shape(
+        [sse(HALVES[0], chunk({}, "insufficient_system_resource")), OK], 2, notices=("The model's server failed. " + AGAIN,)
+    ),
     "closed in the middle of an event": Shape(
         [Answer(headers=SSE, body=RAW[:-40], chunked=False), OK], 2, notices=("The answer broke off",)
     ),
@@ -124,7 +144,16 @@ ANSWERS = {
     "no space behind the colon": Shape([Answer(headers=SSE, body=str(OK.body).replace("data: ", "data:"))], 1),
     "no content type": Shape([Answer(headers={"Content-Type": ""}, body=OK.body)], 1),
     "a content type that is wrong": Shape([Answer(headers={"Content-Type": "application/json"}, body=OK.body)], 1),
+    "a content type of a web page": Shape([Answer(headers={"Content-Type": "text/html; charset=utf-8"}, body=OK.body)], 1),
     "one JSON object a line": Shape([lines(*HALVES, END)], 1),
+    "one JSON object behind another": Shape([Answer(body="".join(map(json.dumps, (*HALVES, END))))], 1),
+    "JSON text sequences": Shape([Answer(body="".join(f"\x1e{json.dumps(each)}\n" for each in (*HALVES, END)))], 1),
+    "all events in an array": Shape([sent([*HALVES, END])], 1),
+    "an array over several lines": Shape([Answer(body="[\n" + ",\n".join(map(json.dumps, (*HALVES, END))) + "\n]", body_piece=7)], 1),
+    "a byte order mark before each event": Shape([Answer(headers=SSE, body=str(OK.body).replace("data", "\ufeffdata"))], 1),
+    "zero bytes between the events": Shape([Answer(headers=SSE, body="\0" + str(OK.body).replace("\n\n", "\n\n\0"))], 1),
+    "names of fields in capitals, and blanks around them": Shape([Answer(headers=SSE, body=str(OK.body).replace("data:", " DATA :  "))], 1),
+    "JSON too deep to be read": Shape([sse("[" * 100_000, *HALVES, END)], 1, notices=("Part of the answer",)),
     "bytes that are no UTF-8": Shape(
         [Answer(headers=SSE, body=str(OK.body).encode().replace(b"goodbye", b"\xff\xfe"))], 1, PROGRAM.replace("goodbye", "\ufffd\ufffd")
     ),
@@ -136,6 +165,21 @@ ANSWERS = {
     ),
     "empty lists of tool calls": Shape([sse(*(chunk({**each["choices"][0]["delta"], "tool_calls": []}) for each in HALVES), END)], 1),
     "a second choice": Shape([sse(*HALVES, {"choices": [{"index": 1, "delta": {"content": "other"}}]}, END)], 1),
+    "no choice but one with another number": Shape([sse(*moved(1))], 1),
+    "numbers of choices as text": Shape([sse(*moved("0"))], 1),
+    "a choice that is in no list": Shape([sse(*({**each, "choices": each["choices"][0]} for each in (*HALVES, END)))], 1),
+    "pieces in messages": Shape([sse(*({"choices": [{"message": each["choices"][0]["delta"]}]} for each in HALVES), END)], 1),
+    "the message so far in each event": Shape(
+        [sse(*({"choices": [{"index": 0, "delta": {}, "message": {"content": text}}]} for text in (PROGRAM[:20], PROGRAM)), END)], 1
+    ),
+    "pieces of text where a chat has a delta": Shape(
+        [sse({"choices": [{"index": 0, "text": PROGRAM[:20]}]}, {"choices": [{"index": 0, "text": PROGRAM[20:]}]}, END)], 1
+    ),
+    "a text as the message": Shape([sent({"choices": [{"message": PROGRAM, "finish_reason": "stop"}]})], 1),
+    "a text as the delta": Shape([sse(chunk(PROGRAM), END)], 1),
+    "parts that name their text otherwise": Shape(
+        [sse(chunk({"content": [{"type": "text", "text": {"value": PROGRAM[:20]}}, {"type": "text", "content": PROGRAM[20:]}]}), END)], 1
+    ),
     "the whole message again at the end": Shape([sse(*HALVES, whole({"role": "assistant", "content": PROGRAM}))], 1),
     "text where a chat has a delta": Shape([sse({"choices": [{"index": 0, "text": PROGRAM, "finish_reason": "stop"}]})], 1),
     "content as parts": Shape([sse(chunk({"content": [{"type": "text", "text": PROGRAM}]}), END)], 1),
@@ -143,6 +187,7 @@ ANSWERS = {
         [sse(chunk({"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}]}), *HALVES, END)], 1
     ),
     "a thought in a field of its own": Shape([sse(chunk({"reasoning": "hm", "reasoning_content": ""}), *HALVES, END)], 1),
+    "a thought without its end": Shape([sse(chunk({"content": f"<think>{PROGRAM}"}), END)], 1),
     "the program in the thought": Shape([sse(chunk({"reasoning_content": PROGRAM}), END)], 1),
     # A whole answer though a stream was asked for
     "a whole answer": Shape([sent(whole({"role": "assistant", "content": PROGRAM}))], 1),
@@ -181,6 +226,28 @@ ANSWERS = {
     "no system role": Shape([refused(400, "System role not supported"), OK], 2),
     "no developer instruction": Shape([refused(400, "Developer instruction is not enabled for models/gemma-3-27b-it"), OK], 2),
     "a template without a system role": Shape([refused(500, "Conversation roles must alternate user/assistant/user/assistant/..."), OK], 2),
+    "no streaming, in other words": Shape(
+        [refused(400, "Unsupported value: 'stream' does not support true with this model."), Answer(PROGRAM)],
+        2,
+        notices=("This service does not stream",),
+    ),
+    "no system role, as pydantic says it": Shape(
+        [sent({"detail": [{"loc": ["body", "messages", 0, "role"], "msg": "Input should be 'user' or 'assistant'"}]}, status=422), OK], 2
+    ),
+    "no system role, by its name": Shape([refused(400, "Unexpected role 'system' in messages"), OK], 2),
+    "no stored completions": Shape([refused(400, "'store' parameter is not supported for ZDR organizations"), OK], 2),
+    # Busy
+    "a wait in the server's words": Shape(
+        [refused(429, "Rate limit reached. Please try again in 7.66s."), OK], 2, notices=("The model is busy (429). Trying again in 8 s",)
+    ),
+    "a wait in milliseconds": Shape(
+        [failed(429, {"error": "slow"}, **{"Retry-After-Ms": "3500"}), OK], 2, notices=("The model is busy (429). Trying again in 4 s",)
+    ),
+    "a limit per minute that is called a quota": Shape(
+        [refused(429, "You exceeded your current quota. Please retry in 34.07s."), OK],
+        2,
+        notices=("The quota for now is used up (429). Trying again in 34 s",),
+    ),
     # Anthropic
     "anthropic: the usual": Shape([Answer(PROGRAM)], 1, provider="anthropic"),
     "anthropic: no stop reason, but message_stop": Shape(
@@ -192,6 +259,16 @@ ANSWERS = {
     ),
     "anthropic: a whole answer": Shape(
         [sent({"type": "message", "content": [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": PROGRAM}]})],
+        1,
+        provider="anthropic",
+    ),
+    "anthropic: a limit above the model's own": Shape(
+        [refused(400, "max_tokens: 8192 > 4096, which is the maximum allowed number of output tokens"), Answer(PROGRAM)],
+        2,
+        provider="anthropic",
+    ),
+    "anthropic: counts that are no counts": Shape(
+        [anthropic({"type": "message_start", "message": {"usage": "many"}}, block(PROGRAM), {"type": "message_stop"})],
         1,
         provider="anthropic",
     ),
@@ -270,7 +347,7 @@ ERRORS = {
         [sent({"detail": "Not Found"}, status=404)], 1, "There is no model service at ADDRESS (status 404): Not Found", "wrong-url"
     ),
     "no such path, as a page": Shape(
-        [Answer(status=404, body="<html>nope</html>")], 1, "There is no model service at ADDRESS (status 404).", "wrong-url"
+        [Answer(status=404, body="<html>nope</html>")], 1, "There is no model service at ADDRESS (status 404): nope", "wrong-url"
     ),
     # Too long
     "llama.cpp's context": Shape(
@@ -360,7 +437,13 @@ ERRORS = {
         ("The model's server failed. ",) * 3,
     ),
     "an error in words alone": Shape([Answer(status=500, body="boom")], 4, f"{WHO} failed (status 500): boom", "server", ("The",) * 3),
-    "a web page": Shape([HTML_PAGE], 2, "ADDRESS answered with a web page, not with a model's answer.", "html", ("The model's address",)),
+    "a web page": Shape(
+        [HTML_PAGE],
+        2,
+        "ADDRESS answered with a web page, not with a model's answer: Welcome to nginx",
+        "html",
+        ("The model's address",),
+    ),
     "a web page called a stream": Shape([Answer(headers=SSE, body="<!doctype html>")], 2, "ADDRESS answered with a web", "html", ("The",)),
     "no answer at all": Shape([sse()], 2, f"{WHO} sent an empty answer.", "empty", ("The model sent an empty answer. ",)),
     "half an object": Shape(
@@ -376,6 +459,144 @@ ERRORS = {
     ),
     "no system role, and then nothing": Shape(
         [refused(400, "System role not supported")], 2, f"{WHO} refused the request (status 400): System role not supported", "bad-request"
+    ),
+    # The server's own words, in whatever form
+    **{
+        f"words in {name}": Shape([failed(400, body)], 1, f"{WHO} refused the request (status 400): {told}", "bad-request")
+        for name, body, told in (
+            ("a text", {"error": "some words"}, "some words"),
+            ("a list of objects", {"errors": [{"code": 1, "message": "one"}, {"message": "two"}]}, "one; two"),
+            ("a list of texts", {"errors": ["one", "two"]}, "one; two"),
+            ("a list of errors", [{"error": {"message": "one"}}, {"error": {"message": "two"}}], "one; two"),
+            ("an object by field", {"errors": {"model": ["is odd"]}}, '{"model": ["is odd"]}'),
+            ("a detail of its own", {"detail": {"message": "within"}}, "within"),
+            ("the detail beside a title", {"error": "Bad Request", "detail": "the reason"}, "the reason"),
+            ("a title", {"type": "about:blank", "title": "Odd", "status": 400}, "Odd"),
+            ("capitals", {"Message": "no such user"}, "no such user"),
+            ("JSON within JSON", {"error": {"message": '{"error": {"message": "the innermost"}}'}}, "the innermost"),
+            ("fields of its own", {"foo": "bar", "n": 1}, '{"foo": "bar", "n": 1}'),
+            ("a flag and a text", {"error": True, "message": "beside it"}, "beside it"),
+            ("text that begins with a sign", {"error": {"message": "<400> Internal.Odd: x"}}, "<400> Internal.Odd: x"),
+            ("no form", "upstream connect error", "upstream connect error"),
+        )
+    },
+    "words of a page": Shape(
+        [failed(403, "<html><head><title>403 Forbidden</title><style>a{}</style></head><h1>403 Forbidden</h1>nginx &amp; co</html>")],
+        1,
+        f"{WHO} does not allow this request (status 403): 403 Forbidden; nginx & co",
+        "forbidden",
+    ),
+    "words of XML": Shape(
+        [failed(403, '<?xml version="1.0"?><Error><Code>AccessDenied</Code><Message>Expired</Message></Error>')],
+        1,
+        f"{WHO} does not allow this request (status 403): AccessDenied; Expired",
+        "forbidden",
+    ),
+    "another method": Shape(
+        [failed(405, "405 method not allowed")], 1, "There is no model service at ADDRESS (status 405): 405 method not allowed", "wrong-url"
+    ),
+    # An error in place of an answer, with status 200
+    "an event that is an error in words": Shape(
+        [Answer(headers=SSE, body="event: error\ndata: it broke\n\n")], 4, f"{WHO} failed: it broke", "server", ("The",) * 3
+    ),
+    "a refusal within the stream": Shape(
+        [sse({"error": {"message": "top_k is odd", "type": "invalid_request_error"}})],
+        1,
+        f"{WHO} refused the request: top_k is odd",
+        "bad-request",
+    ),
+    "a status as text": Shape(
+        [sse({"error": {"message": "slow", "code": "429"}})],
+        4,
+        f"{WHO} is still busy after several tries (status 429): slow",
+        "rate-limit",
+        ("The model is busy (429). ",) * 3,
+    ),
+    "an error as vLLM sends it": Shape(
+        [sse({"object": "error", "message": "top_k is odd", "type": "BadRequestError", "code": 400})],
+        1,
+        f"{WHO} refused the request (status 400): top_k is odd",
+        "bad-request",
+    ),
+    "an error beside a finish reason": Shape(
+        [sse({"choices": [{"delta": {}, "finish_reason": "error", "error": {"code": 502, "message": "upstream said no"}}]})],
+        4,
+        f"{WHO} failed (status 502): upstream said no",
+        "server",
+        ("The model's server failed (502). ",) * 3,
+    ),
+    "a status of its own": Shape(
+        [sent({"choices": None, "base_resp": {"status_code": 1004, "status_msg": "login fail"}})],
+        4,
+        f"{WHO} failed: login fail",
+        "server",
+        ("The",) * 3,
+    ),
+    "the answer of another protocol": Shape(
+        [sent({"candidates": [{"content": {"parts": [{"text": PROGRAM}]}}]})],
+        1,
+        'ADDRESS sent something that is not a model\'s answer: {"candidates": [',
+        "foreign",
+    ),
+    "a refusal as a part": Shape(
+        [sse(chunk({"content": [{"type": "refusal", "refusal": "No."}]}), END)],
+        1,
+        f"{WHO} blocked the answer with its content filter: No.",
+        "filtered",
+    ),
+    **{
+        f"blocked by {reason}": Shape([sse(*HALVES, chunk({}, reason))], 1, f"{WHO} blocked the answer with its content filter", "filtered")
+        for reason in ("PROHIBITED_CONTENT", "sensitive", "guardrail_intervened", "content_filtered")
+    },
+    # Kinds told by words
+    **{
+        f"too long: {words[:30]}": Shape([refused(400, words)], 1, f"The conversation is too long for {MODEL} (status 400): ", "too-long")
+        for words in (
+            "invalid params, context window exceeds limit",
+            "Your request exceeded model token limit: 8192",
+            "<400> InternalError.Algo.InvalidParameter: Range of input length should be [1, 30720]",
+            "Input validation error: `inputs` must have less than 1024 tokens.",
+            "Invalid 'messages[1].content': string too long.",
+            "Request body too large for gpt-4o model. Max size: 8000 tokens.",
+            "Prompt length 9000 exceeds maximum of 8192",
+        )
+    },
+    "too long for a minute": Shape(
+        [refused(429, "Request too large for gpt-4 on tokens per min (TPM): Limit 10000, Requested 20000.", "rate_limit_exceeded")],
+        1,
+        f"The conversation is too long for {MODEL} (status 429): Request too large",
+        "too-long",
+    ),
+    **{
+        f"gone: {words[:40]}": Shape([refused(status, words)], 1, f"{WHO} has no model named {MODEL} (status {status}): ", "unknown-model")
+        for status, words in (
+            (400, "The model `llama3-8b` has been decommissioned and is no longer supported."),
+            (404, "The model `text-davinci-003` has been deprecated."),
+            (410, "model x-1 has been retired"),
+            (400, "The provided model identifier is invalid."),
+            (400, "The requested model 'a/b' is not supported by any provider you have enabled."),
+            (404, "No models loaded. Please load a model."),
+        )
+    },
+    **{
+        f"key: {words}": Shape([refused(status, words)], 1, f"{WHO} rejected the API key (status {status}): ", "wrong-key")
+        for status, words in (
+            (403, "Invalid API Key"),
+            (403, "Your API key was reported as leaked."),
+            (400, "invalid token"),
+            (400, "Missing Authorization header"),
+        )
+    },
+    "a wait that is too long": Shape(
+        [failed(429, {"error": {"message": "slow"}}, **{"Retry-After": "86400"})], 1, f"{WHO} is busy (status 429): slow", "rate-limit"
+    ),
+    "too early": Shape([failed(425, {"error": "early"})], 4, f"{WHO} failed (status 425): early", "server", ("The",) * 3),
+    "anthropic: a refusal within the stream": Shape(
+        [anthropic(block("half"), {"type": "error", "error": {"type": "authentication_error", "message": "invalid x-api-key"}})],
+        1,
+        "Anthropic rejected the API key: invalid x-api-key",
+        "wrong-key",
+        provider="anthropic",
     ),
     "anthropic: no such model": Shape(
         [sent({"type": "error", "error": {"type": "not_found_error", "message": "model: claude-x"}}, status=404)],

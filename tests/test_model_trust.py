@@ -9,11 +9,11 @@ import pytest
 
 from agents.models.choice import PROVIDERS, choose_model
 from agents.models.trust import UntrustedAddress, check_connection, proxy_for
-from tests.asking import KEY
+from tests.asking import KEY, ask, client_at
 from tests.endpoint import Answer, ModelEndpoint
 from tests.program import run_piped
 from tests.terminal import program_environment
-from utils.errors import ExitStatus, UsageError
+from utils.errors import ExitStatus, ModelError, UsageError
 from utils.settings import Settings, load_settings
 
 SOURCES = ("dotenv", "user-wide", "environment")  # from the least trusted up
@@ -59,7 +59,10 @@ def test_a_key_goes_to_an_address_of_the_same_source_or_a_stronger_one(tmp_path:
 
 @pytest.mark.parametrize(
     ("key", "provider"),
-    [("AZURE_OPENAI_AD_TOKEN", "azure"), ("ANTHROPIC_AUTH_TOKEN", "anthropic"), ("ANTHROPIC_CUSTOM_HEADERS", "anthropic")],
+    [
+        *(("AZURE_OPENAI_AD_TOKEN", "azure"), ("ANTHROPIC_AUTH_TOKEN", "anthropic"), ("ANTHROPIC_CUSTOM_HEADERS", "anthropic")),
+        *(("OPENAI_CUSTOM_HEADERS", "openai-compatible"), ("OPENAI_CUSTOM_HEADERS", "azure")),
+    ],
 )
 def test_what_an_sdk_sends_by_itself_follows_the_same_rule(tmp_path: Path, key: str, provider: str) -> None:
     chosen = PROVIDERS[provider]
@@ -69,6 +72,26 @@ def test_what_an_sdk_sends_by_itself_follows_the_same_rule(tmp_path: Path, key: 
     assert choose_model(place(tmp_path, dotenv=dotenv)).key == "theirs"
     with pytest.raises(UntrustedAddress, match=key):
         choose_model(place(tmp_path, dotenv=dotenv, environment=f"{key}={KEY}"))
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("provider", ["openai-compatible", "azure", "anthropic", "ollama"])
+async def test_a_redirect_is_told_and_not_followed(provider: str, status: int) -> None:
+    chosen = PROVIDERS[provider]
+    with ModelEndpoint([Answer("caught")], repeat=True) as other:
+        away = Answer(status=status, headers={"Location": f"{other.url}/elsewhere"}, body="<html>Moved</html>")
+        with ModelEndpoint([away]) as endpoint:
+            url = endpoint.url if provider.startswith("openai") else endpoint.root
+            lines = {"MODEL_PROVIDER": provider, "MODEL": "m", chosen.key_name: KEY, chosen.url_name: url}
+            async with client_at({**lines, "AZURE_OPENAI_DEPLOYMENT": "m"}) as client:
+                with pytest.raises(ModelError) as failed:
+                    await ask(client)
+            assert len(endpoint.requests) == 1  # the positive control: here the key went
+            assert KEY in str(endpoint.requests[0].headers) or provider == "ollama"
+        assert not other.requests
+        assert not other.looked_up
+    assert failed.value.message == f"{url} sends requests elsewhere (status {status}): {other.url}/elsewhere"
+    assert failed.value.hint.endswith(f"If you trust that address, set {chosen.url_name} to it.")
 
 
 @pytest.mark.parametrize("key", SOURCES)

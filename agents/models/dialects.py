@@ -9,6 +9,8 @@ from typing import Any
 from agents.models.recorder import Recorder, Seen
 from agents.models.wire import ErrorEvent
 
+_EVERY_CLAUDE = 4096  # tokens that every model of Anthropic's can answer with
+
 
 class OpenAISDK:
     """Stands in for openai.AsyncOpenAI or AsyncAzureOpenAI."""
@@ -25,6 +27,8 @@ class OpenAISDK:
         refused = self._recorder.quirks.refused
         if "stream_options" in refused or "stream" in refused:
             request.pop("stream_options", None)
+        if "store" in refused:
+            request.pop("store", None)
         if self._recorder.most_tokens is not None and "max_output" not in refused:
             other = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
             name = other[self._tokens_field] if self._tokens_field in refused else self._tokens_field
@@ -46,6 +50,7 @@ class AnthropicSDK:
         self._sdk = sdk
         self._recorder = recorder
         recorder.sdk = sdk
+        recorder.always_limits = True
         self.messages = SimpleNamespace(create=self._create)
 
     async def _create(self, **request: Any) -> Any:
@@ -53,8 +58,8 @@ class AnthropicSDK:
         if request.get("temperature") == 1.0:
             del request["temperature"]
         request |= self._recorder.sampling
-        if self._recorder.most_tokens is not None and "max_output" not in self._recorder.quirks.refused:
-            request["max_tokens"] = min(request["max_tokens"], self._recorder.most_tokens)
+        most = [request["max_tokens"], self._recorder.most_tokens, _EVERY_CLAUDE if "max_output" in self._recorder.quirks.refused else None]
+        request["max_tokens"] = min(limit for limit in most if limit is not None)
         stream = await self._sdk.messages.create(**request)
         return self._recorder.follow(stream.response, read_anthropic, tools_offered=bool(request.get("tools")))
 
@@ -76,7 +81,7 @@ class OllamaSDK:
             request["options"] = {**(request.get("options") or {}), **self._recorder.sampling}
         body = {name: _plain(value) for name, value in request.items() if value is not None}
         response = await self._http.send(self._http.build_request("POST", "/api/chat", json=body), stream=True)
-        if response.status_code >= 400:
+        if response.status_code >= 300:
             try:
                 said = (await response.aread()).decode("utf-8", "replace")
             finally:
@@ -89,29 +94,56 @@ class OllamaSDK:
 
 def read_openai(event: dict[str, Any], seen: Seen) -> Iterator[Any]:
     """Note an event of chat completions, or a whole answer, and yield the chunks that AutoGen is to see."""
-    usage = event.get("usage")
-    if isinstance(usage, dict):
-        seen.count(usage.get("prompt_tokens"), usage.get("completion_tokens"))
-    choices = event.get("choices")
-    if not isinstance(choices, list):
-        if "detail" in event or "message" in event:
-            raise ErrorEvent(event)
-        return
-    choice = next((each for each in choices if isinstance(each, dict) and not each.get("index")), {})
-    # Some servers repeat the whole message at the end of a stream.
-    whole = {} if seen.text else choice.get("message") or {"content": choice.get("text")}
-    delta = choice.get("delta") or whole
+    usage = _object(event.get("usage"))
+    seen.count(usage.get("prompt_tokens"), usage.get("completion_tokens"))
+    choice = _choice(event, seen)
+    if _object(choice.get("error")):
+        raise ErrorEvent(choice)
+    delta = choice.get("delta") or _not_yet_seen(choice, seen)
+    delta = delta if isinstance(delta, dict) else {"content": delta}
     text, thought = _split_content(delta.get("content"))
     thoughts = (delta.get("reasoning_content"), delta.get("reasoning"))
     shown = seen.add(text, next((each for each in thoughts if isinstance(each, str) and each), thought))
-    if isinstance(delta.get("refusal"), str):
-        seen.refusal += delta["refusal"]
+    seen.refusal += _refusal(delta)
     if shown:
         yield _openai_chunk(event, content=shown)
     calls = delta.get("tool_calls") or delta.get("function_call")
     if calls and _tools_are_wanted(seen) and isinstance(calls, list):
         yield _openai_chunk(event, tool_calls=[_openai_call(number, call) for number, call in enumerate(calls)])
     seen.end(choice.get("finish_reason"))
+
+
+def _choice(event: dict[str, Any], seen: Seen) -> dict[str, Any]:
+    """Return the part of an event that belongs to the choice that is read; {} if there is none."""
+    choices = event.get("choices")
+    if isinstance(choices, dict):
+        choices = [choices]
+    if not isinstance(choices, list):
+        seen.strange = seen.strange or event
+        return {}
+    for each in choices:
+        if isinstance(each, dict) and seen.choice in (None, each.get("index") or 0):
+            seen.choice = each.get("index") or 0
+            return each
+    return {}
+
+
+def _not_yet_seen(choice: dict[str, Any], seen: Seen) -> Any:
+    """Return the message of a choice that has no delta, without what came before: some servers repeat the answer so far, or all of it."""
+    message = choice.get("message")
+    if not message:
+        return {"content": choice.get("text")}
+    content = message.get("content") if isinstance(message, dict) else message
+    before = "".join(seen.text)
+    if not (before and isinstance(content, str)):
+        return message
+    return {"content": "" if content.strip() == before.strip() else content.removeprefix(before)}
+
+
+def _refusal(delta: dict[str, Any]) -> str:
+    content = delta.get("content")
+    parts = [delta, *(content if isinstance(content, list) else ())]
+    return "".join(part["refusal"] for part in parts if isinstance(part, dict) and isinstance(part.get("refusal"), str))
 
 
 def _openai_chunk(event: dict[str, Any], content: str | None = None, tool_calls: Any = None) -> Any:
@@ -130,22 +162,25 @@ def _openai_call(number: int, call: dict[str, Any]) -> Any:
 def read_anthropic(event: dict[str, Any], seen: Seen) -> Iterator[Any]:
     """Note an event of Anthropic's messages, or a whole answer, and yield the events that AutoGen is to see."""
     kind = event.get("type")
-    message = event if kind == "message" else event.get("message") or {}
-    usage = event.get("usage") or message.get("usage") or {}
+    message = event if kind == "message" else _object(event.get("message"))
+    usage = _object(event.get("usage")) or _object(message.get("usage"))
     seen.count(usage.get("input_tokens"), usage.get("output_tokens"))
     if kind == "message":
-        for block in message.get("content") or ():
+        content = message.get("content")
+        for block in content if isinstance(content, list) else [content]:
             yield from _anthropic_block(block, seen)
             yield from _anthropic_block_end(seen)
         seen.end(message.get("stop_reason"))
     elif kind == "content_block_start":
-        yield from _anthropic_block(event.get("content_block") or {}, seen)
+        yield from _anthropic_block(event.get("content_block"), seen)
     elif kind == "content_block_delta":
-        yield from _anthropic_delta(event.get("delta") or {}, seen)
+        yield from _anthropic_delta(_object(event.get("delta")), seen)
     elif kind == "content_block_stop":
         yield from _anthropic_block_end(seen)
     else:
-        seen.end((event.get("delta") or {}).get("stop_reason") or ("stop" if kind == "message_stop" and seen.finish is None else ""))
+        if kind not in ("message_start", "message_delta", "message_stop", "ping"):
+            seen.strange = seen.strange or event
+        seen.end(_object(event.get("delta")).get("stop_reason") or ("stop" if kind == "message_stop" and seen.finish is None else ""))
 
 
 def _anthropic_delta(delta: dict[str, Any], seen: Seen) -> Iterator[Any]:
@@ -154,8 +189,8 @@ def _anthropic_delta(delta: dict[str, Any], seen: Seen) -> Iterator[Any]:
     yield from _anthropic_text(seen.add(*_split_content(delta)))
 
 
-def _anthropic_block(block: dict[str, Any], seen: Seen) -> Iterator[Any]:
-    if block.get("type") == "tool_use":
+def _anthropic_block(block: Any, seen: Seen) -> Iterator[Any]:
+    if isinstance(block, dict) and block.get("type") == "tool_use":
         if _tools_are_wanted(seen):
             yield SimpleNamespace(type="content_block_start", content_block=SimpleNamespace(**block))
     else:
@@ -176,8 +211,9 @@ def _anthropic_text(shown: str) -> Iterator[Any]:
 def read_ollama(event: dict[str, Any], seen: Seen) -> Iterator[Any]:
     """Note an object of Ollama's chat and yield the part that AutoGen is to see."""
     seen.count(event.get("prompt_eval_count"), event.get("eval_count"))
-    message = event.get("message")
-    message = message if isinstance(message, dict) else {}
+    message = _object(event.get("message"))
+    if not message:
+        seen.strange = seen.strange or event
     text, thought = _split_content(message.get("content"))
     shown = seen.add(text, str(message.get("thinking") or "") or thought)
     calls = None
@@ -211,8 +247,12 @@ def _split_content(content: Any) -> tuple[str, str]:
     if not isinstance(content, dict):
         return "", ""
     thought = content.get("thinking") or content.get("reasoning")
-    text = content.get("text")
-    return (text if isinstance(text, str) else ""), "".join(_split_content(thought))
+    text = next((content[name] for name in ("text", "content", "value") if name in content), "")
+    return _split_content(text)[0], "".join(_split_content(thought))
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _plain(value: Any) -> Any:

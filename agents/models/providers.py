@@ -1,6 +1,7 @@
 """AutoGen's client for each provider, around the SDK's own client.
 
 AutoGen and the SDKs are imported inside the functions, because the prompt and `--help` do without them and not every SDK is installed.
+No client follows a redirect: most SDKs would send the key, and all of them the task, wherever it leads.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ def _build_openai(choice: ModelChoice, settings: Settings, recorder: Recorder) -
     # Given explicitly: AutoGen sends names such as claude-* and gemini-* elsewhere, and a server without keys still needs a word.
     timeout = Timeout(settings.model_timeout, connect=min(_CONNECT, settings.model_timeout))
     # A process of ours on loopback is not behind any proxy.
-    http = DefaultAsyncHttpxClient(trust_env=False) if choice.provider == "local" else None
+    http = DefaultAsyncHttpxClient(trust_env=choice.provider != "local", follow_redirects=False)
     sdk = AsyncOpenAI(api_key=choice.key or "none", base_url=choice.url, timeout=timeout, max_retries=0, http_client=http)
     # Reasoning models of OpenAI itself refuse the older name, most other servers know only that one.
     stand_in: Any = OpenAISDK(sdk, recorder, "max_completion_tokens" if choice.provider == "openai" else "max_tokens")
@@ -71,7 +72,7 @@ def _build_openai(choice: ModelChoice, settings: Settings, recorder: Recorder) -
 
 def _build_azure(choice: ModelChoice, settings: Settings, recorder: Recorder) -> ChatCompletionClient:
     from autogen_ext.models.openai import BaseOpenAIChatCompletionClient
-    from openai import AsyncAzureOpenAI, Timeout
+    from openai import AsyncAzureOpenAI, DefaultAsyncHttpxClient, Timeout
 
     sdk = AsyncAzureOpenAI(
         api_key=choice.key,
@@ -80,6 +81,7 @@ def _build_azure(choice: ModelChoice, settings: Settings, recorder: Recorder) ->
         api_version=settings.environment.get("OPENAI_API_VERSION") or AZURE_API_VERSION,
         timeout=Timeout(settings.model_timeout, connect=min(_CONNECT, settings.model_timeout)),
         max_retries=0,
+        http_client=DefaultAsyncHttpxClient(follow_redirects=False),
     )
     stand_in: Any = OpenAISDK(sdk, recorder)
     return BaseOpenAIChatCompletionClient(
@@ -90,11 +92,12 @@ def _build_azure(choice: ModelChoice, settings: Settings, recorder: Recorder) ->
 def _build_anthropic(choice: ModelChoice, settings: Settings, recorder: Recorder) -> ChatCompletionClient:
     # anthropic 1.0 dropped arguments that AutoGen 0.7.5 always sends.
     with _package("anthropic", '"autogen-ext[anthropic]==0.7.5" "anthropic>=0.48,<1"'):
-        from anthropic import AsyncAnthropic, Timeout
+        from anthropic import AsyncAnthropic, DefaultAsyncHttpxClient, Timeout
         from autogen_ext.models.anthropic import BaseAnthropicChatCompletionClient
 
     timeout = Timeout(settings.model_timeout, connect=min(_CONNECT, settings.model_timeout))
-    sdk = AsyncAnthropic(api_key=choice.key, base_url=choice.url, timeout=timeout, max_retries=0)
+    http = DefaultAsyncHttpxClient(follow_redirects=False)
+    sdk = AsyncAnthropic(api_key=choice.key, base_url=choice.url, timeout=timeout, max_retries=0, http_client=http)
     create_args = {"model": choice.model, "max_tokens": _ANTHROPIC_TOKENS}
     return BaseAnthropicChatCompletionClient(AnthropicSDK(sdk, recorder), create_args=create_args, model_info=_model_info())
 
@@ -106,7 +109,8 @@ def _build_ollama(choice: ModelChoice, settings: Settings, recorder: Recorder) -
 
     client = OllamaChatCompletionClient(model=choice.model, host=choice.url, model_info=_model_info())
     # Its constructor takes no timeout, and without one a stall lasts for ever.
-    client._client = OllamaSDK(AsyncClient(host=choice.url, timeout=settings.model_timeout), recorder)  # type: ignore[assignment]
+    sdk = AsyncClient(host=choice.url, timeout=settings.model_timeout, follow_redirects=False)
+    client._client = OllamaSDK(sdk, recorder)  # type: ignore[assignment]
     return client
 
 

@@ -5,24 +5,33 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+_NO = r"(not|un)[ -]?(support|allow|permit|availab|recogni[sz]|know|expect)|\bextra inputs\b|\binvalid (parameter|argument|field)\b"
+
+
+def _refusal_of(field_name: str) -> re.Pattern[str]:
+    """Match that a field of the request is refused, whichever of the two is named first."""
+    return re.compile(rf"\b{field_name}\b.{{0,80}}?({_NO})|({_NO})[^.]{{0,50}}?\b{field_name}\b", re.I | re.S)
+
+
 _REFUSALS = {
     # Some servers know nothing of stream_options; then the tokens stay uncounted, but the answer comes.
     "stream_options": re.compile(r"\bstream_options\b"),
     # OpenAI streams some models to verified organisations only.
     "stream": re.compile(
-        r"\bmust be verified to stream\b|\bstream(ing)?\b.{0,40}\b(not|un)[ -]?(supported|allowed|available)\b", re.I | re.S
+        r"\bmust be verified to stream\b|\bstream(ing)?\b.{0,40}\b((not|un)[ -]?(supported|allowed|available)|not support)\b", re.I | re.S
     ),
     # The templates of some models have no place for it: Gemma's says so, Mistral's old one says that roles must alternate.
     "system": re.compile(
         r"\bsystem (role|message|prompt|instruction)s?\b.{0,40}\bnot\b|\bnot support\w*\b.{0,20}\bsystem\b"
+        r"|\b(unexpected|invalid|unknown|unsupported) role:? .?system\b|\brole .?system\b.{0,20}\bnot\b|\brole: input should be\b"
         r"|\bdeveloper instruction is not\b|\broles must alternate\b|\bonly user\b.{0,40}\broles\b",
         re.I | re.S,
     ),
+    # An organisation that keeps no data with OpenAI may not ask for it.
+    "store": _refusal_of("store"),
     # Reasoning models of OpenAI want the one name, most other servers the other.
-    "max_tokens": re.compile(r"\bmax_tokens\b.{0,80}\bnot supported\b|\bunsupported\b.{0,40}\bmax_tokens\b", re.I | re.S),
-    "max_completion_tokens": re.compile(
-        r"\bmax_completion_tokens\b.{0,80}\b(unsupported|not supported|not permitted|unknown)\b", re.I | re.S
-    ),
+    "max_tokens": _refusal_of("max_tokens"),
+    "max_completion_tokens": _refusal_of("max_completion_tokens"),
     # Reasoning models take no other than their own.
     "temperature": re.compile(r"\btemperature\b", re.I),
     # A limit above the model's own is not needed.

@@ -6,6 +6,8 @@ end of a thought, the `reasoning` field that many servers use, and Ollama's "len
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -17,18 +19,13 @@ from utils.text import whole_unicode
 
 Finish = Literal["stop", "length", "function_calls", "content_filter"]
 LONGEST_ANSWER = 2_000_000  # characters; no model means to send more
-_FINISHES: dict[str, Finish] = {
-    "length": "length",
-    "max_tokens": "length",
-    "model_length": "length",
-    "model_context_window_exceeded": "length",
-    "content_filter": "content_filter",
-    "refusal": "content_filter",
-    "safety": "content_filter",
-    "recitation": "content_filter",
-    "tool_calls": "function_calls",
-    "tool_use": "function_calls",
-}
+# The words of all providers for why a model stopped; the first that fits. Whatever fits none is a proper end.
+_FINISHES: tuple[tuple[re.Pattern[str], Finish | Literal["error"]], ...] = (
+    (re.compile(r"error|abort|cancel|insufficient|malformed", re.I), "error"),
+    (re.compile(r"length|max_|limit|context_window", re.I), "length"),
+    (re.compile(r"filter|refus|safety|recitation|sensitive|prohibited|blocklist|guardrail|spii", re.I), "content_filter"),
+    (re.compile(r"tool|function", re.I), "function_calls"),
+)
 
 
 @dataclass
@@ -45,6 +42,8 @@ class Seen:
     tools: bool = False  # one of the tools that were offered is called
     uninvited_tools: bool = False  # a tool is called though none was offered
     broken: bool = False  # a piece of it could not be read
+    strange: dict[str, Any] | None = None  # the first object that is no part of an answer, as far as we know
+    choice: Any = None  # the index of the choice that is read, which is the first that comes
     thinking: bool = False
     size: int = 0  # characters of text and thought
     _held: str = ""  # the first half of a character, whose second half is in the next piece
@@ -72,16 +71,18 @@ class Seen:
 
     def count(self, prompt: Any, completion: Any) -> None:
         """Note the tokens that the service counted; what it left out stays as it was."""
-        self.prompt_tokens = prompt if isinstance(prompt, int) and prompt else self.prompt_tokens
-        self.completion_tokens = completion if isinstance(completion, int) and completion else self.completion_tokens
+        self.prompt_tokens = _tokens(prompt) or self.prompt_tokens
+        self.completion_tokens = _tokens(completion) or self.completion_tokens
 
     def end(self, reason: Any) -> None:
         """Note why the model stopped, in the provider's word for it."""
         if not isinstance(reason, str) or not reason:
             return
-        if reason.lower() == "error":
-            raise ErrorEvent({"message": "the answer ended with an error"})
-        self.finish = _FINISHES.get(reason.lower(), "stop")
+        stop: Finish = "stop"
+        finish = next((finish for words, finish in _FINISHES if words.search(reason)), stop)
+        if finish == "error":
+            raise ErrorEvent({"message": f'the answer ended with "{reason}"'})
+        self.finish = finish
 
     def check(self, body: Body) -> None:
         """Raise BrokenAnswer unless this is an answer that can be handed on, by what came and by how its body ended."""
@@ -94,6 +95,8 @@ class Seen:
         if not "".join(self.text).strip():
             if body.broken:
                 raise BrokenAnswer("malformed", body.broken)
+            if self.strange and not self.thought:
+                raise BrokenAnswer("foreign", json.dumps(self.strange, ensure_ascii=False))
             self._use_thought()
         self.broken = bool(body.broken)
         if self.finish in (None, "function_calls"):
@@ -107,6 +110,13 @@ class Seen:
             raise BrokenAnswer("thinking")
         else:
             raise BrokenAnswer("tools" if self.uninvited_tools else "empty")
+
+
+def _tokens(count: Any) -> int:
+    try:
+        return max(int(count), 0)
+    except (TypeError, ValueError, OverflowError):
+        return 0
 
 
 @dataclass
@@ -136,6 +146,7 @@ class Recorder:
         self.exchange = Exchange()
         self.quirks = Quirks()
         self.most_tokens: int | None = None  # that the next answer may have
+        self.always_limits = False  # whether every request names a limit, as Anthropic wants it
         self.varies = False  # whether the next answer is to differ from the one before
         self.sdk: Any = None
         self.server: LocalServer | None = None  # the process that serves a model file
@@ -152,7 +163,7 @@ class Recorder:
 
     def learn(self, words: str) -> str:
         """Read a server's refusal; return the name of what it refuses of the newest request, "" if it is nothing that can be left out."""
-        return self.quirks.learn(words, limited=self.most_tokens is not None, varied=self.varies)
+        return self.quirks.learn(words, limited=self.always_limits or self.most_tokens is not None, varied=self.varies)
 
     async def make_ready(self, notify: Callable[[str], None]) -> None:
         """See that the process of a model file runs, and that the SDK's client asks it; raises ModelError."""

@@ -6,7 +6,6 @@ It wraps AutoGen's client of any provider; the rules are written once, here.
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -18,31 +17,17 @@ from pydantic import BaseModel
 from agents.models.budget import Budget
 from agents.models.choice import ModelChoice
 from agents.models.continuation import close_last_block, join_continuation, repeats_itself, split_thought
-from agents.models.errors import explain_model_error, retry_after, server_words
+from agents.models.errors import explain_model_error
 from agents.models.gate import Gate
 from agents.models.recorder import Recorder, Seen
 from agents.models.requests import prepare, size_of, with_continuation, without_tools
+from agents.models.retries import most_tries, notice, wait_before
+from agents.models.server_words import status_of, what_was_said
 from agents.models.wire import BrokenAnswer
 from utils.errors import ModelError
 from utils.text import whole_characters
 
 MOST_CONTINUATIONS = 3
-_FIRST_WAIT = 2.0  # seconds; doubled with each try
-_MOST_DOUBLINGS = 5
-_PATIENT_TRIES = 100  # if many clients ask together and the service is busy: they are why, and waiting helps
-# How often a request is made in all, by the kind of failure; a kind that is not here is not asked again.
-_TRIES = {"rate-limit": 4, "server": 4, "cut": 4, "unreachable": 3, "stalled": 2, "empty": 2, "tools": 2, "malformed": 2, "html": 2}
-_NOTICES = {
-    "rate-limit": "The model is busy{status}.",
-    "server": "The model's server failed{status}.",
-    "cut": "The answer broke off, and the part that arrived is dropped.",
-    "unreachable": "The model cannot be reached.",
-    "stalled": "The model sent nothing for {timeout:g} s.",
-    "empty": "The model sent an empty answer.",
-    "tools": "The model called a tool instead of answering.",
-    "malformed": "The model's server sent something that is not an answer.",
-    "html": "The model's address answered with a web page.",
-}
 _MAY_BE_A_QUIRK = (400, 403, 404, 422, 500, 501)
 _NOT_STREAMED = "This service does not stream this model, so the answer arrives all at once."
 _PIECE_MISSING = "Part of the answer could not be read and is missing."
@@ -179,16 +164,14 @@ class ResilientClient(ChatCompletionClient):
                 if self._learns_from(error):
                     tries -= 1
                     continue
-                most = self._most_tries(explained.kind)
+                most = most_tries(error, explained.kind, shared=self._gate is not None)
                 if tries >= most:
                     raise explained from error
-                wait = self._announced_wait(error, explained.kind, tries, most)
+                wait = wait_before(tries, error)
+                self.notify(notice(error, explained.kind, wait, f"{tries + 1} of {most}", self._timeout))
             if explained.kind == "tools":
                 messages = without_tools(messages)
             await self._pause(explained.kind, wait, token)
-
-    def _most_tries(self, kind: str) -> int:
-        return _PATIENT_TRIES if self._gate and kind == "rate-limit" else _TRIES.get(kind, 1)
 
     async def _pause(self, kind: str, seconds: float, token: CancellationToken) -> None:
         if self._gate and kind == "rate-limit":
@@ -196,22 +179,12 @@ class ResilientClient(ChatCompletionClient):
         else:
             await _until_cancelled(self._sleep(seconds), token)
 
-    def _announced_wait(self, error: Exception, kind: str, tries: int, most: int) -> float:
-        """Return how many seconds to wait before the next try, and say so."""
-        wait = retry_after(error)
-        if wait is None:
-            # Jitter: many clients of one busy service must not come back in step.
-            wait = _FIRST_WAIT * 2 ** min(tries - 1, _MOST_DOUBLINGS) * random.uniform(0.75, 1.25)
-        status = getattr(error, "status_code", 0)
-        notice = _NOTICES[kind].format(status=f" ({status})" if status else "", timeout=self._timeout)
-        self.notify(f"{notice} Trying again in {max(1, round(wait))} s ({tries + 1} of {most}).")
-        return wait
-
     def _learns_from(self, error: Exception) -> bool:
         """Tell whether the server refused something that the request can do without."""
-        if getattr(error, "status_code", 0) not in _MAY_BE_A_QUIRK:
+        if status_of(error) not in _MAY_BE_A_QUIRK:
             return False
-        if (learned := self._recorder.learn(" ".join(server_words(error)))) == "stream":
+        said = what_was_said(error)
+        if (learned := self._recorder.learn(f"{said.code} {said.words}")) == "stream":
             self.notify(_NOT_STREAMED)
         return bool(learned)
 
@@ -316,6 +289,8 @@ def _join(parts: Sequence[CreateResult], text: str) -> CreateResult:
     if not isinstance(last.content, str):
         return last.model_copy(update={"usage": usage})
     thought, answer = split_thought(text)
+    if not answer.strip() and last.finish_reason == "stop" and "```" in text:
+        thought, answer = [], text.replace("<think>", "", 1).lstrip()  # the end of the thought is missing, not the program
     if not answer.strip():
         raise BrokenAnswer("thinking")
     if last.finish_reason == "stop":  # nothing more comes: what a model forgot is only the fence

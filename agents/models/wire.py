@@ -10,14 +10,18 @@ import codecs
 import contextlib
 import json
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 LONGEST_BODY = 16_000_000  # characters that are held while one object is not complete
 _LINE_END = re.compile(r"\r\n|\n|\r(?!\Z)")
-_EVENT_FIELD = re.compile(r"(data|event|id|retry)?:")
+_EVENT_FIELD = re.compile(r"(data|event|id|retry)?[ \t]*:", re.I)
+_BETWEEN = "\ufeff\0\x1e"  # marks of the byte order and of records, and padding: part of no line
+_LONGEST_PAGE = 100_000  # characters
 _DONE = "[DONE]"
+# What some services send in place of an answer; that "message" is an object in an answer is for the caller to know.
+_ERROR_FIELDS = ("errors", "detail", "msg", "error_msg", "error_message", "base_resp")
 _DRAIN = 0.1  # seconds
 
 
@@ -32,7 +36,7 @@ class BrokenAnswer(Exception):
 
 
 class ErrorEvent(Exception):
-    """What a server said in place of an answer, or in the middle of one; `status_code` is 0 if it named none."""
+    """What a server said in place of an answer, or in the middle of one; `status_code` is 0 if the HTTP status told nothing."""
 
     def __init__(self, body: Any, status_code: int = 0) -> None:
         """Take the body as it was sent (parsed, if it was JSON) and the HTTP status."""
@@ -52,44 +56,64 @@ class Body:
     response: Any
     ended: bool = False
     broken: str = ""
-    _pending: str = field(default="", repr=False)
+    _pending: list[str] = field(default_factory=list, repr=False)
 
     async def objects(self) -> AsyncIterator[dict[str, Any]]:
         """Yield each JSON object; raises BrokenAnswer ("html", "malformed", "endless") or ErrorEvent."""
-        if self.response.headers.get("content-type", "").startswith("text/html"):
-            raise BrokenAnswer("html")
-        decoder = codecs.getincrementaldecoder("utf-8-sig")("replace")
-        reader: _Events | _Documents | None = None
         found_any = False
-        pieces = self.response.aiter_bytes()
-        async for raw in pieces:
-            self._pending += decoder.decode(raw)
-            reader = reader or _reader_for(self._pending)
-            for found in self._take_lines(reader) if reader else ():
-                found_any = True
-                yield found
-            if len(self._pending) > LONGEST_BODY:
-                raise BrokenAnswer("endless")
-            if isinstance(reader, _Events) and reader.done:
-                self.ended = True
-                await _drain(pieces)
-                return
-        self._pending += decoder.decode(b"", final=True)
-        for found in self._take_rest(reader or _Documents()):
+        async for found in self._all_objects():
             found_any = True
             yield found
         if self.broken and not found_any:
             raise BrokenAnswer("malformed", self.broken)
 
+    async def _all_objects(self) -> AsyncIterator[dict[str, Any]]:
+        decoder = codecs.getincrementaldecoder("utf-8-sig")("replace")
+        reader: _Events | _Documents | None = None
+        size = 0
+        pieces = self.response.aiter_bytes()
+        async for raw in pieces:
+            text = decoder.decode(raw)
+            self._pending.append(text)
+            size += len(text)
+            if reader is None:
+                reader = await self._reader(pieces, decoder)
+            if "\n" in text or "\r" in text:  # a long line in many pieces is searched once
+                size = 0
+                for found in self._take_lines(reader) if reader else ():
+                    yield found
+            if size > LONGEST_BODY:
+                raise BrokenAnswer("endless")
+            if isinstance(reader, _Events) and reader.done:
+                self.ended = True
+                await _drain(pieces)
+                return
+        self._pending.append(decoder.decode(b"", final=True))
+        for found in self._take_rest(reader or _Documents()):
+            yield found
+
+    async def _reader(self, pieces: AsyncIterator[bytes], decoder: codecs.IncrementalDecoder) -> _Events | _Documents | None:
+        """Tell the form from what has come; None while that is too little. Raises BrokenAnswer with all of a page."""
+        self._pending = ["".join(self._pending)]
+        text = self._pending[0].lstrip().lstrip(_BETWEEN)
+        if not text.startswith("<"):
+            return _reader_for(text)
+        async for raw in pieces:
+            text += decoder.decode(raw)
+            if len(text) > _LONGEST_PAGE:
+                break
+        raise BrokenAnswer("malformed" if text.startswith("<?xml") else "html", text)
+
     def _take_lines(self, reader: _Events | _Documents) -> Iterator[dict[str, Any]]:
-        *lines, self._pending = _LINE_END.split(self._pending)
+        *lines, rest = _LINE_END.split("".join(self._pending))
+        self._pending = [rest]
         for line in lines:
-            yield from map(_checked, reader.feed(line))
+            yield from _checked(reader.feed(line.lstrip(_BETWEEN)))
         self.broken = reader.broken
 
     def _take_rest(self, reader: _Events | _Documents) -> list[dict[str, Any]]:
         framed = _is_framed(self.response)
-        found = [_checked(each) for each in (*reader.feed(self._pending), *reader.finish())]
+        found = list(_checked([*reader.feed("".join(self._pending).lstrip(_BETWEEN)), *reader.finish()]))
         # Without a frame, what cannot be read at the very end is an object in whose middle the connection was closed.
         self.broken = reader.broken if framed else self.broken
         self.ended = framed or (isinstance(reader, _Events) and reader.done)
@@ -117,10 +141,6 @@ def _is_framed(response: Any) -> bool:
 
 
 def _reader_for(text: str) -> _Events | _Documents | None:
-    """Tell the form from the beginning of a body; None while there is too little of it."""
-    text = text.lstrip()
-    if text.startswith("<"):
-        raise BrokenAnswer("html")
     if text.startswith(("{", "[")):
         return _Documents()
     if _EVENT_FIELD.match(text):
@@ -134,12 +154,15 @@ class _Events:
     def __init__(self) -> None:
         self.done = False
         self.broken = ""
+        self._name = ""
         self._data: list[str] = []
 
     def feed(self, line: str) -> list[Any]:
         name, colon, value = line.partition(":")
+        name, value = name.strip().lower(), value.strip()
+        if name == "event" and colon:
+            self._name = value
         if name == "data" and colon and not self.done:
-            value = value.removeprefix(" ")
             if value.startswith(_DONE):
                 found, self.done = self.finish(), True
                 return found
@@ -148,18 +171,22 @@ class _Events:
 
     def finish(self) -> list[Any]:
         data, self._data = self._data, []
+        name, self._name = self._name, ""
         found = []
         # As one text by the rules of the format; as one for each line if a server leaves out the empty line between two events.
         for text in ["\n".join(data)] if _parsed("\n".join(data)) else data:
-            if (parsed := _parsed(text)) is not None:
+            parsed = _parsed(text)
+            if name == "error" and text and not isinstance(parsed, dict):
+                found.append({"error": text if parsed is None else parsed})
+            elif parsed is not None:
                 found.append(parsed)
-            elif text.lstrip().startswith(("{", "[")):  # others, such as "ping", keep a connection open
+            elif text.startswith(("{", "[")):  # others, such as "ping", keep a connection open
                 self.broken = text
         return found
 
 
 class _Documents:
-    """JSON objects one after another; each ends with a line."""
+    """JSON objects one after another, or in an array; each ends with a line, or is followed by the next."""
 
     def __init__(self) -> None:
         self.broken = ""
@@ -170,35 +197,55 @@ class _Documents:
         if not (line.startswith(("{", "[", "}", "]")) and line.rstrip().endswith(("}", "]"))):
             self._text.append(line)
             return []
-        alone = _parsed(line)
+        in_array = bool(self._text) and self._text[0].startswith("[")
+        alone = None if in_array else _parsed(line)
         if alone is not None:
             return [*self.finish(), alone]
         self._text.append(line)
-        return self.finish() if _parsed("\n".join(self._text)) is not None else []
+        return self.finish() if line[0] in "}]" and _parsed("\n".join(self._text)) is not None else []
 
     def finish(self) -> list[Any]:
-        text, self._text = "\n".join(self._text), []
-        parsed = _parsed(text)
-        self.broken = text if parsed is None and text.strip() else self.broken
-        return [] if parsed is None else [parsed]
+        text, self._text = "\n".join(self._text).strip(), []
+        found = []
+        while text:
+            try:
+                parsed, end = _DECODER.raw_decode(text)
+            except (ValueError, RecursionError):
+                self.broken = text
+                break
+            found.append(parsed)
+            text = text[end:].lstrip().lstrip(_BETWEEN)
+        return found
+
+
+_DECODER = json.JSONDecoder()
 
 
 def _parsed(text: str) -> Any:
     """Return what a text holds as JSON; None if it is none."""
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
-def _checked(found: Any) -> dict[str, Any]:
-    """Return an object; raises ErrorEvent for one that tells an error, and BrokenAnswer for what is no object."""
-    if isinstance(found, list) and len(found) == 1:
-        found = found[0]  # Google's way to send an error
-    if not isinstance(found, dict):
-        raise BrokenAnswer("malformed", json.dumps(found))
+def _checked(found: Sequence[Any]) -> Iterator[dict[str, Any]]:
+    """Yield the objects; raises ErrorEvent for one that tells an error, and BrokenAnswer for what is no object."""
+    for each in found:
+        if isinstance(each, list) and all(isinstance(item, dict) for item in each):
+            yield from _checked(each)  # Google sends an error in a list, and some gateways send all events in one
+        elif not isinstance(each, dict):
+            raise BrokenAnswer("malformed", json.dumps(each))
+        elif _tells_error(each):
+            raise ErrorEvent(each)
+        else:
+            yield each
+
+
+def _tells_error(found: dict[str, Any]) -> bool:
     error = found.get("error")
     if error:
-        code = error.get("code") if isinstance(error, dict) else None
-        raise ErrorEvent(found, code if isinstance(code, int) and 400 <= code < 600 else 0)
-    return found
+        return not isinstance(error, dict) or any(error.values())
+    if isinstance(found.get("choices"), list):
+        return False
+    return isinstance(found.get("message"), str) or any(found.get(name) for name in _ERROR_FIELDS)
