@@ -166,7 +166,8 @@ class PackageSteps:
         self._modules.update(modules)
         async for event in self._fulfil(wish, f"the program imports {', '.join(modules)}", token):
             yield event
-            self.repaired = isinstance(event, PackagesInstalled) and event.verdict is Verdict.OK
+            # Without anything new, the program would only fail again.
+            self.repaired = isinstance(event, PackagesInstalled) and event.verdict is Verdict.OK and bool(event.installed)
 
     async def _lacks_of_pip(self, run: ProgramRun) -> tuple[_Wish, list[str]]:
         wish, module = _Wish(), missing_module(run.plain_output)

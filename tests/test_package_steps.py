@@ -413,6 +413,13 @@ async def test_the_same_module_is_installed_once_and_a_program_is_run_again_a_fe
     assert len(executor.calls) == MOST_REPAIRS
 
 
+async def test_a_program_is_not_run_again_if_nothing_new_was_installed() -> None:
+    there = Installation(Verdict.OK, 0, (), "Requirement already satisfied\n", 0.5)
+    executor = ListedInstalls(missing("pandas.util.testing"), outcome=there)
+    seen = await turn(executor, program("import pandas.util.testing"))
+    assert (len(executor.calls), len(executor.blocks), seen.message.verdict) == (1, 1, "failed")
+
+
 async def test_an_installation_that_fails_leaves_the_programs_own_failure() -> None:
     failed = Installation(Verdict.FAILED, 1, (), "ERROR: no network\n", 2.0)
     executor = ListedInstalls(missing("six"), outcome=failed)

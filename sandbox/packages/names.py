@@ -36,18 +36,33 @@ _OTHER_WORDS = tuple(
         r"ERROR \w[\w ]* requires? (?:the )?[`'\"]?NAME[`'\"]? (?:package )?to be installed.*",
         r"ERROR .*requires? the [`'\"]?NAME[`'\"]? package.*",
         r"ERROR [`'\"]?NAME[`'\"]? (?:is required|not found, please install it|must be installed|is not installed)\b.*",
-        r"ERROR .*[Pp]lease (?:run )?[`'\"]?pip3? install NAME[`'\"]?.*",
+        r".*\bpip3? install (?:-U |--upgrade )?[`'\"]?NAME[`'\"]?.*",
+        r"(?:\w+\.)*CalledProcessError: Command .*\bpip3?'?,? '?install'?,? (?:'?-[\w=-]+'?,? )*'?NAME.* returned non-zero exit status \d+\.",
     )
 )
+# The last error of a program may go on for some lines, with the advice to install what it lacks behind it.
+_LAST_ERROR = re.compile(r"(?s).*^(?=(?:\w+\.)*(?:Import|ModuleNotFound|Runtime|Value)Error:)(.*)", re.MULTILINE)
+_ADVISED = re.compile(rf"pip3? install (?:-U |--upgrade )?[`'\"]?({_NEEDED})|- `Import ({_NEEDED})` failed")
+_ERROR_LINES = 15
 # Modules that have left the standard library since a version that we support; they are in no package of their name, or a stranger's.
 _LEFT = {"distutils": "setuptools", "imp": "", "asynchat": "", "asyncore": "", "smtpd": "", "cgi": "", "telnetlib": "", "pipes": ""}
 
+_SHARED = {"google"}  # modules of which many packages bring a part; the package of that name is a stranger's
+
 PACKAGES: Mapping[str, str] = {
+    "ahocorasick": "pyahocorasick",
     "attr": "attrs",
+    "barcode": "python-barcode",
+    "bidi": "python-bidi",
+    "Bio": "biopython",
+    "box": "python-box",
     "bs4": "beautifulsoup4",
+    "camelot": "camelot-py",
     "community": "python-louvain",
+    "cpuinfo": "py-cpuinfo",
     "Crypto": "pycryptodome",
     "Cryptodome": "pycryptodomex",
+    "currency_converter": "currencyconverter",
     "cv2": "opencv-python-headless",  # the other one needs libraries of a desktop, which small images do not have
     "dateutil": "python-dateutil",
     "decouple": "python-decouple",
@@ -55,19 +70,26 @@ PACKAGES: Mapping[str, str] = {
     "dns": "dnspython",
     "docx": "python-docx",
     "dotenv": "python-dotenv",
+    "engineio": "python-engineio",
     "faiss": "faiss-cpu",
+    "ffmpeg": "ffmpeg-python",
     "fitz": "pymupdf",
     "flask_cors": "flask-cors",
     "flask_sqlalchemy": "flask-sqlalchemy",
     "fpdf": "fpdf2",
+    "frontmatter": "python-frontmatter",
     "git": "gitpython",
     "github": "pygithub",
+    "gnupg": "python-gnupg",
     "google.auth": "google-auth",
     "google.cloud.bigquery": "google-cloud-bigquery",
     "google.cloud.storage": "google-cloud-storage",
+    "google.genai": "google-genai",
+    "google.generativeai": "google-generativeai",
     "google.oauth2": "google-auth",
     "google.protobuf": "protobuf",
     "googleapiclient": "google-api-python-client",
+    "graphql": "graphql-core",
     "grpc": "grpcio",
     "hydra": "hydra-core",
     "igraph": "python-igraph",
@@ -82,40 +104,60 @@ PACKAGES: Mapping[str, str] = {
     "matplotlib_venn": "matplotlib-venn",
     "mpl_toolkits": "matplotlib",
     "msgpack": "msgpack",
-    "MySQLdb": "mysqlclient",
     "mysql.connector": "mysql-connector-python",
+    "MySQLdb": "mysqlclient",
     "nacl": "pynacl",
+    "odf": "odfpy",
     "OpenGL": "pyopengl",
     "OpenSSL": "pyopenssl",
     "paho": "paho-mqtt",
+    "pdfminer": "pdfminer-six",
     "PIL": "pillow",
     "pip_tools": "pip-tools",
     "pkg_resources": "setuptools",
     "pptx": "python-pptx",
+    "progressbar": "progressbar2",
     "psycopg2": "psycopg2-binary",  # the other one is built with a compiler
     "pylab": "matplotlib",
     "PyPDF2": "pypdf2",
     "pythonjsonlogger": "python-json-logger",
+    "pywt": "pywavelets",
+    "pyximport": "cython",
+    "rapidjson": "python-rapidjson",
     "rest_framework": "djangorestframework",
+    "rest_framework_simplejwt": "djangorestframework-simplejwt",
     "ruamel.yaml": "ruamel-yaml",
     "serial": "pyserial",
     "skimage": "scikit-image",
-    "skopt": "scikit-optimize",
     "sklearn": "scikit-learn",
+    "sklearn_extra": "scikit-learn-extra",
+    "skopt": "scikit-optimize",
     "slack_sdk": "slack-sdk",
     "slugify": "python-slugify",
     "snappy": "python-snappy",
     "socketio": "python-socketio",
     "socks": "pysocks",
     "speech_recognition": "speechrecognition",
+    "spellchecker": "pyspellchecker",
+    "stdnum": "python-stdnum",
     "stl": "numpy-stl",
+    "strawberry": "strawberry-graphql",
+    "surprise": "scikit-surprise",
+    "tabula": "tabula-py",
+    "talib": "ta-lib",
+    "telebot": "pytelegrambotapi",
     "telegram": "python-telegram-bot",
     "umap": "umap-learn",
     "usb": "pyusb",
+    "vl_convert": "vl-convert-python",
     "websocket": "websocket-client",
+    "whisper": "openai-whisper",
+    "whois": "python-whois",
+    "wikipediaapi": "wikipedia-api",
     "wx": "wxpython",
     "xlsxwriter": "xlsxwriter",
     "yaml": "pyyaml",
+    "z3": "z3-solver",
     "zmq": "pyzmq",
     "zope.interface": "zope-interface",
 }
@@ -166,7 +208,7 @@ def is_known(requirement: str) -> bool:
 
 
 def package_of(module: str, code: str = "") -> str | None:
-    """Return the package that a missing module comes from, None if it is part of Python.
+    """Return the package that a missing module comes from, None if it is part of Python or of a notebook (`google.colab`).
 
     A module such as `google` is shared by many packages: what the program imports from it says which one is meant.
     """
@@ -179,14 +221,14 @@ def package_of(module: str, code: str = "") -> str | None:
             found = PACKAGES.get(".".join(parts[:length]))
             if found is not None:
                 return found
-    return normalize(top)
+    return None if top in _SHARED else normalize(top)
 
 
 def missing_module(output: str) -> str | None:
-    """Return the module that the last line of a program's output says is missing. The program can print such a line, too: it is a hint."""
+    """Return the module that a program's last error says is missing. The program can print such words, too: it is a hint."""
     last = last_line(output[-4000:])
     match = _MISSING.fullmatch(last)
-    module = (match["module"] or match["plain"]) if match else _needed(last)
+    module = (match["module"] or match["plain"]) if match else _needed(last) or _advised(output[-4000:])
     return module if module and len(module) <= 100 else None
 
 
@@ -196,6 +238,15 @@ def _needed(line: str) -> str | None:
     names = (match["name"].replace("-", "_") for pattern in _OTHER_WORDS if (match := pattern.fullmatch(line)))
     # Such a sentence may be about anything; Python's own launcher is clear.
     return next((name for name in names if ": No module named " in line or is_known(package_of(name) or "")), None)
+
+
+def _advised(output: str) -> str | None:
+    """Return the well-known package that the lines behind the last error say should be installed."""
+    error = _LAST_ERROR.match(output)
+    if error is None or error[1].rstrip().count("\n") > _ERROR_LINES:
+        return None
+    names = (next(filter(None, match.groups())).replace("-", "_") for match in _ADVISED.finditer(error[1]))
+    return next((name for name in names if is_known(package_of(name) or "")), None)
 
 
 def imports_of(code: str) -> set[str]:
