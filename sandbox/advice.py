@@ -99,7 +99,7 @@ NO_KEYBOARD = Advice(
     _asks,
 )
 HIDES = "{} hides Python's own module of that name from every program in this folder"
-GONE = "what it uses was taken out of Python or of the package years ago"
+GONE = "what it uses has been taken out of Python or of the package"
 ADVICE = (
     SHOWN_TO_NOBODY,
     SERVES,

@@ -415,8 +415,8 @@ async def test_the_same_module_is_installed_once_and_a_program_is_run_again_a_fe
 
 async def test_a_program_is_not_run_again_if_nothing_new_was_installed() -> None:
     there = Installation(Verdict.OK, 0, (), "Requirement already satisfied\n", 0.5)
-    executor = ListedInstalls(missing("pandas.util.testing"), outcome=there)
-    seen = await turn(executor, program("import pandas.util.testing"))
+    executor = ListedInstalls(missing("flask.nothing"), outcome=there)
+    seen = await turn(executor, program("import flask.nothing"))
     assert (len(executor.calls), len(executor.blocks), seen.message.verdict) == (1, 1, "failed")
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from sandbox.outdated import replacement
 from utils.text import last_line
 
 _KNOWN = Path(__file__).with_name("known_packages.txt")
@@ -37,7 +38,7 @@ _OTHER_WORDS = tuple(
         r"ERROR .*requires? the [`'\"]?NAME[`'\"]? package.*",
         r"ERROR [`'\"]?NAME[`'\"]? (?:is required|not found, please install it|must be installed|is not installed)\b.*",
         r".*\bpip3? install (?:-U |--upgrade )?[`'\"]?NAME[`'\"]?.*",
-        r"(?:\w+\.)*CalledProcessError: Command .*\bpip3?'?,? '?install'?,? (?:'?-[\w=-]+'?,? )*'?NAME.* returned non-zero exit status \d+\.",
+        r"(?:\w+\.)*CalledProcessError: Command .*\bpip3?'?,? '?install'?,? (?:'?-[\w=-]+'?,? )*'?NAME.* returned non-zero.*",
     )
 )
 # The last error of a program may go on for some lines, with the advice to install what it lacks behind it.
@@ -46,6 +47,7 @@ _ADVISED = re.compile(rf"pip3? install (?:-U |--upgrade )?[`'\"]?({_NEEDED})|- `
 _ERROR_LINES = 15
 # Modules that have left the standard library since a version that we support; they are in no package of their name, or a stranger's.
 _LEFT = {"distutils": "setuptools", "imp": "", "asynchat": "", "asyncore": "", "smtpd": "", "cgi": "", "telnetlib": "", "pipes": ""}
+_LEFT |= dict.fromkeys(("win32api", "win32com", "win32con", "win32gui", "pythoncom", "pywintypes", "wmi"), "")  # those of Windows
 
 _SHARED = {"google"}  # modules of which many packages bring a part; the package of that name is a stranger's
 
@@ -215,6 +217,8 @@ def package_of(module: str, code: str = "") -> str | None:
     top = module.partition(".")[0]
     if top in sys.stdlib_module_names or top in _LEFT:
         return _LEFT.get(top) or None
+    if replacement(f"ModuleNotFoundError: No module named '{module}'"):
+        return None  # a package of that name would be a stranger's, or is there and has no such module any more
     for name in [module, *sorted(each for each in imports_of(code) if each.startswith(f"{module}."))]:
         parts = name.split(".")
         for length in range(len(parts), 0, -1):
