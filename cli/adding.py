@@ -10,16 +10,14 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from cli.output.files import size_text
+from cli.output.files import by_reason, named, size_text
 from cli.state import ChatState
 from utils.errors import AppError
-from utils.text import sanitize
 from utils.words import says_yes
 
 if TYPE_CHECKING:
     from teams.session import Session
 
-_MOST_NAMES = 20  # shown one by one
 _MENTION = re.compile(r"(?:^|\s)@(\S+)")
 
 Agree = Callable[[str], Awaitable[bool]]
@@ -32,19 +30,16 @@ async def add_files(session: Session, paths: Sequence[Path], notes: list[str], a
     Files that may hold secrets are copied if `agree`, which gets their names, says so; without it they are not.
     """
     selection = await session.add_files(paths)
-    if selection.doubtful and agree is not None and await agree(_some([sanitize(name) for name in selection.doubtful])):
+    if selection.doubtful and agree is not None and await agree(named(selection.doubtful)):
         selection = await session.add_doubtful(selection)
     lines = []
     if selection.files:
-        names = _some([f"{sanitize(name)} ({size_text(length)})" for name, _, length in selection.files])
+        names = named([f"{name} ({size_text(length)})" for name, _, length in selection.files])
         lines.append(f"Added to the sandbox: {names}.")
         notes.append(f"These files of mine are in the working folder: {names}. Open them by these names.")
-    reasons: dict[str, list[str]] = {}
-    for left in selection.left_out:
-        reasons.setdefault(left.reason, []).append(sanitize(left.name))
-    lines += [f"Skipped ({reason}): {_some(names)}." for reason, names in reasons.items()]
+    lines += [f"Skipped ({reason}): {names}." for reason, names in by_reason(selection.left_out).items()]
     if selection.doubtful:
-        lines.append(f"Skipped (may hold secrets; /add in a session asks you): {_some([sanitize(name) for name in selection.doubtful])}.")
+        lines.append(f"Skipped (may hold secrets; /add in a session asks you): {named(selection.doubtful)}.")
     return lines or ["There is nothing to add."]
 
 
@@ -80,8 +75,3 @@ async def agree_to_copy(state: ChatState, names: str) -> bool:
     state.screen.say(Text(f"These may hold secrets, which programs could then read and print: {names}. Copy them? y/N", style="yellow"))
     typed = await state.prompt.read(suggests=False)
     return says_yes(typed)
-
-
-def _some(names: Sequence[str]) -> str:
-    more = len(names) - _MOST_NAMES
-    return ", ".join(names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")

@@ -13,7 +13,7 @@ from history.records import SessionInfo, StoredSession
 from history.report import data_of
 from history.steps import WORKED, Ran, Step, duration, steps_of
 from sandbox.languages import find_language
-from utils.text import sanitize, shorten
+from utils.text import counted, sanitize, shorten
 
 FORMATS = {"html": ".html", "md": ".md", "ipynb": ".ipynb", "json": ".json"}
 _MOST_OUTPUT = 20_000  # characters of one output in a text to read
@@ -55,7 +55,7 @@ def as_json(session: StoredSession) -> str:
 def as_markdown(session: StoredSession) -> str:
     """Write the conversation to be read; nothing in it can steer a terminal."""
     info = session.info
-    programs = f"{info.attempts} program{'' if info.attempts == 1 else 's'}"
+    programs = counted(info.attempts, "program")
     facts = [info.status, programs, f"{info.prompt_tokens + info.completion_tokens:,} tokens", info.model, info.image]
     parts = [f"# {_first_line(info.task)}", f"Session {info.id} · " + " · ".join(filter(None, facts))]
     for step in steps_of(session):

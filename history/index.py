@@ -16,6 +16,7 @@ from history.markup import visible
 from history.records import HistoryError
 from history.report import render_report
 from history.store import Store
+from utils.text import one_line
 
 INDEX = "index.html"
 _SESSION = re.compile(r"[\w-]{1,80}")
@@ -72,10 +73,9 @@ def write_index(
 def _rows(results: Iterable[Mapping[str, Any]], folder: Path, store: Store | None, sessions: Path) -> Iterator[Row]:
     for result in results:
         usage, error = result.get("usage") or {}, result.get("error") or {}
-        task = " ".join(str(result.get("task")).split())
         yield Row(
             str(result["id"]),
-            task if len(task) <= _LONGEST_TASK else f"{task[:_LONGEST_TASK]}…",
+            one_line(str(result.get("task")), _LONGEST_TASK),
             str(result["status"]),
             len(result.get("attempts") or ()),
             f"{result.get('seconds') or 0:.1f}",

@@ -17,6 +17,7 @@ from markupsafe import Markup
 from history.markup import changes, coloured, visible
 from history.records import StoredFile, StoredSession
 from history.steps import Ran, Step, duration, steps_of
+from utils.text import one_line
 
 SHOWN_LINES = 40
 """Lines of output that are shown; the others are folded."""
@@ -165,7 +166,7 @@ def _diff(ran: Ran) -> Markup:
 
 def _title(session: StoredSession) -> str:
     first = next((line for line in session.info.task.splitlines() if line.strip()), "") or session.info.id
-    return first if len(first) <= 120 else f"{first[:119]}…"
+    return one_line(first, 120)
 
 
 def _size(count: int) -> str:

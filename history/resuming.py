@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from history.records import StoredSession, npm_versions, python_packages
 from history.steps import duration, steps_of
+from utils.text import counted, one_line
 
 _STEPS = 4  # of the end of a session that are shown
 _TEXT = 100  # characters of a message
@@ -32,7 +33,7 @@ def story(stored: StoredSession) -> list[str]:
     for step in steps[-_STEPS:]:
         ran = step.ran[-1] if step.ran else None
         sign = "" if ran is None else " · ✔" if ran.worked else " · ?" if ran.worked is None else " · ✘"
-        told = f" {ran.verdict}" if ran else f": {_cut(step.text)}" if step.text else ""
+        told = f" {ran.verdict}" if ran else f": {one_line(step.text, _TEXT)}" if step.text else ""
         lines.append(f"  {step.name}: {step.title}{sign}{told}{f' ({duration(step.seconds)})' if step.ran else ''}")
         if newest is not None and any(each.attempt.number == newest.number for each in step.ran):
             lines += output
@@ -42,23 +43,15 @@ def story(stored: StoredSession) -> list[str]:
     return [*lines, what_came_back(stored)]
 
 
-def _cut(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _TEXT else f"{line[: _TEXT - 1]}…"
-
-
 def what_came_back(stored: StoredSession) -> str:
     """Say in one line what a resumed session has again, and what is gone."""
-    parts = [_count(len(stored.messages), "message")]
+    parts = [counted(len(stored.messages), "message")]
     parts += [f"program {stored.attempts[-1].number}"] if stored.attempts else []
-    parts += [_count(len(stored.files), "file")] if stored.files else []
+    parts += [counted(len(stored.files), "file")] if stored.files else []
     ours, from_npm = len(python_packages(stored.packages)), len(npm_versions(stored.packages))
-    later = f"; {_count(ours, 'package')} will be installed at the next run" if ours else ""
-    later += (
-        f"; {_count(from_npm, 'package')} of npm will be installed once a program imports {'it' if from_npm == 1 else 'them'}"
-        if from_npm
-        else ""
-    )
+    later = f"; {counted(ours, 'package')} will be installed at the next run" if ours else ""
+    if from_npm:
+        later += f"; {counted(from_npm, 'package')} of npm will be installed once a program imports {'it' if from_npm == 1 else 'them'}"
     return f"Restored: {', '.join(parts)}{later}. What was in memory or running in the background is gone."
 
 
@@ -66,7 +59,3 @@ def question_about(stored: StoredSession) -> str:
     """Return what the user is asked about a program that was running when the session ended; "" if there is none."""
     unknown = stored.unknown
     return f"Program {unknown.number} was running when the session ended: its result is unknown. Run it again? y/N" if unknown else ""
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from utils.code_blocks import Answer, CodeBlock, SkippedBlock, judge, read_markdown, split_blocks, without_thoughts
+from utils.code_blocks import Answer, CodeBlock, SkippedBlock, judge, read_markdown, split_blocks
 
 ALIASES = {"python": "python", "py": "python", "python3": "python", "bash": "shell", "shell": "shell", "sh": "shell"}
 
@@ -180,24 +180,27 @@ def test_the_last_line_of_prose(text: str, last: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "rest"),
+    ("text", "parts"),
     [
-        ("No thoughts\r\n", "No thoughts\r\n"),
-        ("<think>a</think>b", "b"),
-        ("<thinking>\na\n</thinking>\n\nb\n", "b"),
-        ("a\n</think>\nb", "b"),
-        ("a</THINK>\nb", "b"),
-        ("<think>a", ""),
-        ("b\n<think>a\n</think>\nc", "b\n\nc"),
-        ('```python\nx = """\n</think>\n"""\n```', '```python\nx = """\n</think>\n"""\n```'),
-        ("A draft:\n```python\nx = (\n</think>\n\n```python\nprint(1)\n```", "```python\nprint(1)\n```"),
-        ("Write `<think>` and </think> tags", "Write `<think>` and </think> tags"),
-        ("```python\nx = re.sub('<think>.*</think>', '', s)\n```", "```python\nx = re.sub('<think>.*</think>', '', s)\n```"),
-        ('```python\nx = """\n<think>\na\n</think>\n"""\n```', '```python\nx = """\n<think>\na\n</think>\n"""\n```'),
+        ("No thoughts\r\n", ["No thoughts"]),
+        ("<think>a</think>b", ["b"]),
+        ("<thinking>\na\n</thinking>\n\nb\n", ["b"]),
+        ("a\n</think>\nb", ["b"]),
+        ("a</THINK>\nb", ["b"]),
+        ("<think>a", []),
+        ("b\n<think>a\n</think>\nc", ["b\n        \n        \nc"]),
+        ('```python\nx = """\n</think>\n"""\n```', [CodeBlock("python", 'x = """\n</think>\n"""\n', 1)]),
+        ("A draft:\n```python\nx = (\n</think>\n\n```python\nprint(1)\n```", [CodeBlock("python", "print(1)\n", 6)]),
+        ("Write `<think>` and </think> tags", ["Write `<think>` and </think> tags"]),
+        (
+            "```python\nx = re.sub('<think>.*</think>', '', s)\n```",
+            [CodeBlock("python", "x = re.sub('<think>.*</think>', '', s)\n", 1)],
+        ),
+        ('```python\nx = """\n<think>\na\n</think>\n"""\n```', [CodeBlock("python", 'x = """\n<think>\na\n</think>\n"""\n', 1)]),
     ],
 )
-def test_thoughts_are_taken_out(text: str, rest: str) -> None:
-    assert without_thoughts(text) == rest
+def test_thoughts_are_taken_out(text: str, parts: list[object]) -> None:
+    assert list(split_blocks(text, ALIASES)) == parts
 
 
 def test_languages_come_from_the_caller() -> None:

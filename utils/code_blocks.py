@@ -123,19 +123,6 @@ def _in_one_line(lines: Sequence[str], aliases: Mapping[str, str]) -> Iterator[F
             yield Fence(found["label"], f"{found['code'].rstrip()}\n", number + 1, True, False, tuple(lines[:number]))
 
 
-def without_thoughts(text: str) -> str:
-    """Return the message without the model's thoughts and with \\n line ends; unchanged if it holds none."""
-    source = normal(text)
-    _, thoughts, _ = parse(source, {})
-    if not thoughts:
-        return text
-    kept, position = [], 0
-    for start, end in thoughts:
-        kept.append(source[position:start])
-        position = end
-    return "".join([*kept, source[position:]]).strip("\n")
-
-
 def split_blocks(
     text: str, aliases: Mapping[str, str], open_string: OpenString = lambda script: False
 ) -> Iterator[str | CodeBlock | SkippedBlock]:

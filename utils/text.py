@@ -153,7 +153,17 @@ def last_states(text: str) -> str:
     return "\n".join(lines)
 
 
-def names_listed(names: Sequence[str]) -> str:
+def names_listed(names: Sequence[str], most: int = 4) -> str:
     """List the first names in words: "a.py, b.py and 3 more"."""
-    shown = list(names[:4])
-    return ", ".join(shown) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def counted(number: int, what: str) -> str:
+    """Write how many: 1 file, 2 files."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def one_line(text: str, most: int) -> str:
+    """Return the text on one line, cut to so many characters if it is longer."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else f"{line[: most - 1]}…"

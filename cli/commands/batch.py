@@ -17,7 +17,7 @@ from cli.signals import interruptible
 from cli.wiring import Wiring
 from utils.errors import ExitStatus, UsageError
 from utils.settings import Settings
-from utils.text import sanitize
+from utils.text import counted, sanitize
 
 if TYPE_CHECKING:
     from cli.output.batch import Display
@@ -94,8 +94,7 @@ def _write_pages(folder: Path, results: Results, settings: Settings) -> Path:
     from history.opening import DATABASE
 
     statuses = Counter(str(result["status"]) for result in results.read())
-    count = sum(statuses.values())
-    title = f"{count} task{'' if count == 1 else 's'}"
+    title = counted(statuses.total(), "task")
     try:
         return write_index(results.read(), statuses, title, folder, settings.workspace / DATABASE, settings.workspace / "sessions")
     except OSError as error:

@@ -17,7 +17,7 @@ from utils.errors import AppError, ExitStatus, UsageError
 from utils.setting_sources import ADDRESSES, IMAGES, Source
 from utils.setting_values import without_password
 from utils.settings import SETTINGS, Settings
-from utils.text import sanitize
+from utils.text import counted, sanitize
 
 if TYPE_CHECKING:
     from sandbox.engine.inspection import Finding
@@ -108,7 +108,7 @@ def _history(settings: Settings) -> Finding:
         store.close()
     except HistoryError as error:
         return Finding("history", error.message, AppError(error.message, error.hint, kind="history"))
-    return Finding("history", f"{count} session{'' if count == 1 else 's'} kept, {size_text(path.stat().st_size)}")
+    return Finding("history", f"{counted(count, 'session')} kept, {size_text(path.stat().st_size)}")
 
 
 def _workspace(settings: Settings) -> Finding:

@@ -21,7 +21,7 @@ from teams.batch.loop import State, Summary, Watch
 from teams.batch.tasks import BatchTask
 from utils.platform import takes_control_codes
 from utils.settings import Settings
-from utils.text import sanitize
+from utils.text import counted, one_line, sanitize
 
 _LONGEST_NAME = 40  # characters
 _MOST_ROWS = 20  # tasks that are under way
@@ -160,19 +160,17 @@ def open_display(total: int, settings: Settings, *, results_here: bool) -> Displ
 def name_of(task: BatchTask) -> str:
     """Return what to call a task on the screen: its id, or else its first words."""
     name = task.key if task.key != str(task.line) else f"{task.key} {task.task}"
-    name = " ".join(sanitize(name).split())
-    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
+    return one_line(sanitize(name), _LONGEST_NAME)
 
 
 def result_line(task: BatchTask, result: Mapping[str, Any], number: str) -> str:
     """Say in one line how a task ended."""
     usage = result.get("usage") or {}
     tokens = usage.get("prompt_tokens", 0) + usage.get("completion_tokens", 0)
-    attempts = len(result.get("attempts") or ())
+    tried = counted(len(result.get("attempts") or ()), "attempt")
     error = result.get("error") or {}
     reason = f" · {sanitize(str(error['message'])).splitlines()[0]}" if error.get("message") else ""
     mark = "✔" if result["status"] == "approved" else "✘"
-    tried = f"{attempts} attempt{'' if attempts == 1 else 's'}"
     return f"{mark} {number} {name_of(task)} · {result['status']} · {tried} · {result['seconds']:.1f} s · {tokens:,} tokens{reason}"
 
 

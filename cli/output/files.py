@@ -8,7 +8,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -18,7 +18,7 @@ from rich.text import Text
 
 from cli.output.screen import QUIET_STYLE, WARNING_STYLE
 from utils.platform import has_desktop, start_viewer
-from utils.text import sanitize
+from utils.text import names_listed, sanitize
 
 if TYPE_CHECKING:  # sandbox/ imports the engine's client, and the prompt does not wait for it
     from sandbox.files.states import PutBack
@@ -49,33 +49,32 @@ def place(path: Path) -> Text:
 
 def put_back_lines(done: PutBack) -> list[str]:
     """Say what going back has done to the files, and which files are not what they were."""
-    parts = [f"{verb} {_named(names)}" for verb, names in (("put back", done.stored), ("removed", done.removed)) if names]
+    parts = [f"{verb} {named(names)}" for verb, names in (("put back", done.stored), ("removed", done.removed)) if names]
     if not parts and not done.left_out:
         return ["Files are as they were after it; none had changed."]
     lines = [f"Files are as they were after it: {'; '.join(parts)}."] if parts and not done.left_out else []
     if done.left_out:
-        reasons: dict[str, list[str]] = {}
-        for each in done.left_out:
-            reasons.setdefault(each.reason, []).append(each.name)
-        missing = "; ".join(f"{_named(names)} ({sanitize(reason)})" for reason, names in reasons.items())
+        missing = "; ".join(f"{names} ({reason})" for reason, names in by_reason(done.left_out).items())
         lines.append(f"Files: {'; '.join([*parts, f'not put back: {missing}'])}.")
     return lines
 
 
-def _named(names: Sequence[str]) -> str:
-    more = len(names) - MOST_LINES
-    return ", ".join(map(sanitize, names[:MOST_LINES])) + (f" and {more} more" if more > 0 else "")
+def named(names: Iterable[str]) -> str:
+    """List the first of the names, which are somebody else's."""
+    return names_listed([sanitize(name) for name in names], MOST_LINES)
+
+
+def by_reason(left_out: Iterable[LeftOut]) -> dict[str, str]:
+    """Return for each reason why files were left out the names of the first of them."""
+    names: dict[str, list[str]] = {}
+    for each in left_out:
+        names.setdefault(sanitize(each.reason), []).append(each.name)
+    return {reason: named(these) for reason, these in names.items()}
 
 
 def left_out_lines(left_out: Iterable[LeftOut]) -> list[Text]:
-    """Return a line for each reason why files were left out, naming the first of them."""
-    names: dict[str, list[str]] = {}
-    for each in left_out:
-        names.setdefault(each.reason, []).append(each.name)
-    lines = []
-    for reason, named in names.items():
-        lines.append(Text(f"  left out: {_named(named)}: {sanitize(reason)}", style=WARNING_STYLE))
-    return lines
+    """Return a line for each reason why files were left out."""
+    return [Text(f"  left out: {names}: {reason}", style=WARNING_STYLE) for reason, names in by_reason(left_out).items()]
 
 
 def size_text(size: int) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from cli.output.wrapping import columns
 from history.resuming import short_id
 from history.search import Found
+from utils.text import counted, one_line
 
 _SIGNS = {"approved": "✔", "stopped": "■", "open": "…", "interrupted": "■"}
 _NUMBERS = (1, 3, 4)  # columns that are aligned to the right
@@ -52,10 +53,9 @@ def fitting(line: str, width: int) -> str:
 
 def _row(found: Found, now: float, *, short: bool) -> list[str]:
     info = found.info
-    programs = [] if short else [f"{info.attempts} program{'' if info.attempts == 1 else 's'}"]
+    programs = [] if short else [counted(info.attempts, "program")]
     spent = f"${info.cost:.4f}" if info.cost is not None else f"{info.prompt_tokens + info.completion_tokens:,} tokens"
-    task = " ".join(info.task.split())
-    task = task if short or len(task) <= _TASK else f"{task[: _TASK - 1]}…"
+    task = one_line(info.task, sys.maxsize if short else _TASK)
     about = f"{info.name}: {task}" if info.name else task
     return [
         short_id(info.id) if short else info.id,
