@@ -55,7 +55,6 @@ class Checks:
 
     async def _check(self, recording: Recording) -> None:
         from history.checking import check_approval
-        from history.records import HistoryError
 
         approval = recording.approval
         assert approval is not None
@@ -65,7 +64,7 @@ class Checks:
             session = await asyncio.to_thread(recording.stored)
             checked = await check_approval(self._settings, session, approval, lambda text: None)
             await recording.checked(checked)
-        except (AppError, HistoryError) as error:
+        except AppError as error:
             self.status = ""
             self.lines.append(f"{name} was not checked: {error.message}")
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,14 +76,11 @@ async def _show_history(state: ChatState, argument: str) -> str | None:
     from cli.output.sessions import session_lines
     from history.records import HistoryError
     from history.search import Found, search_sessions
-    from history.store import Store
+    from history.store import DATABASE, Store
 
     def found() -> list[Found]:
-        store = Store.read_only(state.settings.workspace / "history.db")
-        try:
+        with closing(Store.read_only(state.settings.workspace / DATABASE)) as store:
             return search_sessions(store, argument.split(), _LISTED)
-        finally:
-            store.close()
 
     try:
         lines = session_lines(await asyncio.to_thread(found), width=state.screen.width - 1 if state.screen.is_terminal else None)

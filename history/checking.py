@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, closing, suppress
 from dataclasses import replace
 
-from history.opening import DATABASE
 from history.records import Approval, HistoryError, StoredSession
 from history.redact import hider
 from history.replay import Room, check
-from history.store import Store
+from history.store import DATABASE, Store
 from sandbox.clean_room import open_clean_room
 from utils.settings import Settings
 
@@ -34,13 +33,6 @@ async def check_approval(settings: Settings, session: StoredSession, approval: A
 
 def keep_result(settings: Settings, session: str, approval: Approval) -> None:
     """Keep what a check has found, if the history can be written."""
-    try:
-        store = Store.open(settings.workspace / DATABASE, lambda text: None, hider(settings.environment))
-    except HistoryError:
-        return
-    try:
+    path, hide = settings.workspace / DATABASE, hider(settings.environment)
+    with suppress(HistoryError), closing(Store.open(path, hide=hide)) as store:  # the result was shown
         store.add(session, [approval])
-    except HistoryError:
-        return  # the result was shown; the history is checked again with the next session
-    finally:
-        store.close()

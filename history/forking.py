@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shutil
 import time
+from contextlib import closing
 
-from history.opening import DATABASE
 from history.records import SessionInfo, StoredSession
 from history.redact import hider
-from history.store import Store
+from history.store import DATABASE, Store
 from sandbox.opening import make_session_folder
 from utils.settings import Settings
 
@@ -22,9 +22,6 @@ def fork_session(settings: Settings, stored: StoredSession, name: str = "") -> S
             if (source / part).is_file() and not (source / part).is_symlink():
                 (folder / part).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(source / part, folder / part)
-    store = Store.open(settings.workspace / DATABASE, lambda text: None, hider(settings.environment))
-    try:
+    with closing(Store.open(settings.workspace / DATABASE, hide=hider(settings.environment))) as store:
         store.fork(stored.info.id, SessionInfo(folder.name, time.time(), stored.info.task, name=name))
         return store.read(folder.name)
-    finally:
-        store.close()

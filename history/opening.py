@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 
 from agents.events import UNFINISHED, Event, FilesProduced, ProgramFinished, ProgramStarted, TaskEnded, TokensUsed
@@ -16,7 +16,7 @@ from history.records import FRESH, OPEN, Attempt, HistoryError, SessionInfo, Sto
 from history.redact import hider
 from history.removal import remove_older
 from history.steps import EXECUTOR, GENERATOR, TASK
-from history.store import Store
+from history.store import DATABASE, Store
 from sandbox.packages.install import PipRequest
 from sandbox.sandbox import Sandbox
 from sandbox.verdicts import ProducedFile, ProgramRun, Verdict, size
@@ -27,8 +27,6 @@ from utils.docker_utils import Limits
 from utils.owner import owner
 from utils.settings import Settings
 from utils.words import APPROVE
-
-DATABASE = "history.db"
 
 
 @asynccontextmanager
@@ -64,14 +62,8 @@ async def open_recording(
 
 
 def _forget_old(settings: Settings) -> None:
-    try:
-        store = Store.open(settings.workspace / DATABASE, lambda text: None)
-    except HistoryError:
-        return  # the journal says what is wrong with it
-    try:
+    with suppress(HistoryError), closing(Store.open(settings.workspace / DATABASE)) as store:  # the journal says what is wrong with it
         remove_older(store, settings.workspace, settings.history_days)
-    finally:
-        store.close()
 
 
 def _limits(limits: Limits) -> dict[str, str]:

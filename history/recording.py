@@ -7,7 +7,7 @@ import hashlib
 import shutil
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import singledispatchmethod
@@ -160,11 +160,8 @@ class Recording:
 
     def stored(self) -> StoredSession:
         """Return all that is kept of this session; HistoryError if it cannot be read."""
-        store = self._read_store()
-        try:
+        with closing(self._read_store()) as store:
             return store.read(self.journal.session)
-        finally:
-            store.close()
 
     # Events
 

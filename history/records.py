@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.packages.npm_names import NPM
+from utils.errors import AppError
 from utils.words import BACK_TO, own_words
 
 OPEN = "open"  # the newest task has no outcome yet
@@ -16,14 +17,12 @@ FRESH = "Fresh"
 """The source of a row that says that nothing before it is part of the conversation any more."""
 
 
-class HistoryError(Exception):
-    """The history cannot be read or written; the message is a sentence for the user, `hint` says what to do."""
+class HistoryError(AppError):
+    """The history cannot be read or written."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         """Take the sentence and the remedy."""
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        super().__init__(message, hint, kind="history")
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,8 @@ from history.records import (
 )
 from history.schema import BUSY_SECONDS, cannot, open_database, read_database
 
+DATABASE = "history.db"
+"""The file of the store, in the workspace."""
 MOST_OUTPUT = 1024 * 1024
 """Characters of one program's output that are kept."""
 
@@ -47,7 +49,9 @@ class Store:
         self._hide = hide
 
     @classmethod
-    def open(cls, path: Path, notice: Callable[[str], None], hide: Callable[[str], str] = str, busy: float = BUSY_SECONDS) -> Store:
+    def open(
+        cls, path: Path, notice: Callable[[str], None] = lambda text: None, hide: Callable[[str], str] = str, busy: float = BUSY_SECONDS
+    ) -> Store:
         """Open the store for writing; `notice` gets a sentence if the file had to be replaced."""
         return cls(open_database(path, notice, busy=busy), path, hide)
 

@@ -3,8 +3,9 @@
 AppError                 anything this program tells a person in one line, with a remedy
 ├── UsageError           wrong usage or a wrong setting                          (exit 2)
 ├── ModelError           no answer from the model: key, quota, network, name     (exit 3)
-└── EngineError          no container engine, no image, no container             (exit 4)
-    └── ContainerLost    the container or the contact with the engine is gone
+├── EngineError          no container engine, no image, no container             (exit 4)
+│   └── ContainerLost    the container or the contact with the engine is gone
+└── HistoryError         the history cannot be read or written: see history/records.py
 
 A failing *program* is a result, not an error: see sandbox/verdicts.py.
 """

@@ -91,7 +91,7 @@ def _check(options: BatchOptions) -> None:
 
 def _write_pages(folder: Path, results: Results, settings: Settings) -> Path:
     from history.index import write_index
-    from history.opening import DATABASE
+    from history.store import DATABASE
 
     statuses = Counter(str(result["status"]) for result in results.read())
     title = counted(statuses.total(), "task")

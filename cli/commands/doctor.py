@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import closing
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
@@ -96,18 +97,17 @@ def _keys(settings: Settings) -> str:
 def _history(settings: Settings) -> Finding:
     from history.records import HistoryError
     from history.search import list_sessions
-    from history.store import Store
+    from history.store import DATABASE, Store
     from sandbox.engine.inspection import Finding
 
-    path = settings.workspace / "history.db"
+    path = settings.workspace / DATABASE
     if not path.exists():
         return Finding("history", "no session is kept yet")
     try:
-        store = Store.read_only(path)
-        count = len(list_sessions(store))
-        store.close()
+        with closing(Store.read_only(path)) as store:
+            count = len(list_sessions(store))
     except HistoryError as error:
-        return Finding("history", error.message, AppError(error.message, error.hint, kind="history"))
+        return Finding("history", error.message, error)
     return Finding("history", f"{counted(count, 'session')} kept, {size_text(path.stat().st_size)}")
 
 

@@ -15,13 +15,12 @@ from cli.output.sessions import session_lines, terminal_width
 from history.export import FORMATS, as_json, as_markdown, list_json
 from history.records import HistoryError, SessionInfo
 from history.search import Found, find_session, index, list_sessions, search_sessions
-from history.store import Store
-from utils.errors import AppError, ExitStatus, UsageError
+from history.store import DATABASE, Store
+from utils.errors import ExitStatus, UsageError
 from utils.settings import Settings
 from utils.text import sanitize
 from utils.words import says_yes
 
-DATABASE = "history.db"
 _SHOWN = 30  # sessions in a list
 _SPAN = re.compile(r"(\d+)\s*([hdwmy])")
 _DAYS = {"h": 1 / 24, "d": 1.0, "w": 7.0, "m": 30.0, "y": 365.0}
@@ -51,10 +50,9 @@ def history(settings: Settings, options: HistoryOptions) -> ExitStatus:
             _index_many(store)
             work(store, settings, options, words)
     except HistoryError as error:
-        if work is _list and options.json and "no history yet" in error.message:
-            _print(json.dumps([]))
-            return ExitStatus.DONE
-        raise AppError(error.message, error.hint, kind="history") from error
+        if not (work is _list and options.json and "no history yet" in error.message):
+            raise
+        _print(json.dumps([]))
     return ExitStatus.DONE
 
 
@@ -149,7 +147,7 @@ def _index_many(store: Store) -> None:
     unindexed = store.connection.execute("SELECT COUNT(*) FROM unindexed").fetchone()[0]
     if unindexed > _SHOWN:
         # Without it, search looks at what is not indexed.
-        with suppress(HistoryError), closing(Store.open(store.path, lambda text: None, busy=0.1)) as writing:
+        with suppress(HistoryError), closing(Store.open(store.path, busy=0.1)) as writing:
             index(writing, 2)
 
 

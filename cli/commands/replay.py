@@ -10,10 +10,9 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-from cli.commands.history import DATABASE
 from history.records import Approval, HistoryError, StoredSession
 from history.search import find_session, list_sessions
-from history.store import Store
+from history.store import DATABASE, Store
 from utils.errors import AppError, ExitStatus, UsageError
 from utils.settings import Settings
 from utils.text import sanitize
@@ -30,14 +29,11 @@ class ReplayOptions:
 
 def replay(settings: Settings, options: ReplayOptions) -> ExitStatus:
     """Run the approved programs of a session, or of all, again; NOT_DONE if one of them did something else. Raises AppError."""
-    try:
-        with closing(Store.read_only(settings.workspace / DATABASE)) as store:
-            if not options.all and not options.session:
-                raise UsageError("which session? replay ID, or replay --all", "`python main.py history` lists them", kind="usage")
-            infos = list_sessions(store) if options.all else [find_session(store, " ".join(options.session))]
-            sessions = [store.read(info.id) for info in infos]
-    except HistoryError as error:
-        raise AppError(error.message, error.hint, kind="history") from error
+    with closing(Store.read_only(settings.workspace / DATABASE)) as store:
+        if not options.all and not options.session:
+            raise UsageError("which session? replay ID, or replay --all", "`python main.py history` lists them", kind="usage")
+        infos = list_sessions(store) if options.all else [find_session(store, " ".join(options.session))]
+        sessions = [store.read(info.id) for info in infos]
     work = [(session, approval) for session in sessions for approval in session.approvals]
     if not work and not options.all:
         raise AppError("This session has no approved program.", "a program is kept when you type APPROVE", kind="history")

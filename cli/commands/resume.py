@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 
-from cli.commands.history import DATABASE
 from cli.wiring import Wiring
 from history.records import HistoryError, StoredSession
 from history.search import find_session, search_sessions
-from history.store import Store
-from utils.errors import AppError, ExitStatus
+from history.store import DATABASE, Store
+from utils.errors import ExitStatus
 from utils.setting_sources import Source
 from utils.settings import Settings
 
@@ -21,23 +21,25 @@ _MOST = 200  # sessions in the picker
 
 def resume(settings: Settings, wiring: Wiring, words: Sequence[str], *, fork: bool = False) -> ExitStatus:
     """Go on with a session and return the exit status; raises AppError."""
-    try:
-        stored = _chosen(settings, words)
-        if stored is None:
-            return ExitStatus.DONE
-        stored = _forked(settings, stored) if fork else _claimed(stored)
-    except HistoryError as error:
-        raise AppError(error.message, error.hint, kind="history") from error
+    stored = _chosen(settings, words)
+    if stored is None:
+        return ExitStatus.DONE
+    # These import AutoGen and the engine's client: the list of sessions does not wait for that.
     from cli.commands.chat import chat
+    from history.forking import fork_session
+    from history.removal import open_elsewhere
 
+    if fork:
+        stored = fork_session(settings, stored)
+    elif open_elsewhere(stored):
+        raise HistoryError(f"The session {stored.info.id} is open in another process.", "leave it there first, or add --fork")
     if settings.source("SANDBOX_IMAGE") is Source.DEFAULT and stored.info.image:
         settings = replace(settings, image=stored.info.image)
     return asyncio.run(chat(settings, wiring, None, resumed=stored))
 
 
 def _chosen(settings: Settings, words: Sequence[str]) -> StoredSession | None:
-    store = Store.read_only(settings.workspace / DATABASE)
-    try:
+    with closing(Store.read_only(settings.workspace / DATABASE)) as store:
         asked = " ".join(words)
         if not asked and sys.stdin.isatty() and sys.stdout.isatty():
             from cli.input.picker import pick
@@ -53,19 +55,3 @@ def _chosen(settings: Settings, words: Sequence[str]) -> StoredSession | None:
             if len(found) > 1:
                 sys.stderr.write(f"{len(found)} sessions hold these words; the newest is {found[0].info.id}.\n")
             return store.read(found[0].info.id)
-    finally:
-        store.close()
-
-
-def _claimed(stored: StoredSession) -> StoredSession:
-    from history.removal import open_elsewhere
-
-    if open_elsewhere(stored):
-        raise HistoryError(f"The session {stored.info.id} is open in another process.", "leave it there first, or add --fork")
-    return stored
-
-
-def _forked(settings: Settings, stored: StoredSession) -> StoredSession:
-    from history.forking import fork_session
-
-    return fork_session(settings, stored)
