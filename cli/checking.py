@@ -54,7 +54,7 @@ class Checks:
                 await self._running
 
     async def _check(self, recording: Recording) -> None:
-        from history.checking import check_approval
+        from history.replay import check_approval
 
         approval = recording.approval
         assert approval is not None

@@ -5,15 +5,20 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager, closing, suppress
+from dataclasses import replace
+from functools import partial
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, Protocol
 
 from history.handover import Handover, Program, is_ours, plan
 from history.records import Approval, Attempt, HistoryError, StoredFile, StoredSession, npm_versions
+from history.redact import hider
+from history.store import DATABASE, Store
+from sandbox.clean_room import CleanRoom, open_clean_room
+from sandbox.verdicts import ProgramRun
+from utils.settings import Settings
 
 NODE = ("javascript", "typescript")
 MOST_DIFFERENCES = 20
@@ -21,52 +26,29 @@ _NUMBERS = re.compile(r"0x[0-9a-fA-F]+|\d[\d.,:_-]*")
 _SHOWN = 80  # characters of a line that is different
 
 
-class Run(Protocol):
-    """What a program did."""
+async def check_approval(settings: Settings, session: StoredSession, approval: Approval, notify: Callable[[str], None]) -> Approval:
+    """Run what was handed over in a fresh container of the same image, and return the approval with what was found.
 
-    @property
-    def exit_code(self) -> int | None:
-        """Return its exit code."""
-
-    @property
-    def output(self) -> str:
-        """Return what it printed."""
-
-
-class Room(Protocol):
-    """A fresh sandbox."""
-
-    async def install(self, lock: str, hashed: bool) -> None:
-        """Install packages from a file of requirements."""
-
-    async def install_from_npm(self, versions: Mapping[str, str], language: str) -> None:
-        """Install these packages of npm for a language's programs."""
-
-    async def put(self, files: Mapping[str, Path]) -> None:
-        """Copy files in."""
-
-    async def run(self, language: str, code: str, name: str) -> Run:
-        """Run a program."""
-
-    async def files(self) -> Sequence[Any]:
-        """Return the files that programs made: each has a name and a path."""
+    HistoryError if the files are gone, EngineError if there is no engine, image or package.
+    """
+    info = session.info
+    network = str(info.facts.get("limits", {}).get("network", settings.network))
+    there = replace(
+        settings, image=info.image_digest or info.image, network="install" if network == "off" and session.packages else network
+    )
+    return await check(session, approval, settings.workspace / "sessions" / info.id, partial(open_clean_room, there, notify))
 
 
-@dataclass(frozen=True)
-class Result:
-    """What a check found."""
-
-    reproduced: bool
-    differences: tuple[str, ...] = ()
-
-    def as_json(self) -> dict[str, Any]:
-        """Describe it for the store."""
-        return {"reproduced": self.reproduced, "differences": list(self.differences)}
+def keep_result(settings: Settings, session: str, approval: Approval) -> None:
+    """Keep what a check has found, if the history can be written."""
+    path, hide = settings.workspace / DATABASE, hider(settings.environment)
+    with suppress(HistoryError), closing(Store.open(path, hide=hide)) as store:  # the result was shown
+        store.add(session, [approval])
 
 
 async def check(
-    session: StoredSession, approval: Approval, folder: Path, open_room: Callable[[], AbstractAsyncContextManager[Room]]
-) -> tuple[Approval, Result]:
+    session: StoredSession, approval: Approval, folder: Path, open_room: Callable[[], AbstractAsyncContextManager[CleanRoom]]
+) -> Approval:
     """Run the approved programs in a fresh room with the files of their folder alone; return the approval with what was found.
 
     HistoryError if what was handed over is not there any more; what the sandbox raises passes through.
@@ -94,8 +76,7 @@ async def check(
     shown = found[:MOST_DIFFERENCES]
     if len(found) > len(shown):
         shown.append(f"and {len(found) - len(shown)} more differences")
-    result = Result(not found, tuple(shown))
-    return replace(approval, checked=time.time(), result=result.as_json()), result
+    return replace(approval, checked=time.time(), result={"reproduced": not found, "differences": shown})
 
 
 def _as_approved(session: StoredSession, approval: Approval) -> StoredSession:
@@ -121,7 +102,7 @@ def _read(path: Path) -> str:
         raise HistoryError(f"{path} cannot be read: {error.strerror}.", "the session's folder may have been changed") from error
 
 
-def _compare_runs(program: Program, attempt: Attempt, run: Run, *, several: bool) -> list[str]:
+def _compare_runs(program: Program, attempt: Attempt, run: ProgramRun, *, several: bool) -> list[str]:
     start = f"{program.name}: " if several else ""
     found = []
     if run.exit_code != attempt.exit_code:

@@ -44,7 +44,7 @@ def replay(settings: Settings, options: ReplayOptions) -> ExitStatus:
 
 
 async def _replay_all(settings: Settings, work: Sequence[tuple[StoredSession, Approval]], *, quiet: bool) -> list[dict[str, Any]]:
-    from history.checking import check_approval, keep_result
+    from history.replay import check_approval, keep_result
 
     results = []
     for session, approval in work:
