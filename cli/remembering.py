@@ -48,9 +48,8 @@ async def _fork(state: ChatState, argument: str) -> str | None:
 
 async def _export(state: ChatState, argument: str) -> str | None:
     """[FILE]: write this session to a file: .html (the default), .md, .ipynb or .json"""
-    from history.export import FORMATS
+    from history.export import FORMATS, export_text, free_name
     from history.records import HistoryError
-    from history.writing import export_text, free_name
 
     recording = _recording(state)
     if recording is None:

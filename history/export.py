@@ -1,4 +1,4 @@
-"""Writes a session as JSON (everything), Markdown (to read) or a notebook (to run)."""
+"""Sessions as files: JSON (everything), Markdown (to read), a notebook (to run) or a page; and a name that is free."""
 
 from __future__ import annotations
 
@@ -9,14 +9,39 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from history.handover import plan, run_lines
 from history.records import SessionInfo, StoredSession
-from history.report import data_of
+from history.report import data_of, render_report
 from history.steps import WORKED, Ran, Step, duration, steps_of
 from sandbox.languages import find_language
 from utils.text import counted, sanitize, shorten
 
 FORMATS = {"html": ".html", "md": ".md", "ipynb": ".ipynb", "json": ".json"}
 _MOST_OUTPUT = 20_000  # characters of one output in a text to read
+
+
+def export_text(session: StoredSession, workspace: Path, kind: str) -> str:
+    """Return the session in the format, one of FORMATS; pictures and tables come from the session's folder in the workspace."""
+    folder = workspace / "sessions" / session.info.id
+    if kind == "html":
+        planned = plan(session, folder) if session.approvals else None
+        lines = run_lines(session, planned, Path(session.approvals[-1].folder).name) if planned else []
+        again = [("Again, in a fresh container and without a model", f"python main.py replay {session.info.id}")] if lines else []
+        return render_report(session, folder, [*lines, *again])
+    if kind == "ipynb":
+        return as_notebook(session, folder)
+    return as_json(session) if kind == "json" else as_markdown(session)
+
+
+def free_name(info: SessionInfo, kind: str) -> Path:
+    """Return a name in the current folder that nothing has yet, made of the session's name or ID."""
+    stem = re.sub(r"[^\w.-]+", "-", info.name).strip("-.") or info.id
+    path = Path(f"{stem}{FORMATS[kind]}")
+    number = 1
+    while path.exists() or path.is_symlink():
+        number += 1
+        path = Path(f"{stem}-{number}{FORMATS[kind]}")
+    return path
 
 
 def list_json(infos: list[SessionInfo]) -> list[dict[str, Any]]:

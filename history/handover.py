@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from history.records import Approval, Attempt, StoredFile, StoredPackage, StoredSession, npm_versions, python_packages
+from history.records import Approval, Attempt, StoredFile, StoredPackage, StoredSession, npm_versions, python_packages, requirements_of
 from history.steps import TASK
 from sandbox.files.names import header_name
 from sandbox.languages import BUILT, BY_NAME
@@ -60,17 +60,12 @@ class Handover:
     @property
     def lock(self) -> str:
         """Return the file of requirements for Python, with hashes if they are known for all."""
-        hashed = self.hashed
-        lines = (
-            f"{each.name}=={each.version} --hash=sha256:{each.sha256}" if hashed else f"{each.name}=={each.version}"
-            for each in python_packages(self.packages)
-        )
-        return "".join(f"{line}\n" for line in lines)
+        return requirements_of(self.packages)
 
     @property
     def hashed(self) -> bool:
-        """Whether the hash of every package of Python is known."""
-        return all(each.sha256 for each in python_packages(self.packages))
+        """Whether that file names the hash of every package."""
+        return " --hash=" in self.lock
 
     @property
     def npm(self) -> str:

@@ -5,16 +5,13 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
-
-from history.markup import visible
 from history.records import HistoryError
-from history.report import render_report
+from history.report import render_report, template
 from history.store import Store
 from utils.text import one_line
 
@@ -45,28 +42,18 @@ def write_index(
     A result whose session is not in the history, for it ran on another machine, has a row and no report.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    here = Path(__file__).parent
-    environment = Environment(
-        loader=FileSystemLoader(here), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters.update(visible=visible)
-    try:
-        store = Store.read_only(database)
-    except HistoryError:
+    with ExitStack() as stack:
         store = None
-    try:
-        stream = environment.get_template("index.html.j2").stream(
-            css=Markup((here / "report.css").read_text("utf-8")),
+        with suppress(HistoryError):
+            store = stack.enter_context(closing(Store.read_only(database)))
+        stream = template("index.html.j2").stream(
             title=title,
             date=time.strftime("%d %B %Y, %H:%M"),
             statuses=sorted(statuses.items()),
             rows=_rows(results, folder, store, sessions),
         )
-        with (folder / INDEX).open("w", encoding="utf-8", errors="replace") as page:
-            page.writelines(stream)
-    finally:
-        if store is not None:
-            store.close()
+        page = stack.enter_context((folder / INDEX).open("w", encoding="utf-8", errors="replace"))
+        page.writelines(stream)
     return folder / INDEX
 
 

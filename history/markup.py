@@ -9,6 +9,8 @@ from itertools import groupby
 
 from markupsafe import Markup, escape
 
+from utils.text import escaped
+
 _CODE_LIMIT = 100_000  # characters of a program that are coloured
 _PLAIN = ""
 # Families of emoji are joined by a character that is invisible by itself; anywhere else it is shown.
@@ -38,7 +40,7 @@ def visible(text: str) -> Markup:
     joined = {match.start() for match in _JOINED.finditer(text)}
     for at, character in enumerate(text):
         if _is_hidden(character) and at not in joined:
-            pieces += [escape(text[start:at]), Markup("<i class=esc>{}</i>").format(_code(character))]
+            pieces += [escape(text[start:at]), Markup("<i class=esc>{}</i>").format(escaped(character))]
             start = at + 1
     return Markup("").join([*pieces, escape(text[start:])])
 
@@ -79,10 +81,3 @@ def _is_hidden(character: str) -> bool:
     if character.isascii():
         return not character.isprintable() and character not in "\n\t"
     return unicodedata.category(character) in ("Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp")
-
-
-def _code(character: str) -> str:
-    code = ord(character)
-    if code <= 0xFF:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"

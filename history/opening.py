@@ -12,7 +12,7 @@ from agents.events import UNFINISHED, Event, FilesProduced, ProgramFinished, Pro
 from history.handover import ADDED
 from history.journal import HistoryJournal
 from history.recording import Recording, dumped_of
-from history.records import FRESH, OPEN, Attempt, HistoryError, SessionInfo, StoredSession, npm_versions, python_packages
+from history.records import FRESH, OPEN, Attempt, HistoryError, SessionInfo, StoredSession, npm_versions, requirements_of
 from history.redact import hider
 from history.removal import remove_older
 from history.steps import EXECUTOR, GENERATOR, TASK
@@ -110,12 +110,9 @@ async def _end(session: Session, stored: StoredSession, outcome: str) -> None:
 
 def lock_of(stored: StoredSession) -> PipRequest | None:
     """Return what installs the session's Python packages again, by their hashes if they are known."""
-    packages = python_packages(stored.packages)
-    if not packages:
-        return None
-    hashed = all(package.sha256 for package in packages)
-    lines = (f"{each.name}=={each.version}{f' --hash=sha256:{each.sha256}' if hashed else ''}\n" for each in packages)
-    return PipRequest((), ("--no-deps", "--require-hashes") if hashed else ("--no-deps",), "".join(lines))
+    lock = requirements_of(stored.packages)
+    options = ("--no-deps", "--require-hashes") if " --hash=" in lock else ("--no-deps",)
+    return PipRequest((), options, lock) if lock else None
 
 
 def _events(stored: StoredSession, folder: Path) -> Iterator[Event]:

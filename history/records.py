@@ -168,6 +168,13 @@ def python_packages(packages: Iterable[StoredPackage]) -> tuple[StoredPackage, .
     return tuple(each for each in packages if not each.name.startswith(NPM))
 
 
+def requirements_of(packages: Iterable[StoredPackage]) -> str:
+    """Return the file of requirements for Python's packages, with hashes if they are known for all; "" if there are none."""
+    ours = python_packages(packages)
+    hashed = all(each.sha256 for each in ours)
+    return "".join(f"{each.name}=={each.version}{f' --hash=sha256:{each.sha256}' if hashed else ''}\n" for each in ours)
+
+
 def npm_versions(packages: Iterable[StoredPackage]) -> dict[str, str]:
     """Return the versions of those of npm that a program asked for, by their names there."""
     return {each.name.removeprefix(NPM): each.version for each in packages if each.name.startswith(NPM) and each.requested}

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from history.markup import changes, coloured, visible
@@ -62,14 +62,8 @@ class Output:
 def render_report(session: StoredSession, folder: Path, run_lines: Sequence[tuple[str, str]] = ()) -> str:
     """Return the page; `folder` holds the session's files, `run_lines` are what each command to run the program is for, and it."""
     steps = steps_of(session)
-    here = Path(__file__).parent
-    environment = Environment(
-        loader=FileSystemLoader(here), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters.update(visible=visible, duration=duration, size=_size)
     pictures = _Pictures(folder)
-    return environment.get_template("report.html.j2").render(
-        css=Markup((here / "report.css").read_text("utf-8")),
+    return template("report.html.j2").render(
         session=session,
         info=session.info,
         title=_title(session),
@@ -87,6 +81,16 @@ def render_report(session: StoredSession, folder: Path, run_lines: Sequence[tupl
         table=lambda file: read_table(folder, file),
         long=lambda text: text.count("\n") >= SHOWN_LINES,
     )
+
+
+def template(name: str) -> Template:
+    """Load a page's template, with the style sheet of all pages."""
+    here = Path(__file__).parent
+    environment = Environment(
+        loader=FileSystemLoader(here), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters.update(visible=visible, duration=duration, size=_size)
+    return environment.get_template(name, globals={"css": Markup((here / "report.css").read_text("utf-8"))})
 
 
 def lanes_of(steps: Sequence[Step]) -> list[tuple[str, str, list[Bar]]]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from history.records import FRESH, Attempt, Message, StoredFile, StoredPackage, StoredSession
 from sandbox.languages import ALIASES
 from utils.code_blocks import CodeBlock, split_blocks
+from utils.text import diff_lines
 from utils.words import BACK_TO, spoken_word
 
 Who = Literal["generator", "executor", "you", "other"]
@@ -51,15 +51,13 @@ class Ran:
 
     @property
     def verdict(self) -> str:
-        """Say in a few words how it ended."""
-        return verdict_words(self.attempt)
+        """Say in a few words how it ended, with its exit code if there is one."""
+        words = VERDICTS.get(self.attempt.verdict, self.attempt.verdict)
+        return words if self.attempt.exit_code is None else f"{words}, exit {self.attempt.exit_code}"
 
     def diff(self) -> list[str]:
         """Return the lines of the difference to the program before, in diff(1)'s unified form without its head."""
-        if self.before is None:
-            return []
-        lines = difflib.unified_diff(self.before.code.splitlines(), self.attempt.code.splitlines(), lineterm="", n=2)
-        return list(lines)[2:]
+        return diff_lines(self.before.code, self.attempt.code) if self.before else []
 
 
 @dataclass(frozen=True)
@@ -81,12 +79,6 @@ class Step:
     def seconds(self) -> float:
         """Return how long it took."""
         return max(0.0, self.end - self.start)
-
-
-def verdict_words(attempt: Attempt) -> str:
-    """Say in a few words how a program ended, with its exit code if there is one."""
-    words = VERDICTS.get(attempt.verdict, attempt.verdict)
-    return words if attempt.exit_code is None else f"{words}, exit {attempt.exit_code}"
 
 
 def steps_of(session: StoredSession) -> list[Step]:
@@ -117,22 +109,12 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
-def prose_of(content: str) -> str:
-    """Return what an answer says around its programs."""
-    return "\n\n".join(_prose(content)).strip()
-
-
-def programs_in(content: str) -> list[CodeBlock]:
-    """Return the programs that an answer holds."""
-    return [part for part in split_blocks(content, ALIASES) if isinstance(part, CodeBlock)]
-
-
-def _prose(content: str) -> Iterator[str]:
-    for part in split_blocks(content, ALIASES):
-        if isinstance(part, str):
-            yield part
-        elif not isinstance(part, CodeBlock):
-            yield f"[a block that was not run: {part.reason}]"
+def _prose_of(content: str) -> tuple[str, bool]:
+    """Return what an answer says around its programs, and whether it holds any."""
+    parts = list(split_blocks(content, ALIASES))
+    others = [part for part in parts if not isinstance(part, CodeBlock)]
+    prose = [part if isinstance(part, str) else f"[a block that was not run: {part.reason}]" for part in others]
+    return "\n\n".join(prose).strip(), len(others) < len(parts)
 
 
 def _step(session: StoredSession, message: Message, position: int, before: float, ran: tuple[Ran, ...]) -> Step:
@@ -161,8 +143,9 @@ def _step(session: StoredSession, message: Message, position: int, before: float
         sent, received = sum(call.prompt_tokens for call in calls), sum(call.completion_tokens for call in calls)
         numbers = [attempt.number for attempt in session.attempts if attempt.message == position]
         wrote = f"Wrote {_programs(numbers)}" if numbers else "Wrote a program"
-        title = wrote if programs_in(message.content) else "Answered"
-        step = replace(step, who="generator", name="Generator", title=title, text=prose_of(message.content))
+        prose, has_programs = _prose_of(message.content)
+        title = wrote if has_programs else "Answered"
+        step = replace(step, who="generator", name="Generator", title=title, text=prose)
         return replace(step, prompt_tokens=sent, completion_tokens=received)
     return step
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Sequence
 
@@ -68,9 +69,12 @@ def sanitize(text: str) -> str:
 
 
 def _visible(found: str) -> str:
-    if found[0] == "\r":
-        return "\n"
-    code = ord(found)
+    return "\n" if found[0] == "\r" else escaped(found)
+
+
+def escaped(character: str) -> str:
+    r"""Write a character out, as \x1b, \u202e or \U000e0041."""
+    code = ord(character)
     if code <= 0xFF:
         return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
@@ -156,6 +160,11 @@ def last_states(text: str) -> str:
 def names_listed(names: Sequence[str], most: int = 4) -> str:
     """List the first names in words: "a.py, b.py and 3 more"."""
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def diff_lines(before: str, after: str) -> list[str]:
+    """Return the lines of the difference in diff(1)'s unified form, without its head."""
+    return list(difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=2))[2:]
 
 
 def counted(number: int, what: str) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cli.output.sessions import session_lines, terminal_width
-from history.export import FORMATS, as_json, as_markdown, list_json
+from history.export import FORMATS, as_json, as_markdown, export_text, free_name, list_json
 from history.records import HistoryError, SessionInfo
 from history.search import Found, find_session, index, list_sessions, search_sessions
 from history.store import DATABASE, Store
@@ -91,8 +91,6 @@ def _show(store: Store, settings: Settings, options: HistoryOptions, words: Sequ
 
 
 def _export(store: Store, settings: Settings, options: HistoryOptions, words: Sequence[str]) -> None:
-    from history.writing import export_text, free_name
-
     info = _the_one(store, words, "export")
     kind = options.format or ("json" if options.json else Path(options.output).suffix.lstrip(".") or "html")
     if kind not in FORMATS:

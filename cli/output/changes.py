@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from cli.output.screen import QUIET_STYLE, Screen
-from utils.text import sanitize
+from utils.text import diff_lines, sanitize
 
 if TYPE_CHECKING:
     from teams.record import Record
@@ -31,8 +30,7 @@ def changes(before: str, after: str) -> list[Text]:
         return []
     if not _statements(before) & _statements(after):
         return [Text("every line is new", style=QUIET_STYLE)]
-    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=2)
-    return [Text(sanitize(line), style=_STYLES.get(line[:1], QUIET_STYLE)) for line in list(lines)[2:]]
+    return [Text(sanitize(line), style=_STYLES.get(line[:1], QUIET_STYLE)) for line in diff_lines(before, after)]
 
 
 def show_changes(screen: Screen, heading: str, lines: Sequence[Text], most: int = sys.maxsize) -> None:
