@@ -17,7 +17,7 @@ _LISTED = 15  # sessions
 _NOTHING = "There is nothing to keep yet. Type a task."
 
 
-async def _rename(state: ChatState, argument: str) -> str | None:
+async def _rename(state: ChatState, argument: str) -> None:
     """NAME: give this session a name to find it by"""
     recording = _recording(state)
     if recording is not None:
@@ -27,10 +27,9 @@ async def _rename(state: ChatState, argument: str) -> str | None:
             state.notice(f"This session is called {argument}.")
         else:
             state.notice("Call it what? /rename NAME")
-    return None
 
 
-async def _fork(state: ChatState, argument: str) -> str | None:
+async def _fork(state: ChatState, argument: str) -> None:
     """[NAME]: keep a copy of this session as it is now, to go on from later"""
     from history.forking import fork_session
     from history.records import HistoryError
@@ -43,21 +42,20 @@ async def _fork(state: ChatState, argument: str) -> str | None:
             state.notice(f"Copied. To go on with the copy: {resume_line(copy.info.id)}")
         except HistoryError as error:
             state.notice(f"Not copied: {error.message}")
-    return None
 
 
-async def _export(state: ChatState, argument: str) -> str | None:
+async def _export(state: ChatState, argument: str) -> None:
     """[FILE]: write this session to a file: .html (the default), .md, .ipynb or .json"""
     from history.export import FORMATS, export_text, free_name
     from history.records import HistoryError
 
     recording = _recording(state)
     if recording is None:
-        return None
+        return
     kind = Path(argument).suffix.lstrip(".") if argument else "html"
     if kind not in FORMATS:
         state.notice(f"Export to a file that ends in {', '.join(FORMATS.values())}.")
-        return None
+        return
     try:
         session = await asyncio.to_thread(recording.stored)
         path = Path(argument).expanduser() if argument else free_name(session.info, kind)
@@ -67,10 +65,9 @@ async def _export(state: ChatState, argument: str) -> str | None:
         state.notice(f"Written to {path}.")
     except (HistoryError, OSError, RuntimeError) as error:
         state.notice(f"Not exported: {getattr(error, 'strerror', None) or error}")
-    return None
 
 
-async def _show_history(state: ChatState, argument: str) -> str | None:
+async def _show_history(state: ChatState, argument: str) -> None:
     """[WORDS]: list the newest sessions, or those that hold the words"""
     from cli.output.sessions import session_lines
     from history.records import HistoryError
@@ -87,7 +84,6 @@ async def _show_history(state: ChatState, argument: str) -> str | None:
         lines = [error.message]
     for line in lines or ["No session holds all of these words."]:
         state.screen.print(sanitize(line))
-    return None
 
 
 def _recording(state: ChatState) -> Recording | None:

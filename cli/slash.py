@@ -47,14 +47,13 @@ _GENERAL = (
 )
 
 
-async def _help(state: ChatState, argument: str) -> str | None:
+async def _help(state: ChatState, argument: str) -> None:
     """show this help"""
     state.screen.say(*_GENERAL, "")
     for usage, text in command_table():
         if heading := _HEADINGS.get(usage.partition(" ")[0]):
             state.screen.say(Text(heading, style="bold"))
         state.screen.say(f"  {usage:<{_USAGE_COLUMNS}} {text}")
-    return None
 
 
 async def _approve(state: ChatState, argument: str) -> str | None:
@@ -72,64 +71,60 @@ async def _retry(state: ChatState, argument: str) -> str | None:
     return RETRY
 
 
-async def _run(state: ChatState, argument: str) -> str | None:
+async def _run(state: ChatState, argument: str) -> None:
     """run the newest program again"""
     program = _newest_to_run(state)
     if program is not None:
         await run_by_hand(state, program)
-    return None
 
 
-async def _code(state: ChatState, argument: str) -> str | None:
+async def _code(state: ChatState, argument: str) -> None:
     """show the newest program"""
     newest = None if state.waiting else _newest(state)
     for program in state.waiting or ([newest] if newest else []):
         state.screen.print(*highlight_program(program.code.rstrip("\n"), program.language))
-    return None
 
 
-async def _edit(state: ChatState, argument: str) -> str | None:
+async def _edit(state: ChatState, argument: str) -> None:
     """change the newest program in $EDITOR and run it; the model will see the change"""
     program = _newest_to_run(state)
     if program is None:
-        return None
+        return
     if not state.prompt.is_terminal:
         state.notice("An editor needs a terminal.")
-        return None
+        return
     code = await edit_program(program, state.notice)
     state.prompt.set_aside()
     if code is None:
-        return None
+        return
     if code == program.code:
         state.notice("The program is unchanged.")
-        return None
+        return
     await run_and_tell(state, replace(program, code=code), "I changed the program by hand")
     state.notice("The model will see your change with your next message.")
-    return None
 
 
-async def _undo(state: ChatState, argument: str) -> str | None:
+async def _undo(state: ChatState, argument: str) -> None:
     """go back to the program before the newest, files too, and run it"""
     if _newest_to_run(state) is None:
-        return None
+        return
     attempts = state.record.attempts if state.record else []
     codes = [attempt.program.code for attempt in attempts]
     place = codes.index(codes[-1]) if codes else 0  # the newest may have been gone back to already
     if place == 0:
         state.notice("There is no earlier program in this task.")
-        return None
+        return
     await go_back(state, attempts[place - 1], attempts[place])
-    return None
 
 
-async def _save(state: ChatState, argument: str) -> str | None:
+async def _save(state: ChatState, argument: str) -> None:
     """PATH: save the newest program as one of your files"""
     program = _newest(state)
     if program is None:
-        return None
+        return
     if not argument:
         state.notice("Save where? /save PATH")
-        return None
+        return
     try:
         path = Path(argument).expanduser()
         # "x" never overwrites a file, and never follows a link to one.
@@ -137,96 +132,87 @@ async def _save(state: ChatState, argument: str) -> str | None:
             file.write(program.code)
     except (OSError, RuntimeError, ValueError) as error:  # an unknown user in ~user, a NUL in the name
         state.notice(f"Not saved as {argument}: {getattr(error, 'strerror', None) or error}. Name another path.")
-        return None
+        return
     state.notice(f"Saved as {path}.")
-    return None
 
 
-async def _files(state: ChatState, argument: str) -> str | None:
+async def _files(state: ChatState, argument: str) -> None:
     """list the files that programs made"""
     state.screen.say(*file_lines(_files_made(state).values()) or [Text("No program has made a file yet.", style=QUIET_STYLE)])
-    return None
 
 
-async def _output(state: ChatState, argument: str) -> str | None:
+async def _output(state: ChatState, argument: str) -> None:
     """show all that the newest program printed"""
     whole = state.session.whole_output if state.session else ""
     if whole:
         await show_output(whole, state.screen)
     else:
         state.notice("There is no output yet.")
-    return None
 
 
-async def _open(state: ChatState, argument: str) -> str | None:
+async def _open(state: ChatState, argument: str) -> None:
     """NAME: open a file that a program made"""
     file = _files_made(state).get(argument)
     if file is None:
         names = ", ".join(_files_made(state))
         which = f"No program has made a file {argument}." if argument else "Open which file? /open NAME."
         state.notice(f"{which} Files: {names}" if names else "No program has made a file yet.")
-        return None
+        return
     if not await show_picture(state.screen, file.path):
         state.screen.say(await open_file(file.path))
-    return None
 
 
-async def _add(state: ChatState, argument: str) -> str | None:
+async def _add(state: ChatState, argument: str) -> None:
     """PATH: copy a file or folder into the sandbox (no keys, no .git; see .sandboxignore)"""
     if not argument:
         state.notice("Add what? /add PATH")
-        return None
+        return
     if state.session is None:
         state.notice(STARTING)
-        return None
+        return
     try:
         agree = partial(agree_to_copy, state) if state.prompt.is_terminal else None
         for line in await add_files(state.session, [Path(argument)], state.notes, agree):
             state.notice(line)
     except AppError as error:
         state.show_error(error)
-    return None
 
 
-async def _diff(state: ChatState, argument: str) -> str | None:
+async def _diff(state: ChatState, argument: str) -> None:
     """show what changed from the last program to the newest"""
     if lines := newest_changes(state.record):
         show_changes(state.screen, "Changes since the last attempt:", lines)
     else:
         state.notice("No changes to show.")
-    return None
 
 
-async def _copy(state: ChatState, argument: str) -> str | None:
+async def _copy(state: ChatState, argument: str) -> None:
     """copy the newest program to the clipboard, if the terminal allows that"""
     program = _newest(state)
     if program is None:
-        return None
+        return
     data = base64.b64encode(program.code.encode("utf-8", "replace")).decode()
     if not state.screen.control_codes or len(data) > _MOST_COPIED:
         state.notice("This terminal cannot be asked to copy. /save PATH writes the program to a file.")
-        return None
+        return
     state.screen.send(f"\x1b]52;c;{data}\x07")  # OSC 52; terminals that do not know it ignore it
     state.notice("Copied, if your terminal allows it (OSC 52).")
-    return None
 
 
-async def _new(state: ChatState, argument: str) -> str | None:
+async def _new(state: ChatState, argument: str) -> None:
     """start a fresh conversation; the container and its files stay"""
     if state.prompt.in_step:
         state.notice("End this task first: APPROVE or STOP.")
-        return None
+        return
     if state.session is not None:
         state.session.forget()
     state.notes.clear()
     state.notice("A fresh conversation. The container and its files stay.")
-    return None
 
 
-async def _exit(state: ChatState, argument: str) -> str | None:
+async def _exit(state: ChatState, argument: str) -> None:
     """quit (also Ctrl-D)"""
     state.prompt.leaving = True
-    return None
 
 
 COMMANDS: dict[str, Command] = {

@@ -27,11 +27,11 @@ _NETWORK_FOR_MODEL = {
 }
 
 
-async def _model(state: ChatState, argument: str) -> str | None:
+async def _model(state: ChatState, argument: str) -> None:
     """[NAME]: show the model and what the provider offers, or switch to another"""
     if state.session is None and argument:
         state.notice(STARTING)
-        return None
+        return
     wanted = argument or state.model
     names, context = ([], 0) if state.settings.demo else await asyncio.to_thread(_offered, state.settings, wanted)
     if wanted == state.model:
@@ -41,11 +41,11 @@ async def _model(state: ChatState, argument: str) -> str | None:
         state.notice(f"The model is {state.model}.")
         if names:
             state.notice(f"The provider offers: {', '.join(names[:_MOST_MODELS])}{more}")
-        return None
+        return
     if names and argument not in names:
         near = " or ".join(difflib.get_close_matches(argument, names, n=3))
         state.notice(f"The provider offers no {argument}. " + (f"Did you mean {near}?" if near else "/model lists what it has."))
-        return None
+        return
     assert state.session is not None
     try:
         state.model = await state.session.switch_model(argument)
@@ -54,7 +54,6 @@ async def _model(state: ChatState, argument: str) -> str | None:
         state.notice(f"Now using {state.model}.")
     except AppError as error:
         state.show_error(error)
-    return None
 
 
 def _offered(settings: Settings, model: str) -> tuple[list[str], int]:
@@ -68,32 +67,31 @@ def _offered(settings: Settings, model: str) -> tuple[list[str], int]:
         return [], 0
 
 
-async def _confirm(state: ChatState, argument: str) -> str | None:
+async def _confirm(state: ChatState, argument: str) -> None:
     """[on|off]: ask before each run"""
     if argument not in ("", "on", "off"):
         state.notice("/confirm on, or /confirm off")
-        return None
+        return
     if argument:
         state.set_confirms(argument == "on")
         state.switched["CONFIRM_RUN"] = str(state.confirms)
     asked = "You will be asked before each run." if state.confirms else "Programs run without asking; you approve the result."
     state.notice(asked if argument else f"{asked} /confirm {'off' if state.confirms else 'on'} changes that.")
-    return None
 
 
-async def _network(state: ChatState, argument: str) -> str | None:
+async def _network(state: ChatState, argument: str) -> None:
     """[MODE]: what programs may do on the network: off, install (pip and npm only) or on"""
     if argument not in NETWORKS:
         state.notice(f"{_NETWORK_NOW[state.settings.network]} To change that: /network off, /network install, or /network on")
-        return None
+        return
     if state.session is None:
         state.notice(STARTING)
-        return None
+        return
     try:
         await state.session.sandbox.set_network(argument)
     except AppError as error:
         state.show_error(error)
-        return None
+        return
     state.settings = replace(state.settings, network=argument)
     state.switched["SANDBOX_NETWORK"] = argument
     if argument == "on":
@@ -101,10 +99,9 @@ async def _network(state: ChatState, argument: str) -> str | None:
     else:
         state.notice(_NETWORK_NOW[argument])
     state.notes.append(f"The network setting is now: {_NETWORK_FOR_MODEL[argument]}")
-    return None
 
 
-async def _settings(state: ChatState, argument: str) -> str | None:
+async def _settings(state: ChatState, argument: str) -> None:
     """show the settings that differ from the defaults, and where each comes from"""
     secret = {field.name for field in fields(state.settings) if not field.repr}
     shown = []
@@ -117,19 +114,17 @@ async def _settings(state: ChatState, argument: str) -> str | None:
             shown.append(f"{setting.variable}={value}  ({source.words})")
     for line in shown or ["All settings have their defaults."]:
         state.notice(line)
-    return None
 
 
-async def _cost(state: ChatState, argument: str) -> str | None:
+async def _cost(state: ChatState, argument: str) -> None:
     """show the tokens used so far, and what they cost"""
     tokens = state.record.tokens if state.record else None
     if tokens is None or not state.spent():
         state.notice("No tokens have been used yet.")
-        return None
+        return
     whole = " in the whole session" if state.resumed is not None else ""
     cost = state.spent()[1:] or ["for the cost, set MODEL_PRICE_IN and MODEL_PRICE_OUT"]
     state.notice(f"{tokens.prompt_tokens:,} tokens sent, {tokens.completion_tokens:,} received{whole} · {cost[0]}")
-    return None
 
 
 SWITCHING_COMMANDS: Mapping[str, Callable[[ChatState, str], Awaitable[str | None]]] = {
