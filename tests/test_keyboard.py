@@ -20,7 +20,7 @@ from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.input.vt100 import Vt100Input
 from prompt_toolkit.output import DummyOutput
 
-from cli.input.keyboard import InterruptedAtPrompt, Keyboard, LineKeyboard, ScriptedKeyboard, TerminalKeyboard
+from cli.input.keyboard import InterruptedAtPrompt, Keyboard, LineKeyboard, TerminalKeyboard
 from cli.input.opening import open_keyboard
 from cli.input.plain_terminal import PlainTerminalKeyboard
 from tests.views import pipe, terminal
@@ -279,8 +279,9 @@ async def test_between_two_questions_the_terminal_shows_nothing_of_what_is_typed
 # The demo's script
 
 
-async def test_the_script_types_its_lines() -> None:
-    keyboard = ScriptedKeyboard(["one", "two"])
+async def test_the_script_types_its_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("typed"))
+    keyboard = open_keyboard(pipe()[0], tmp_path / "history", (), ["one", "two"])
     assert [await read(keyboard) for _ in range(3)] == ["one", "two", None]
     assert not keyboard.interrupt()
 
@@ -296,7 +297,7 @@ async def test_the_script_types_its_lines() -> None:
         (True, False, False, PlainTerminalKeyboard),
         (True, False, True, PlainTerminalKeyboard),
         (False, True, False, LineKeyboard),
-        (False, False, True, ScriptedKeyboard),
+        (False, False, True, LineKeyboard),
     ],
 )
 def test_the_keyboard_fits_where_the_program_runs(

@@ -1,4 +1,4 @@
-"""Keyboards: what the user types at a terminal's prompt, the lines of a pipe, or the demo's script."""
+"""Keyboards: what the user types at a terminal's prompt, or the lines of a pipe or of the demo's script."""
 
 from __future__ import annotations
 
@@ -274,30 +274,3 @@ def _suggested(suggestion: str) -> str:
     """Return the suggestion and, if there is room for it, how to take it."""
     hint = f"{suggestion}  (Enter takes it)" if suggestion else ""
     return hint if len(PROMPT + hint) < shutil.get_terminal_size().columns else suggestion
-
-
-class ScriptedKeyboard:
-    """The demo without a terminal: the script's lines type themselves."""
-
-    is_terminal = False
-
-    def __init__(self, lines: Sequence[str]) -> None:
-        """Take the lines."""
-        self._lines: Iterator[str] = iter(lines)
-
-    async def read(self, status: Callable[[], str], suggestion: str, shown: asyncio.Event) -> str | None:
-        """Return the next line of the script."""
-        shown.set()
-        return next(self._lines, None)
-
-    def interrupt(self) -> bool:
-        """Return False: no question ever waits here."""
-        return False
-
-    @contextmanager
-    def hushed(self) -> Iterator[None]:
-        """Do nothing: nobody types here."""
-        yield
-
-    def set_aside(self) -> None:
-        """Do nothing: nobody types here."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from cli.input.keyboard import Keyboard, LineKeyboard, ScriptedKeyboard, TerminalKeyboard
+from cli.input.keyboard import Keyboard, LineKeyboard, TerminalKeyboard
 from cli.input.plain_terminal import PlainTerminalKeyboard
 from cli.output.screen import Screen
 
@@ -24,7 +25,7 @@ def open_keyboard(
     `commands` are those that the prompt completes: how each is typed and what it does.
     """
     if not sys.stdin.isatty():
-        return LineKeyboard(sys.stdin) if demo_lines is None else ScriptedKeyboard(demo_lines)
+        return LineKeyboard(sys.stdin if demo_lines is None else io.StringIO("\n".join(demo_lines)))
     if screen.control_codes:
         return TerminalKeyboard(history, commands, vi=vi, colors=screen.colors)
     return PlainTerminalKeyboard(sys.stdin, screen)
