@@ -78,5 +78,5 @@ def _kitty(png: bytes, columns: int) -> str:
 
 def says_sixel(descriptor: int, screen: Screen) -> bool:
     """Ask the terminal what it is, and return whether sixels are among its answer; not if something typed is waiting to be read."""
-    answer = ask_terminal(descriptor, lambda: screen.ask(_QUESTION), _ANSWER, _PATIENCE)
+    answer = ask_terminal(descriptor, lambda: screen.send(_QUESTION), _ANSWER, _PATIENCE)
     return answer is not None and _SIXEL in answer[1].split(b";")[1:]

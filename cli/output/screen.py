@@ -90,11 +90,10 @@ class Screen:
     def send(self, sequence: str) -> None:
         """Send the terminal a sequence of ours that shows nothing; nothing is sent without control codes."""
         if self.control_codes:
-            self._stream.write(sequence)
-            self._stream.flush()
+            self.raw(sequence)
 
     def raw(self, text: str) -> None:
-        """Write sanitized text unchanged, on a screen without control codes."""
+        """Write text unchanged."""
         self._stream.write(text)
         self._stream.flush()
 
@@ -102,27 +101,19 @@ class Screen:
         """Write a picture, as a sequence that the terminal has said it understands."""
         self._write(f"{sequence}\n")
 
-    def ask(self, sequence: str) -> None:
-        """Write a question to the terminal itself, which shows nothing and answers as if it were typed."""
-        self._stream.write(sequence)
-        self._stream.flush()
-
     def _room(self) -> int:
         return self.width - 1 if self.is_terminal else sys.maxsize
 
     def _write(self, text: str) -> None:
         if not self.control_codes:
-            self._stream.write(text)
-            self._stream.flush()
+            self.raw(text)
             return
         width = self.width
         rows = [_one_row(row, width - 1) for row in self._transient]
         shown = "\r\n".join(self._rendered(row).rstrip("\n") for row in rows)
-        erase = self._erased(width) + text + shown
+        erased = self._erased(width)
         self._shown = [columns(row.plain) for row in rows]
-        # A single write, so that the terminal never shows the state in between.
-        self._stream.write(erase)
-        self._stream.flush()
+        self.raw(erased + text + shown)  # a single write, so that the terminal never shows the state in between
 
     def _erased(self, width: int) -> str:
         """Return what erases the transient rows; a window that became narrower has broken each into several."""
