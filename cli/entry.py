@@ -127,9 +127,9 @@ def _history(settings: Settings, wiring: Wiring, arguments: Namespace) -> ExitSt
 
 
 def _replay(settings: Settings, wiring: Wiring, arguments: Namespace) -> ExitStatus:
-    from cli.commands.replay import ReplayOptions, replay
+    from cli.commands.replay import replay
 
-    return replay(settings, ReplayOptions(arguments.words, arguments.all, arguments.json))
+    return replay(settings, arguments.words, every=arguments.all, as_json=arguments.json)
 
 
 def _resume(settings: Settings, wiring: Wiring, arguments: Namespace) -> ExitStatus:

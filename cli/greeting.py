@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-
 from rich.text import Text
 
 from cli.arguments import VERSION
 from cli.output.packages import NETWORK_ON
 from cli.output.screen import NAME_STYLE, QUIET_STYLE
 from cli.state import ChatState
-from utils.text import sanitize
+from cli.streams import tell
 
 _DEMO = "This is a demo: the model is scripted. The agents, the container and the programs that run in it are real."
 
@@ -23,9 +21,10 @@ def greet(state: ChatState, *, asks: bool = True) -> None:
     settings, screen = state.settings, state.screen
     if settings.quiet:
         return
+    warnings = (*settings.warnings, *([NETWORK_ON] if settings.network == "on" else []))
     if not state.prompt.is_terminal:
-        for warning in (*settings.warnings, *([NETWORK_ON] if settings.network == "on" else [])):
-            sys.stderr.write(f"{sanitize(warning)}\n")
+        for warning in warnings:
+            tell(warning)
         if settings.demo:
             screen.print(_DEMO)
         return
@@ -36,5 +35,5 @@ def greet(state: ChatState, *, asks: bool = True) -> None:
     else:
         screen.say(Text(f"{state.model} · {state.contract()}", style=QUIET_STYLE))
         screen.say(Text(f"{'What should I build? ' if asks else ''}/help for commands, Ctrl-D to quit.", style=QUIET_STYLE))
-    for warning in (*settings.warnings, *([NETWORK_ON] if settings.network == "on" else [])):
-        screen.say(Text(sanitize(warning), style="yellow"))
+    for warning in warnings:
+        screen.say(Text(warning, style="yellow"))

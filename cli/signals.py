@@ -1,17 +1,23 @@
-"""Ctrl-C and requests to end, as an event that a command waits for."""
+"""Ctrl-C and requests to end, for commands that work without asking anything."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from utils.platform import signals
 
 
-@contextmanager
-def interruptible() -> Iterator[asyncio.Event]:
-    """Set the event on Ctrl-C and on a request to end."""
-    interrupted = asyncio.Event()
-    with signals(interrupted.set, interrupted.set):
-        yield interrupted
+async def interrupted(work: asyncio.Future[None], stop: Callable[[asyncio.Future[None]], None]) -> bool:
+    """Wait until the work has ended, and return whether Ctrl-C or a request to end came first, at which it is stopped."""
+    came = False
+
+    def interrupt() -> None:
+        nonlocal came
+        if not came and not work.done():
+            came = True
+            stop(work)
+
+    with signals(interrupt, interrupt):
+        await asyncio.gather(work, return_exceptions=True)
+    return came

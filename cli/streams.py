@@ -7,6 +7,14 @@ import os
 import sys
 from typing import Any
 
+from utils.text import sanitize
+
+
+def tell(text: str) -> None:
+    """Write a line on standard error, away from what a reader of standard output takes; nothing in it steers the terminal."""
+    sys.stderr.write(f"{sanitize(text)}\n")
+    sys.stderr.flush()
+
 
 class _Forgiving(io.RawIOBase):
     """A stream that drops what it cannot write."""

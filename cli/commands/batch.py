@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cli.adding import add_files
-from cli.signals import interruptible
+from cli.signals import interrupted
+from cli.streams import tell
 from cli.wiring import Wiring
 from utils.errors import ExitStatus, UsageError
 from utils.settings import Settings
-from utils.text import counted, sanitize
+from utils.text import counted
 
 if TYPE_CHECKING:
     from cli.output.batch import Display
@@ -58,14 +59,14 @@ def batch(settings: Settings, wiring: Wiring, options: BatchOptions) -> ExitStat
 
     _check(options)
     for warning in () if settings.quiet else settings.warnings:
-        _say(warning)
+        tell(warning)
     for name, url in (("PIP_INDEX_URL", settings.index_url), ("NPM_CONFIG_REGISTRY", settings.registry_url)):
         if options.scheduler and url:
-            _say(f"{name} stays here: each worker uses its own")
+            tell(f"{name} stays here: each worker uses its own")
     # Read before the event loop starts: Ctrl-C ends the reading.
     with read_tasks(options.file, options.format) as tasks, _open_results(options) as results:
         if tasks.ignored and not settings.quiet:
-            _say(f"fields that mean nothing here: {', '.join(sorted(tasks.ignored))}")
+            tell(f"fields that mean nothing here: {', '.join(sorted(tasks.ignored))}")
         selection = Selection(tasks, _found(results, options), options.only)
         try:
             status = asyncio.run(_Command(settings, wiring, options, selection, results).run())
@@ -73,9 +74,9 @@ def batch(settings: Settings, wiring: Wiring, options: BatchOptions) -> ExitStat
             if selection.repeats:
                 results.settle()
         if options.html is not None and status is not ExitStatus.INTERRUPTED:
-            _say(f"report: {_write_pages(options.html, results, settings)}")
+            tell(f"report: {_write_pages(options.html, results, settings)}")
         if tasks.has_grown:
-            _say(f"{tasks.name} has grown since it was read; --resume runs the new tasks")
+            tell(f"{tasks.name} has grown since it was read; --resume runs the new tasks")
             return status or ExitStatus.NOT_DONE
         return status
 
@@ -122,10 +123,10 @@ def _found(results: Results, options: BatchOptions) -> Found:
         raise UsageError(f"{results.path} holds results", "--resume goes on with it; or name another file", kind="usage")
     found = results.repair()
     if found.torn:
-        _say(f"{results.path}: the last line was not whole and is cut; its task runs again")
+        tell(f"{results.path}: the last line was not whole and is cut; its task runs again")
     if found.unreadable:
         numbers = ", ".join(map(str, found.unreadable[:20])) + (" and more" if len(found.unreadable) > 20 else "")
-        _say(f"{results.path}: no results are in line {numbers}; moved to {results.aside}")
+        tell(f"{results.path}: no results are in line {numbers}; moved to {results.aside}")
     return found
 
 
@@ -146,19 +147,14 @@ class _Command:
 
         began = time.monotonic()
         here = self._results.path is None and sys.stdout.isatty()
-        with interruptible() as interrupted, open_display(self._selection.count, self._settings, results_here=here) as display:
+        with open_display(self._selection.count, self._settings, results_here=here) as display:
             work = asyncio.ensure_future(self._work(display))
-            waiting = asyncio.ensure_future(interrupted.wait())
-            await asyncio.wait({work, waiting}, return_when=asyncio.FIRST_COMPLETED)
-            waiting.cancel()
-            if not work.done():
-                self._interrupt(work)
-                await asyncio.wait({work})
-        if not work.cancelled() and work.exception() is not None and not interrupted.is_set():
-            self._sum_up(time.monotonic() - began)
-            work.result()
+            was_interrupted = await interrupted(work, self._interrupt)
         status = self._sum_up(time.monotonic() - began)
-        return ExitStatus.INTERRUPTED if interrupted.is_set() else status
+        if was_interrupted:
+            return ExitStatus.INTERRUPTED
+        work.result()
+        return status
 
     def _interrupt(self, work: asyncio.Future[None]) -> None:
         self._results.stop.set()
@@ -208,13 +204,8 @@ class _Command:
         left = self._selection.count - summary.ended
         if not self._settings.quiet:
             for line in summary_lines(summary, seconds, self._selection.before, left):
-                _say(line)
+                tell(line)
         if summary.failure is not None:
             raise summary.failure
         approved = summary.statuses["approved"] == self._selection.count and self._selection.all_approved_before
         return ExitStatus.DONE if approved else ExitStatus.NOT_DONE
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"{sanitize(text)}\n")
-    sys.stderr.flush()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, suppress
@@ -22,11 +21,11 @@ from cli.output.screen import QUIET_STYLE, open_screen
 from cli.questions import StepStopped, answer, approving, nothing_for
 from cli.slash import command_table, run_slash_command
 from cli.state import RETRY, ChatState
+from cli.streams import tell
 from cli.turn import own_title
 from cli.wiring import Wiring
 from utils.errors import AppError, ExitStatus
 from utils.settings import Settings
-from utils.text import sanitize
 from utils.words import APPROVE, says_yes, spoken_word
 
 if TYPE_CHECKING:
@@ -139,7 +138,7 @@ class Chat:
 
         self.state.screen.say("")
         for line in story(resumed):
-            self.state.screen.say(Text(sanitize(line), style=QUIET_STYLE))
+            self.state.screen.say(Text(line, style=QUIET_STYLE))
 
     async def go_on(self, opening: asyncio.Future[Session], resumed: StoredSession) -> str | None:
         """Go on where a session ended in the middle of a task; return what the user says instead, if anything."""
@@ -297,4 +296,4 @@ class Chat:
             return
         state.progress = text
         if not state.screen.control_codes and not state.settings.quiet:
-            sys.stderr.write(f"{sanitize(text)}\n")
+            tell(text)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cli.output.sessions import session_lines, terminal_width
+from cli.streams import tell
 from history.export import FORMATS, as_json, as_markdown, export_text, free_name, list_json
 from history.records import HistoryError, SessionInfo
 from history.search import Found, find_session, index, list_sessions, search_sessions
@@ -119,12 +120,12 @@ def _delete(store: Store, settings: Settings, options: HistoryOptions, words: Se
     if not options.yes and not _agreed(f"Delete {what}? y/N "):
         _print("Nothing was deleted.")
         return
-    with closing(Store.open(store.path, _warn)) as writing:
+    with closing(Store.open(store.path, tell)) as writing:
         for info in chosen:
             try:
                 remove_session(writing, settings.workspace, info.id)
             except HistoryError as error:
-                _warn(error.message)
+                tell(error.message)
 
 
 def _agreed(question: str) -> bool:
@@ -151,7 +152,3 @@ def _index_many(store: Store) -> None:
 
 def _print(text: str) -> None:
     sys.stdout.write(f"{sanitize(text)}\n")
-
-
-def _warn(text: str) -> None:
-    sys.stderr.write(f"{sanitize(text)}\n")

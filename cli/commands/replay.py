@@ -7,9 +7,9 @@ import json
 import sys
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from typing import Any
 
+from cli.streams import tell
 from history.records import Approval, HistoryError, StoredSession
 from history.search import find_session, list_sessions
 from history.store import DATABASE, Store
@@ -18,27 +18,18 @@ from utils.settings import Settings
 from utils.text import sanitize
 
 
-@dataclass(frozen=True)
-class ReplayOptions:
-    """What the command line says after `replay`."""
-
-    session: Sequence[str] = ()
-    all: bool = False
-    json: bool = False
-
-
-def replay(settings: Settings, options: ReplayOptions) -> ExitStatus:
+def replay(settings: Settings, words: Sequence[str], *, every: bool, as_json: bool) -> ExitStatus:
     """Run the approved programs of a session, or of all, again; NOT_DONE if one of them did something else. Raises AppError."""
     with closing(Store.read_only(settings.workspace / DATABASE)) as store:
-        if not options.all and not options.session:
+        if not every and not words:
             raise UsageError("which session? replay ID, or replay --all", "`python main.py history` lists them", kind="usage")
-        infos = list_sessions(store) if options.all else [find_session(store, " ".join(options.session))]
+        infos = list_sessions(store) if every else [find_session(store, " ".join(words))]
         sessions = [store.read(info.id) for info in infos]
     work = [(session, approval) for session in sessions for approval in session.approvals]
-    if not work and not options.all:
+    if not work and not every:
         raise AppError("This session has no approved program.", "a program is kept when you type APPROVE", kind="history")
-    results = asyncio.run(_replay_all(settings, work, quiet=options.json))
-    if options.json:
+    results = asyncio.run(_replay_all(settings, work, quiet=as_json))
+    if as_json:
         sys.stdout.write(json.dumps(results, indent=2) + "\n")
     return ExitStatus.DONE if all(result["reproduced"] for result in results) else ExitStatus.NOT_DONE
 
@@ -50,7 +41,7 @@ async def _replay_all(settings: Settings, work: Sequence[tuple[StoredSession, Ap
     for session, approval in work:
         found: dict[str, Any]
         try:
-            checked = await check_approval(settings, session, approval, _warn)
+            checked = await check_approval(settings, session, approval, tell)
             found = dict(checked.result)
             keep_result(settings, session.info.id, checked)
         except HistoryError as error:
@@ -68,7 +59,3 @@ def _print(result: dict[str, Any]) -> None:
     for difference in result["differences"]:
         sys.stdout.write(f"    {sanitize(difference)}\n")
     sys.stdout.flush()
-
-
-def _warn(text: str) -> None:
-    sys.stderr.write(f"{sanitize(text)}\n")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 
+from cli.streams import tell
 from cli.wiring import Wiring
 from history.records import HistoryError, StoredSession
 from history.search import find_session, search_sessions
@@ -53,5 +54,5 @@ def _chosen(settings: Settings, words: Sequence[str]) -> StoredSession | None:
             if not found:
                 raise
             if len(found) > 1:
-                sys.stderr.write(f"{len(found)} sessions hold these words; the newest is {found[0].info.id}.\n")
+                tell(f"{len(found)} sessions hold these words; the newest is {found[0].info.id}.")
             return store.read(found[0].info.id)

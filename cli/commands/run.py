@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 from cli.adding import add_files
 from cli.delivery import deliver
-from cli.signals import interruptible
+from cli.signals import interrupted
+from cli.streams import tell
 from cli.wiring import Wiring
 from utils.errors import AppError, ExitStatus, UsageError
 from utils.settings import Settings
@@ -51,15 +52,8 @@ async def _run(settings: Settings, wiring: Wiring, options: RunOptions, task: st
     model = wiring.check_model(settings)
     began = time.monotonic()
     unattended = _Unattended(settings, options, model)
-    with interruptible() as interrupted:
-        work = asyncio.ensure_future(unattended.work(wiring, task))
-        waiting = asyncio.ensure_future(interrupted.wait())
-        await asyncio.wait({work, waiting}, return_when=asyncio.FIRST_COMPLETED)
-        waiting.cancel()
-        if not work.done():
-            unattended.stop(work)
-            await asyncio.wait({work})
-    if interrupted.is_set():
+    work = asyncio.ensure_future(unattended.work(wiring, task))
+    if await interrupted(work, unattended.stop):
         return ExitStatus.INTERRUPTED
     work.result()
     return unattended.finish(time.monotonic() - began)
@@ -126,25 +120,23 @@ class _Unattended:
         if last is not None and last.output:
             sys.stderr.write(sanitize(last.output if last.output.endswith("\n") else f"{last.output}\n"))
         reason = {"stopped": "the task was stopped", "failed": "no program ended well"}.get(status_of(record), "the task failed")
-        sys.stderr.write(f"not approved: {reason}\n")
+        tell(f"not approved: {reason}")
         return ExitStatus.NOT_DONE
 
     async def _follow(self, session: Session, task: str) -> None:
-        from cli.output.progress import Progress, event_json
+        from cli.output.progress import event_json, show_progress
         from teams.unattended import run_unattended
 
-        progress = Progress(sys.stderr)
         async with aclosing(run_unattended(session, task)) as events:
             async for event in events:
                 if self._options.events:
                     write_out(event_json(event) + "\n")
                 if not self._settings.quiet:
-                    progress.show(event)
+                    show_progress(event)
 
     def _say(self, text: str) -> None:
         if not self._settings.quiet:
-            sys.stderr.write(f"{sanitize(text)}\n")
-            sys.stderr.flush()
+            tell(text)
 
 
 def write_out(text: str) -> None:

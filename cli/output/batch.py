@@ -6,10 +6,10 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Any, Protocol, TextIO
+from typing import Any
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -17,7 +17,8 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.output.screen import BAD_STYLE, GOOD_STYLE, QUIET_STYLE
-from teams.batch.loop import State, Summary, Watch
+from cli.streams import tell
+from teams.batch.loop import State, Summary
 from teams.batch.tasks import BatchTask
 from utils.platform import takes_control_codes
 from utils.settings import Settings
@@ -26,19 +27,6 @@ from utils.text import counted, one_line, sanitize
 _LONGEST_NAME = 40  # characters
 _MOST_ROWS = 20  # tasks that are under way
 _REFRESHES = 4  # a second
-
-
-class Display(Watch, Protocol):
-    """Shows a batch; use it as a context manager."""
-
-    def say(self, text: str) -> None:
-        """Show a sentence."""
-
-    def __enter__(self) -> Display:
-        """Begin to show."""
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Leave the terminal as it was."""
 
 
 @dataclass
@@ -53,25 +41,16 @@ class Row:
 class Lines:
     """A line for each task that has ended."""
 
-    def __init__(self, total: int, stream: TextIO, *, quiet: bool) -> None:
-        """Take how many tasks there are and where to write."""
+    def __init__(self, total: int, *, quiet: bool) -> None:
+        """Take how many tasks there are, and whether to write nothing at all."""
         self.total = total
         self.ended_count = 0
-        self._stream = stream
         self._quiet = quiet
-
-    def __enter__(self) -> Lines:
-        """Begin to show."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Nothing is left to do."""
 
     def say(self, text: str) -> None:
         """Write a sentence."""
         if not self._quiet:
-            self._stream.write(f"{sanitize(text)}\n")
-            self._stream.flush()
+            tell(text)
 
     def started(self, task: BatchTask) -> None:
         """Write nothing yet."""
@@ -92,23 +71,13 @@ class LiveTable:
         """Take how many tasks there are and the terminal."""
         self.total = total
         self.ended_count = 0
-        self._console = console
+        self.console = console
         self._rows: dict[str, Row] = {}
         self._began = time.monotonic()
-        self._live = Live(console=console, get_renderable=self.render, refresh_per_second=_REFRESHES, transient=True)
-
-    def __enter__(self) -> LiveTable:
-        """Show the table."""
-        self._live.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Take the table away."""
-        self._live.stop()
 
     def say(self, text: str) -> None:
         """Print a sentence above the table."""
-        self._console.print(Text(sanitize(text)))
+        self.console.print(Text(sanitize(text)))
 
     def started(self, task: BatchTask) -> None:
         """Add a row."""
@@ -123,7 +92,7 @@ class LiveTable:
         self._rows.pop(task.key, None)
         self.ended_count += 1
         style = GOOD_STYLE if result["status"] == "approved" else BAD_STYLE
-        self._console.print(Text(result_line(task, result, f"{self.ended_count}/{self.total}"), style=style), soft_wrap=True)
+        self.console.print(Text(result_line(task, result, f"{self.ended_count}/{self.total}"), style=style), soft_wrap=True)
 
     def render(self) -> Group:
         """Return the table as it is now, and the line below it."""
@@ -149,12 +118,20 @@ class LiveTable:
         return f"{told} · {shown} · about {duration((self.total - self.ended_count) / rate)} left"
 
 
-def open_display(total: int, settings: Settings, *, results_here: bool) -> Display:
-    """Choose how to show a batch of so many tasks; `results_here` says that results go to the same terminal."""
+Display = Lines | LiveTable
+"""What shows a batch."""
+
+
+@contextmanager
+def open_display(total: int, settings: Settings, *, results_here: bool) -> Iterator[Display]:
+    """Show a batch of so many tasks in the way that fits; `results_here` says that results go to the same terminal."""
     plain = settings.no_color or bool(os.environ.get("NO_COLOR")) or not takes_control_codes(sys.stderr)
     if settings.quiet or plain or results_here:
-        return Lines(total, sys.stderr, quiet=settings.quiet)
-    return LiveTable(total, Console(stderr=True, highlight=False, emoji=False, markup=False))
+        yield Lines(total, quiet=settings.quiet)
+        return
+    table = LiveTable(total, Console(stderr=True, highlight=False, emoji=False, markup=False))
+    with Live(console=table.console, get_renderable=table.render, refresh_per_second=_REFRESHES, transient=True):
+        yield table
 
 
 def name_of(task: BatchTask) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from functools import singledispatchmethod
-from typing import Any, TextIO
+from functools import singledispatch
+from typing import Any
 
 from autogen_agentchat.messages import TextMessage
 
@@ -23,78 +23,72 @@ from agents.events import (
     SentBack,
     TaskEnded,
 )
+from cli.streams import tell
 from sandbox.verdicts import Verdict
 from teams.outcome import error_json
-from utils.text import sanitize
 
 
-class Progress:
-    """Writes what happens, in a line or a few for each event."""
+@singledispatch
+def show_progress(event: object) -> None:
+    """Write a line or a few about what an event means for somebody who waits; nothing for one that only a transcript needs."""
 
-    def __init__(self, stream: TextIO) -> None:
-        """Take the stream to write to."""
-        self._stream = stream
 
-    def say(self, text: str) -> None:
-        """Write a line."""
-        self._stream.write(f"{sanitize(text)}\n")
-        self._stream.flush()
+@show_progress.register
+def _(event: TextMessage) -> None:
+    if event.source == GENERATOR:
+        tell(f"{GENERATOR} has answered ({len(event.content):,} characters).")
 
-    def show(self, event: Event) -> None:
-        """Write what an event means for somebody who waits."""
-        self._show(event)
 
-    @singledispatchmethod
-    def _show(self, event: object) -> None:
-        """Write nothing for an event that only a transcript needs."""
+@show_progress.register
+def _(event: BlocksSkipped) -> None:
+    for block in event.blocks:
+        tell(f"  not run: the block at line {block.line}: {block.reason}")
 
-    @_show.register
-    def _(self, event: TextMessage) -> None:
-        if event.source == GENERATOR:
-            self.say(f"{GENERATOR} has answered ({len(event.content):,} characters).")
 
-    @_show.register
-    def _(self, event: BlocksSkipped) -> None:
-        for block in event.blocks:
-            self.say(f"  not run: the block at line {block.line}: {block.reason}")
+@show_progress.register
+def _(event: ProgramStarted) -> None:
+    count = f" {event.number} of {event.total}" if event.total > 1 else ""
+    tell(f"Running the program{count} ({event.language}, limit {event.timeout} s) …")
 
-    @_show.register
-    def _(self, event: ProgramStarted) -> None:
-        count = f" {event.number} of {event.total}" if event.total > 1 else ""
-        self.say(f"Running the program{count} ({event.language}, limit {event.timeout} s) …")
 
-    @_show.register
-    def _(self, event: Preparing) -> None:
-        if event.what:
-            self.say(f"Preparing {event.what} …")
+@show_progress.register
+def _(event: Preparing) -> None:
+    if event.what:
+        tell(f"Preparing {event.what} …")
 
-    @_show.register
-    def _(self, event: ProgramFinished) -> None:
-        self.say(f"{'✔' if event.run.verdict is Verdict.OK else '✘'} {event.summary}")
-        for note in event.run.notes:
-            self.say(f"  note: {note}")
 
-    @_show.register
-    def _(self, event: InstallStarted) -> None:
-        for command in event.commands:
-            self.say(f"Installing packages: {command}")
+@show_progress.register
+def _(event: ProgramFinished) -> None:
+    tell(f"{'✔' if event.run.verdict is Verdict.OK else '✘'} {event.summary}")
+    for note in event.run.notes:
+        tell(f"  note: {note}")
 
-    @_show.register
-    def _(self, event: PackagesInstalled) -> None:
-        self.say(event.to_text())
 
-    @_show.register
-    def _(self, event: FilesProduced) -> None:
-        for file in event.files[:20]:
-            self.say(f"  file: {file.path}")
+@show_progress.register
+def _(event: InstallStarted) -> None:
+    for command in event.commands:
+        tell(f"Installing packages: {command}")
 
-    @_show.register
-    def _(self, event: SentBack) -> None:
-        self.say(f"↻ Back to the model, attempt {event.attempt} of {event.attempts}: {event.failure}")
 
-    @_show.register
-    def _(self, event: Notice) -> None:
-        self.say(event.content)
+@show_progress.register
+def _(event: PackagesInstalled) -> None:
+    tell(event.to_text())
+
+
+@show_progress.register
+def _(event: FilesProduced) -> None:
+    for file in event.files[:20]:
+        tell(f"  file: {file.path}")
+
+
+@show_progress.register
+def _(event: SentBack) -> None:
+    tell(f"↻ Back to the model, attempt {event.attempt} of {event.attempts}: {event.failure}")
+
+
+@show_progress.register
+def _(event: Notice) -> None:
+    tell(event.content)
 
 
 def event_json(event: Event) -> str:
