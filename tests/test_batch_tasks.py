@@ -87,8 +87,8 @@ def test_many_wrong_lines_are_counted(tmp_path: Path) -> None:
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     for name in (str(tmp_path / "none.jsonl"), str(tmp_path), "a\0b"):
-        with pytest.raises(UsageError):
-            read_tasks(name)
+        with pytest.raises(UsageError), read_tasks(name):
+            pass
 
 
 def test_what_happens_to_the_file_afterwards_changes_nothing(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -105,7 +104,6 @@ class Batch:
         """Take how to do a task and where its result goes; `write` is called in a thread, one result at a time."""
         self.summary = Summary()
         self.interrupted = False
-        self.began = time.monotonic()
         self._plan = plan
         self._work = work
         self._write = write

@@ -17,7 +17,7 @@ from teams.batch.tasks import BatchTask
 from teams.batch.worker import fingerprint, run_task
 from utils.errors import AppError, EngineError, ModelError, UsageError
 from utils.setting_sources import IMAGES
-from utils.settings import SETTINGS, Settings
+from utils.settings import SECRETS, SETTINGS, Settings
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -219,8 +219,7 @@ def travelling(settings: Settings) -> dict[str, str]:
     changes = {f"{IMAGES}{name.upper()}": image for name, image in settings.images.items()}
     for setting in SETTINGS:
         value = getattr(settings, setting.field)
-        secret = not settings.__dataclass_fields__[setting.field].repr
-        if value is None or secret or isinstance(value, Path) or value == setting.kind.read(setting.default):
+        if value is None or setting.field in SECRETS or isinstance(value, Path) or value == setting.kind.read(setting.default):
             continue
         changes[setting.variable] = str(value).lower() if isinstance(value, bool) else str(value)
     return changes

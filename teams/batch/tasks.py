@@ -11,8 +11,8 @@ import stat
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -43,33 +43,19 @@ class _Fault(Exception):
     """What is wrong with one line."""
 
 
-@dataclass
 class TaskFile:
-    """A private copy of the tasks, so that what happens to the file afterwards changes nothing; use it as a context manager."""
+    """A private copy of the tasks, so that what happens to the file afterwards changes nothing."""
 
-    name: str
-    format: str
-    count: int = 0
-    ignored: set[str] = field(default_factory=set)
-    """Names of fields that mean nothing to a batch."""
-    lines_of: dict[int, int] = field(default_factory=dict)
-    """The line of each task by the hash of its id: a number or two for each task is all that is kept of it."""
-    _copy: IO[bytes] = field(default_factory=tempfile.TemporaryFile)
-    _watched: IO[bytes] | None = None
-    _size: int = 0  # bytes that were copied
-    _open: ExitStack = field(default_factory=ExitStack)
-
-    def __post_init__(self) -> None:
-        """See to it that the copy is removed."""
-        self._open.enter_context(self._copy)
-
-    def __enter__(self) -> TaskFile:
-        """Keep the copy until the end."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Remove the copy."""
-        self._open.close()
+    def __init__(self, name: str, format: str, source: IO[bytes], copy: IO[bytes]) -> None:
+        """Take what to call the file, its format ("" if it is to be found), the open file, and an empty one for the copy."""
+        self.name = name
+        self.count = 0
+        self.ignored: set[str] = set()
+        """Names of fields that mean nothing to a batch."""
+        self._source, self._copy = source, copy
+        shutil.copyfileobj(source, copy, 1 << 20)
+        self._size = copy.tell()  # bytes
+        self.format = format or self._guessed()
 
     def __iter__(self) -> Iterator[BatchTask]:
         """Yield the tasks in order, reading as it goes."""
@@ -80,26 +66,22 @@ class TaskFile:
     @property
     def has_grown(self) -> bool:
         """Whether more was written to the file after it was read."""
-        return self._watched is not None and os.fstat(self._watched.fileno()).st_size > self._size
+        seen = os.fstat(self._source.fileno())
+        return stat.S_ISREG(seen.st_mode) and seen.st_size > self._size
 
-    def take(self, source: IO[bytes]) -> None:
-        """Copy the tasks from an open file."""
-        shutil.copyfileobj(source, self._copy, 1 << 20)
-        self._size = self._copy.tell()
-        if stat.S_ISREG(os.fstat(source.fileno()).st_mode):
-            self._watched = self._open.enter_context(os.fdopen(os.dup(source.fileno()), "rb"))
-        if not self.format:
-            self._copy.seek(0)
-            start = self._copy.read(4096).removeprefix(b"\xef\xbb\xbf").lstrip()
-            self.format = _SUFFIXES.get(Path(self.name).suffix.lower()) or ("jsonl" if start.startswith(b"{") else "lines")
+    def _guessed(self) -> str:
+        self._copy.seek(0)
+        start = self._copy.read(4096).removeprefix(b"\xef\xbb\xbf").lstrip()
+        return _SUFFIXES.get(Path(self.name).suffix.lower()) or ("jsonl" if start.startswith(b"{") else "lines")
 
     def check(self) -> None:
         """Read every task once; raises UsageError naming the lines that are wrong and the ids that come twice."""
         faults: list[str] = []
         more = 0
+        lines_of: dict[int, int] = {}  # by the hash of the id: a number or two is all that is kept of each task
         for line, task in self._entries():
             if isinstance(task, BatchTask):
-                first = self.lines_of.setdefault(hash(task.key), line)
+                first = lines_of.setdefault(hash(task.key), line)
                 if first == line:
                     self.count += 1
                     continue
@@ -169,28 +151,29 @@ class TaskFile:
         )
 
 
-def read_tasks(name: str, format: str = "") -> TaskFile:
+@contextmanager
+def read_tasks(name: str, format: str = "") -> Iterator[TaskFile]:
     """Read and check the tasks of a file, or of standard input for "-"; the format is found from the name and the text if not given.
 
     Raises UsageError if the file cannot be read or holds anything that is not a task.
     """
-    tasks = TaskFile("standard input" if name == "-" else name, format)
-    try:
-        if name == "-":
-            if sys.stdin is None:
-                raise UsageError("standard input is closed", "name a file", kind="usage")
-            tasks.take(sys.stdin.buffer)
-        else:
-            with Path(name).expanduser().open("rb") as source:
-                tasks.take(source)
-        tasks.check()
-    except (OSError, RuntimeError, ValueError) as error:
-        tasks._open.close()
-        raise UsageError(f"{tasks.name}: {getattr(error, 'strerror', None) or error}", "check the path", kind="usage") from error
-    except BaseException:
-        tasks._open.close()
-        raise
-    return tasks
+    called = "standard input" if name == "-" else name
+    with ExitStack() as stack:
+        try:
+            source = stack.enter_context(_opened(name))
+            tasks = TaskFile(called, format, source, stack.enter_context(tempfile.TemporaryFile()))
+            tasks.check()
+        except (OSError, RuntimeError, ValueError) as error:
+            raise UsageError(f"{called}: {getattr(error, 'strerror', None) or error}", "check the path", kind="usage") from error
+        yield tasks
+
+
+def _opened(name: str) -> AbstractContextManager[IO[bytes]]:
+    if name != "-":
+        return Path(name).expanduser().open("rb")
+    if sys.stdin is None:
+        raise UsageError("standard input is closed", "name a file", kind="usage")
+    return nullcontext(sys.stdin.buffer)
 
 
 def _lines(source: IO[bytes]) -> Iterator[tuple[int, str | _Fault]]:
