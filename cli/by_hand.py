@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from cli.output.files import put_back_lines
 from cli.state import ChatState
 from utils.errors import AppError
+from utils.text import fenced
 
 if TYPE_CHECKING:
     from sandbox.verdicts import ProgramRun
@@ -34,8 +35,7 @@ async def run_and_tell(state: ChatState, program: CodeBlock, what: str) -> None:
     run = await run_by_hand(state, program)
     result = f"It ran: {run.verdict.value}, exit code {run.exit_code}." if run else "Its run did not finish."
     result = f"It did not run: {run.reason}." if run and run.reason else result
-    fence = f"```{program.language}\n{program.code.rstrip()}\n```"
-    state.notes.append(f"{what}; this is now the newest one. {result}\n{fence}")
+    state.notes.append(f"{what}; this is now the newest one. {result}\n{fenced(program.code, program.language)}")
 
 
 async def go_back(state: ChatState, earlier: Attempt, later: Attempt) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import difflib
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 
 from rich.text import Text
 
 from cli.output.packages import NETWORK_ON
 from cli.state import STARTING, ChatState
 from utils.errors import AppError
-from utils.settings import NETWORKS, SETTINGS, Settings
+from utils.settings import NETWORKS, SECRETS, SETTINGS, Settings
 
 _NETWORK_NOW = {
     "off": "Programs have no network.",
@@ -103,14 +103,13 @@ async def _network(state: ChatState, argument: str) -> None:
 
 async def _settings(state: ChatState, argument: str) -> None:
     """show the settings that differ from the defaults, and where each comes from"""
-    secret = {field.name for field in fields(state.settings) if not field.repr}
     shown = []
     for setting in SETTINGS:
         source = state.settings.sources.get(setting.variable)
         if setting.variable in state.switched:
             shown.append(f"{setting.variable}={state.switched[setting.variable]}  (switched in this session)")
         elif source is not None:
-            value = "(set)" if setting.field in secret else getattr(state.settings, setting.field)
+            value = "(set)" if setting.field in SECRETS else getattr(state.settings, setting.field)
             shown.append(f"{setting.variable}={value}  ({source.words})")
     for line in shown or ["All settings have their defaults."]:
         state.notice(line)

@@ -14,7 +14,7 @@ from history.records import SessionInfo, StoredSession
 from history.report import data_of, render_report
 from history.steps import WORKED, Ran, Step, duration, steps_of
 from sandbox.languages import find_language
-from utils.text import counted, sanitize, shorten
+from utils.text import counted, fenced, sanitize, shorten
 
 FORMATS = {"html": ".html", "md": ".md", "ipynb": ".ipynb", "json": ".json"}
 _MOST_OUTPUT = 20_000  # characters of one output in a text to read
@@ -120,13 +120,6 @@ def _step_parts(step: Step) -> Iterator[str]:
 def _quoted(step: Step) -> str:
     # What is not ours is quoted, so that a heading or a fence in it does not become one of ours.
     return "\n".join(f"> {line}".rstrip() for line in step.text.splitlines())
-
-
-def fenced(text: str, language: str) -> str:
-    """Put a text into a fence that nothing in it can close."""
-    longest = max((len(run) for run in re.findall(r"`{3,}", text)), default=2)
-    fence = "`" * (longest + 1)
-    return f"{fence}{language}\n{text.rstrip()}\n{fence}"
 
 
 def _words(text: str) -> dict[str, Any]:

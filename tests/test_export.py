@@ -11,10 +11,11 @@ from typing import Any
 import nbformat
 from markdown_it import MarkdownIt
 
-from history.export import as_json, as_markdown, as_notebook, fenced, list_json
+from history.export import as_json, as_markdown, as_notebook, list_json
 from history.records import SessionInfo, StoredSession
 from history.store import Store
 from tests.histories import HOSTILE, fill, info, no_notice, varied_session, whole_session
+from utils.text import fenced
 
 
 def valid_notebook(text: str) -> Any:

@@ -29,21 +29,14 @@ def optional(kind: Kind) -> Kind:
 
 def whole_number(lowest: int, highest: int, unit: str = "a whole number") -> Kind:
     """Return the kind for whole numbers within these bounds."""
-
-    def read(text: str) -> int:
-        value = int(text)
-        if not lowest <= value <= highest:
-            raise ValueError
-        return value
-
-    return Kind(read, f"{unit} from {lowest} to {highest}")
+    return decimal(lowest, highest, f"{unit} from {lowest} to {highest}", int)
 
 
-def decimal(lowest: float, highest: float, allowed: str) -> Kind:
-    """Return the kind for numbers within these bounds."""
+def decimal(lowest: float, highest: float, allowed: str, number: Callable[[str], float] = float) -> Kind:
+    """Return the kind for numbers within these bounds; `number` reads one."""
 
     def read(text: str) -> float:
-        value = float(text)
+        value = number(text)
         if not lowest <= value <= highest:  # "nan" is within no bounds
             raise ValueError
         return value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +87,10 @@ class Settings:
         if self.price_in is None or self.price_out is None:
             return None
         return (prompt_tokens * self.price_in + completion_tokens * self.price_out) / 1e6
+
+
+SECRETS = {each.name for each in fields(Settings) if not each.repr}
+"""The fields whose values are never shown."""
 
 
 @dataclass(frozen=True)

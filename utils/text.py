@@ -162,6 +162,13 @@ def names_listed(names: Sequence[str], most: int = 4) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
+def fenced(text: str, language: str) -> str:
+    """Put a text into a fence that nothing in it can close."""
+    longest = max((len(run) for run in re.findall(r"`{3,}", text)), default=2)
+    fence = "`" * (longest + 1)
+    return f"{fence}{language}\n{text.rstrip()}\n{fence}"
+
+
 def diff_lines(before: str, after: str) -> list[str]:
     """Return the lines of the difference in diff(1)'s unified form, without its head."""
     return list(difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=2))[2:]

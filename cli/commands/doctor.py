@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import closing
-from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -17,7 +16,7 @@ from cli.wiring import Wiring
 from utils.errors import AppError, ExitStatus, UsageError
 from utils.setting_sources import ADDRESSES, IMAGES, Source
 from utils.setting_values import without_password
-from utils.settings import SETTINGS, Settings
+from utils.settings import SECRETS, SETTINGS, Settings
 from utils.text import counted, sanitize
 
 if TYPE_CHECKING:
@@ -70,12 +69,11 @@ async def _findings(settings: Settings, wiring: Wiring, ask: bool) -> AsyncItera
 
 
 def _settings(settings: Settings) -> str:
-    secret = {field.name for field in fields(settings) if not field.repr}
     found = []
     for setting in SETTINGS:
         source = settings.source(setting.variable)
         if source is not Source.DEFAULT:
-            value = "set" if setting.field in secret else str(getattr(settings, setting.field))
+            value = "set" if setting.field in SECRETS else str(getattr(settings, setting.field))
             found.append(f"{setting.variable}={value} ({setting.flag if source is Source.FLAG else source.words})")
     found += [f"{IMAGES}{name.upper()}={image}" for name, image in settings.images.items()]
     return ", ".join(found) or "all defaults"

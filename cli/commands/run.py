@@ -21,7 +21,7 @@ from cli.streams import tell
 from cli.wiring import Wiring
 from utils.errors import AppError, ExitStatus, UsageError
 from utils.settings import Settings
-from utils.text import sanitize
+from utils.text import fenced, sanitize
 
 if TYPE_CHECKING:
     from teams.session import Session
@@ -218,8 +218,5 @@ def _with_context(task: str, text: str) -> str:
         return task
     shown = text[:_MOST_CONTEXT]
     left_out = len(text) - len(shown)
-    fence = "```"
-    while fence in shown:
-        fence += "`"
     note = f"\n[the rest, {left_out:,} characters or more, is left out]" if left_out else ""
-    return f"{task}\n\nThe input:\n{fence}text\n{shown.rstrip()}\n{fence}{note}"
+    return f"{task}\n\nThe input:\n{fenced(shown, 'text')}{note}"

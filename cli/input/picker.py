@@ -13,7 +13,7 @@ from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.layout import BufferControl, ConditionalContainer, FormattedTextControl, HSplit, Layout, VSplit, Window
 
-from cli.output.sessions import fitting, session_lines
+from cli.output.sessions import fitted, session_lines
 from history.records import HistoryError, StoredSession
 from history.resuming import story
 from history.search import Found
@@ -119,7 +119,7 @@ class Picker:
         rows: StyleAndTextTuples = []
         for number, place in enumerate(matching[first : first + _ROWS], first):
             chosen = number == self._at
-            rows.append(("reverse" if chosen else "", f"{'›' if chosen else ' '} {fitting(self._lines[place], width)}"))
+            rows.append(("reverse" if chosen else "", f"{'›' if chosen else ' '} {fitted(self._lines[place], width)}"))
             rows.append(("", "\n"))
         return rows[:-1]
 

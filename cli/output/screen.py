@@ -11,7 +11,7 @@ from typing import TextIO
 from rich.console import Console
 from rich.text import Text
 
-from cli.output.wrapping import columns, fold, wrap
+from cli.output.wrapping import columns, fitting, fold, wrap
 from utils.platform import takes_control_codes
 from utils.text import sanitize
 
@@ -140,13 +140,7 @@ def _one_row(row: Text, room: int) -> Text:
     row = row[: max(1, room * 4)]  # nobody would see the rest, and measuring takes time
     row.expand_tabs(8)
     row.plain = row.plain.replace("\n", " ")
-    if columns(row.plain) <= room:
-        return row
-    end = used = 0
-    while used + columns(row.plain[end]) < room:
-        used += columns(row.plain[end])
-        end += 1
-    return row[:end].append("…")
+    return row if columns(row.plain) <= room else row[: fitting(row.plain, room)].append("…")
 
 
 def open_screen(*, no_color: bool) -> Screen:

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from cli.output.wrapping import columns
+from cli.output.wrapping import columns, fitting
 from history.resuming import short_id
 from history.search import Found
 from utils.text import counted, one_line
@@ -38,17 +38,12 @@ def session_lines(found: Sequence[Found], now: float | None = None, width: int |
         lines.append("  ".join([*cells, row[-1]]).rstrip())
         if each.snippet:
             lines.append(f"{' ' * (widths[0] + 2)}{each.snippet}")
-    return lines if width is None else [fitting(line, width) for line in lines]
+    return lines if width is None else [fitted(line, width) for line in lines]
 
 
-def fitting(line: str, width: int) -> str:
+def fitted(line: str, width: int) -> str:
     """Return the line, cut to so many columns if it is longer."""
-    if columns(line) <= width:
-        return line
-    line = line[: width - 1]
-    while columns(line) > width - 1:
-        line = line[:-1]
-    return f"{line}…"
+    return line if columns(line) <= width else f"{line[: fitting(line, width)]}…"
 
 
 def _row(found: Found, now: float, *, short: bool) -> list[str]:

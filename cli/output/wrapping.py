@@ -28,6 +28,14 @@ def _columns(character: str) -> int:
     return get_character_cell_size(character)
 
 
+def fitting(text: str, room: int) -> int:
+    """Return how many characters of a text that is too long fit into so many columns, with one for the mark that it is cut."""
+    end = used = 0
+    while (used := used + columns(text[end])) < room:
+        end += 1
+    return end
+
+
 def hanging_indent(line: str) -> int:
     """Return how many columns the following rows of a line are indented: as far as the text after a list's mark."""
     match = _INDENT.match(line)
