@@ -11,11 +11,11 @@ from getpass import getpass
 from pathlib import Path
 from typing import NamedTuple
 
+from cli.streams import print_out
 from cli.wiring import Wiring
 from utils.errors import AppError, ModelError
 from utils.platform import BINARY
 from utils.settings import Settings
-from utils.text import sanitize
 from utils.words import says_yes
 
 Reload = Callable[[Mapping[str, str]], Settings]
@@ -66,12 +66,6 @@ def choose_model_first(settings: Settings, wiring: Wiring, reload: Reload, keep_
             raise
         if found is not None:
             return found
-
-
-def print_out(text: str) -> None:
-    """Write to the terminal."""
-    sys.stdout.write(f"{sanitize(text)}\n")
-    sys.stdout.flush()
 
 
 def _nothing(start: _Start) -> Settings | None:

@@ -75,12 +75,7 @@ class ChatState:
     def call_session(self, name: str) -> None:
         """Take the session's name, "" if it has none, and show it, or the session's ID, in the window's title."""
         self.name = name
-        show_title(self.screen, self.title)
-
-    @property
-    def title(self) -> str:
-        """The session's name, or else its ID; "" while it is being opened."""
-        return self.name or (self.session.sandbox.session if self.session else "")
+        show_title(self.screen, name or (self.session.sandbox.session if self.session else ""))
 
     def your_turn(self) -> None:
         """Call the user, by the setting NOTIFY, if they have waited so long that they may have looked away."""

@@ -16,6 +16,12 @@ def tell(text: str) -> None:
     sys.stderr.flush()
 
 
+def print_out(text: str) -> None:
+    """Write a line on standard output; nothing in it steers the terminal."""
+    sys.stdout.write(f"{sanitize(text)}\n")
+    sys.stdout.flush()
+
+
 class _Forgiving(io.RawIOBase):
     """A stream that drops what it cannot write."""
 

@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cli.output.sessions import session_lines, terminal_width
-from cli.streams import tell
+from cli.streams import print_out, tell
 from history.export import FORMATS, as_json, as_markdown, export_text, free_name, list_json
 from history.records import HistoryError, SessionInfo
 from history.search import Found, find_session, index, list_sessions, search_sessions
 from history.store import DATABASE, Store
 from utils.errors import ExitStatus, UsageError
 from utils.settings import Settings
-from utils.text import sanitize
 from utils.words import says_yes
 
 _SHOWN = 30  # sessions in a list
@@ -53,7 +52,7 @@ def history(settings: Settings, options: HistoryOptions) -> ExitStatus:
     except HistoryError as error:
         if not (work is _list and options.json and "no history yet" in error.message):
             raise
-        _print(json.dumps([]))
+        print_out(json.dumps([]))
     return ExitStatus.DONE
 
 
@@ -75,11 +74,11 @@ def _list(store: Store, settings: Settings, options: HistoryOptions, words: Sequ
         sys.stdout.write(json.dumps(list_json([each.info for each in found]), indent=2) + "\n")
         return
     if not found:
-        _print("No session holds all of these words." if words else "There is no session to list.")
+        print_out("No session holds all of these words." if words else "There is no session to list.")
         return
-    _print("\n".join(session_lines(found, width=terminal_width())))
+    print_out("\n".join(session_lines(found, width=terminal_width())))
     if len(found) == most:
-        _print(f"The newest {most} are shown; --all shows all.")
+        print_out(f"The newest {most} are shown; --all shows all.")
 
 
 def _before(options: HistoryOptions) -> float | None:
@@ -105,7 +104,7 @@ def _export(store: Store, settings: Settings, options: HistoryOptions, words: Se
         path.write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}", "name another file with -o, or -o - for standard output") from error
-    _print(str(path))
+    print_out(str(path))
 
 
 def _delete(store: Store, settings: Settings, options: HistoryOptions, words: Sequence[str]) -> None:
@@ -113,12 +112,12 @@ def _delete(store: Store, settings: Settings, options: HistoryOptions, words: Se
 
     chosen = list_sessions(store, before=_before(options)) if options.older and not words else [_the_one(store, words, "delete")]
     if not chosen:
-        _print("There is nothing to delete.")
+        print_out("There is nothing to delete.")
         return
-    _print("\n".join(session_lines([Found(info) for info in chosen], width=terminal_width())))
+    print_out("\n".join(session_lines([Found(info) for info in chosen], width=terminal_width())))
     what = "this session and its files" if len(chosen) == 1 else f"these {len(chosen)} sessions and their files"
     if not options.yes and not _agreed(f"Delete {what}? y/N "):
-        _print("Nothing was deleted.")
+        print_out("Nothing was deleted.")
         return
     with closing(Store.open(store.path, tell)) as writing:
         for info in chosen:
@@ -148,7 +147,3 @@ def _index_many(store: Store) -> None:
         # Without it, search looks at what is not indexed.
         with suppress(HistoryError), closing(Store.open(store.path, busy=0.1)) as writing:
             index(writing, 2)
-
-
-def _print(text: str) -> None:
-    sys.stdout.write(f"{sanitize(text)}\n")

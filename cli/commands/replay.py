@@ -9,13 +9,12 @@ from collections.abc import Sequence
 from contextlib import closing
 from typing import Any
 
-from cli.streams import tell
+from cli.streams import print_out, tell
 from history.records import Approval, HistoryError, StoredSession
 from history.search import find_session, list_sessions
 from history.store import DATABASE, Store
 from utils.errors import AppError, ExitStatus, UsageError
 from utils.settings import Settings
-from utils.text import sanitize
 
 
 def replay(settings: Settings, words: Sequence[str], *, every: bool, as_json: bool) -> ExitStatus:
@@ -55,7 +54,6 @@ async def _replay_all(settings: Settings, work: Sequence[tuple[StoredSession, Ap
 def _print(result: dict[str, Any]) -> None:
     sign = "✔" if result["reproduced"] else "✘"
     said = "reproduced" if result["reproduced"] else "not the same as when it was approved:"
-    sys.stdout.write(f"{sign} {result['session']} {sanitize(result['program'].rpartition('/')[2])}: {said}\n")
+    print_out(f"{sign} {result['session']} {result['program'].rpartition('/')[2]}: {said}")
     for difference in result["differences"]:
-        sys.stdout.write(f"    {sanitize(difference)}\n")
-    sys.stdout.flush()
+        print_out(f"    {difference}")

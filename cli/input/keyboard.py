@@ -7,10 +7,10 @@ import re
 import shutil
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, Protocol, TextIO, TypeVar
 
 from utils.platform import hushed
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from prompt_toolkit.input import Input
 
 PROMPT = "› "
+T = TypeVar("T")
 _END = "\x04"
 _KEYS = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|O.|.)?")  # keys that are not characters, and a terminal's own replies
 
@@ -64,6 +65,37 @@ class Keyboard(Protocol):
         """Keep anything typed so far from answering the next question, which nobody has seen yet."""
 
 
+class OpenQuestion:
+    """The wait for an answer, which Ctrl-C may end."""
+
+    def __init__(self) -> None:
+        """Start while nothing is asked."""
+        self._waiting: asyncio.Future[Any] | None = None
+        self._interrupted = False
+
+    async def wait(self, coming: Coroutine[Any, Any, T]) -> T:
+        """Return what comes; raises InterruptedAtPrompt."""
+        self._interrupted = False
+        self._waiting = asyncio.ensure_future(coming)
+        try:
+            found: T = await self._waiting
+        except asyncio.CancelledError:
+            if self._interrupted:
+                raise InterruptedAtPrompt from None
+            raise
+        finally:
+            self._waiting = None
+        return found
+
+    def interrupt(self) -> bool:
+        """End the wait with InterruptedAtPrompt; False if there is none."""
+        if self._waiting is None:
+            return False
+        self._interrupted = True
+        self._waiting.cancel()
+        return True
+
+
 class LineKeyboard:
     """Lines from a pipe.
 
@@ -77,23 +109,13 @@ class LineKeyboard:
         """Take the stream to read."""
         self._stream = stream
         self._lines: asyncio.Queue[str | None] | None = None
-        self._waiting: asyncio.Future[str | None] | None = None
-        self._interrupted = False
+        self._question = OpenQuestion()
 
     async def read(self, status: Callable[[], str], suggestion: str, shown: asyncio.Event) -> str | None:
         """Return the next line without its end, or None at the end of input."""
         lines = self._started()
         shown.set()
-        self._interrupted = False
-        self._waiting = asyncio.ensure_future(lines.get())
-        try:
-            line = await self._waiting
-        except asyncio.CancelledError:
-            if self._interrupted:
-                raise InterruptedAtPrompt from None
-            raise
-        finally:
-            self._waiting = None
+        line = await self._question.wait(lines.get())
         if line is None:
             lines.put_nowait(None)  # the end stays the end, however often someone reads
             return None
@@ -101,11 +123,7 @@ class LineKeyboard:
 
     def interrupt(self) -> bool:
         """End the open question with InterruptedAtPrompt; False if there is none."""
-        if self._waiting is None:
-            return False
-        self._interrupted = True
-        self._waiting.cancel()
-        return True
+        return self._question.interrupt()
 
     @contextmanager
     def hushed(self) -> Iterator[None]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
-from cli.input.keyboard import PROMPT, InterruptedAtPrompt
+from cli.input.keyboard import PROMPT, OpenQuestion
 from cli.output.screen import Screen
 from utils.platform import LineInput
 
@@ -27,30 +27,19 @@ class PlainTerminalKeyboard:
         self._input = LineInput(stream)
         self._screen = screen
         self._begun = b""  # a line whose end has not come yet
-        self._waiting: asyncio.Future[None] | None = None
-        self._interrupted = False
+        self._question = OpenQuestion()
         self._ended = False  # while no question was open
 
     async def read(self, status: Callable[[], str], suggestion: str, shown: asyncio.Event) -> str | None:
         """Return the next line without its end, or None at the end of input."""
         shown.set()
         self._screen.raw(f"[{suggestion}] {PROMPT}" if suggestion else PROMPT)
-        self._interrupted = False
-        try:
-            line = await self._next_line()
-        except asyncio.CancelledError:
-            if self._interrupted:
-                raise InterruptedAtPrompt from None
-            raise
+        line = await self._next_line()
         return None if line is None else line.rstrip("\r\n") or suggestion
 
     def interrupt(self) -> bool:
         """End the open question with InterruptedAtPrompt; False if there is none."""
-        if self._waiting is None:
-            return False
-        self._interrupted = True
-        self._waiting.cancel()
-        return True
+        return self._question.interrupt()
 
     @contextmanager
     def hushed(self) -> Iterator[None]:
@@ -71,13 +60,10 @@ class PlainTerminalKeyboard:
 
     async def _next_line(self) -> str | None:
         while not self._ended:
-            self._waiting = asyncio.ensure_future(self._input.wait())
             try:
-                await self._waiting
+                await self._question.wait(self._input.wait())
             except (OSError, ValueError):  # the stream is closed
                 return None
-            finally:
-                self._waiting = None
             line = self._take()
             if line is not None:
                 return line or None

@@ -24,9 +24,13 @@ class ProgramView:
     def __init__(self, screen: Screen) -> None:
         """Take the screen to show on."""
         self._screen = screen
+        self._start_over(0)
         self._running = False
-        self._since = 0.0
-        self._limit = 0
+
+    def _start_over(self, limit: int) -> None:
+        self._running = True
+        self._since = time.monotonic()
+        self._limit = limit
         self._waits_for = ""
         self._lines = 0
         self._pending = ""
@@ -35,14 +39,7 @@ class ProgramView:
 
     def start(self, limit: int) -> None:
         """Start showing a program that may run for `limit` seconds."""
-        self._running = True
-        self._since = time.monotonic()
-        self._limit = limit
-        self._waits_for = ""
-        self._lines = 0
-        self._pending = ""
-        self._tail.clear()
-        self._is_whole = True
+        self._start_over(limit)
         self.tick()
 
     def prepare(self, what: str) -> None:
