@@ -49,10 +49,7 @@ async def open_recording(
         owner=owner(),
     )
     journal = HistoryJournal(lambda: Store.open(path, notices.append, hide), info, notices.append, resumed)
-    status = resumed.info.status if resumed else OPEN
-    recording = Recording(
-        journal, sandbox.work_dir, notices, lambda: Store.read_only(path), settings.cost, lambda: model[1], status, sandbox.check_limits
-    )
+    recording = Recording(journal, settings, sandbox, notices, model[1], resumed.info.status if resumed else OPEN)
     if settings.history_days and path.is_file():
         await asyncio.to_thread(_forget_old, settings)
     try:

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import shutil
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import datetime
@@ -30,10 +30,12 @@ from history.records import (
     StoredPackage,
     StoredSession,
 )
-from history.store import Store
-from sandbox.engine.limit_check import Fact, State
+from history.store import DATABASE, Store
+from sandbox.engine.limit_check import State
+from sandbox.sandbox import Sandbox
 from teams.restoring import Spoken, dump_message
 from utils.errors import AppError
+from utils.settings import Settings
 
 _NAME = "History"
 
@@ -41,35 +43,22 @@ _NAME = "History"
 class Recording:
     """The journal of a session whose store is a HistoryJournal."""
 
-    def __init__(
-        self,
-        journal: HistoryJournal,
-        folder: Path,
-        notices: list[str],
-        read_store: Callable[[], Store],
-        price: Callable[[int, int], float | None] = lambda sent, received: None,
-        model: Callable[[], str] = str,
-        status: str = OPEN,
-        look: Callable[[], Awaitable[Sequence[Fact]]] | None = None,
-    ) -> None:
-        """Take where rows go, the session's folder, what the store has to say, and what opens the store to read.
-
-        Also what tokens cost, what the model is called, the session's status, and what looks which limits are in force.
-        """
+    def __init__(self, journal: HistoryJournal, settings: Settings, sandbox: Sandbox, notices: list[str], model: str, status: str) -> None:
+        """Take where rows go, the settings, the session's sandbox, what the store says, the name of the model, and the status."""
         self.journal = journal
-        self.folder = folder
-        self._read_store = read_store
-        self._price = price
-        self._model = model
-        self._notices = notices
-        self._news: list[Event] = []
+        self.folder = sandbox.work_dir
         self.approval: Approval | None = None
         """The newest approved program, with what its check has found."""
-        self._running: Attempt | None = None
+        self._settings = settings
+        self._sandbox = sandbox
+        self._notices = notices
+        self._model = model
         self._status = status
+        self._news: list[Event] = []
+        self._running: Attempt | None = None
         self._asked = time.time()
         self._forgot = False
-        self._look = look
+        self._proven = False
 
     # The journal, as agents/ and teams/ know it
 
@@ -146,11 +135,11 @@ class Recording:
 
     async def _prove(self) -> None:
         """Keep once which limits were seen in force from inside the container."""
-        look, self._look = self._look, None
-        if look is None:
+        if self._proven:
             return
+        self._proven = True
         with suppress(AppError, ValueError):  # the container is gone, and can tell nothing
-            facts = await look()
+            facts = await self._sandbox.check_limits()
             await self.journal.prove([f"{fact.limit} {fact.wanted}".strip() for fact in facts if fact.state is State.IN_FORCE])
 
     async def checked(self, approval: Approval) -> None:
@@ -160,7 +149,7 @@ class Recording:
 
     def stored(self) -> StoredSession:
         """Return all that is kept of this session; HistoryError if it cannot be read."""
-        with closing(self._read_store()) as store:
+        with closing(Store.read_only(self._settings.workspace / DATABASE)) as store:
             return store.read(self.journal.session)
 
     # Events
@@ -204,7 +193,8 @@ class Recording:
         usage = dumped.get("models_usage") or {}
         sent, received = int(usage.get("prompt_tokens", 0)), int(usage.get("completion_tokens", 0))
         if sent or received:
-            await self.journal.called(ModelCall(place, now, self._model(), sent, received, self._price(sent, received), now - asked))
+            cost = self._settings.cost(sent, received)
+            await self.journal.called(ModelCall(place, now, self._model, sent, received, cost, now - asked))
 
     def _copy(self, files: Mapping[str, Path]) -> list[StoredFile]:
         rows = []
