@@ -24,8 +24,8 @@ Agree = Callable[[str], Awaitable[bool]]
 """Ask the user whether files with these names are to be copied although they may hold secrets."""
 
 
-async def add_files(session: Session, paths: Sequence[Path], notes: list[str], agree: Agree | None = None) -> list[str]:
-    """Copy the files and folders in; return the lines to show, and put what the model should know into `notes`. Raises AppError.
+async def add_files(session: Session, paths: Sequence[Path], agree: Agree | None = None) -> list[str]:
+    """Copy the files and folders in, note it for the model, and return the lines to show. Raises AppError.
 
     Files that may hold secrets are copied if `agree`, which gets their names, says so; without it they are not.
     """
@@ -36,7 +36,7 @@ async def add_files(session: Session, paths: Sequence[Path], notes: list[str], a
     if selection.files:
         names = named([f"{name} ({size_text(length)})" for name, _, length in selection.files])
         lines.append(f"Added to the sandbox: {names}.")
-        notes.append(f"These files of mine are in the working folder: {names}. Open them by these names.")
+        session.notes.append(f"These files of mine are in the working folder: {names}. Open them by these names.")
     lines += [f"Skipped ({reason}): {names}." for reason, names in by_reason(selection.left_out).items()]
     if selection.doubtful:
         lines.append(f"Skipped (may hold secrets; /add in a session asks you): {named(selection.doubtful)}.")
@@ -52,7 +52,7 @@ async def add_mentioned(state: ChatState, text: str) -> None:
     if not paths or state.session is None or not state.prompt.is_terminal:
         return
     try:
-        for line in await add_files(state.session, list(dict.fromkeys(paths)), state.notes, partial(agree_to_copy, state)):
+        for line in await add_files(state.session, list(dict.fromkeys(paths)), partial(agree_to_copy, state)):
             state.notice(line)
     except AppError as error:
         state.show_error(error)

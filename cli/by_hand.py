@@ -33,9 +33,10 @@ async def run_by_hand(state: ChatState, program: CodeBlock) -> ProgramRun | None
 async def run_and_tell(state: ChatState, program: CodeBlock, what: str) -> None:
     """Run a program that becomes the newest by the user's hand, and let the model know with the next message."""
     run = await run_by_hand(state, program)
+    assert state.session is not None
     result = f"It ran: {run.verdict.value}, exit code {run.exit_code}." if run else "Its run did not finish."
     result = f"It did not run: {run.reason}." if run and run.reason else result
-    state.notes.append(f"{what}; this is now the newest one. {result}\n{fenced(program.code, program.language)}")
+    state.session.notes.append(f"{what}; this is now the newest one. {result}\n{fenced(program.code, program.language)}")
 
 
 async def go_back(state: ChatState, earlier: Attempt, later: Attempt) -> None:

@@ -172,7 +172,7 @@ async def _add(state: ChatState, argument: str) -> None:
         return
     try:
         agree = partial(agree_to_copy, state) if state.prompt.is_terminal else None
-        for line in await add_files(state.session, [Path(argument)], state.notes, agree):
+        for line in await add_files(state.session, [Path(argument)], agree):
             state.notice(line)
     except AppError as error:
         state.show_error(error)
@@ -206,7 +206,7 @@ async def _new(state: ChatState, argument: str) -> None:
         return
     if state.session is not None:
         state.session.forget()
-    state.notes.clear()
+        state.session.notes.clear()
     state.notice("A fresh conversation. The container and its files stay.")
 
 

@@ -57,8 +57,6 @@ class ChatState:
     progress: str = "starting …"
     switched: dict[str, str] = field(default_factory=dict)
     """The settings that were switched at the prompt, by variable."""
-    notes: list[str] = field(default_factory=list)
-    """What the generator has to know with the user's next message: programs changed by hand, files added."""
     follow: Callable[[AsyncIterator[Event]], Awaitable[None]] = _nothing_follows
     """Show a stream of events and answer its questions; questions are answered with slash commands, some of which run programs."""
     checks: Checks | None = None
@@ -173,7 +171,8 @@ class ChatState:
 
     def with_notes(self, text: str) -> str:
         """Return the user's message with the notes before it; each note goes along once."""
-        notes, self.notes = self.notes, []
+        assert self.session is not None  # somebody asks
+        notes, self.session.notes = self.session.notes, []
         return "\n\n".join([*notes, text])
 
 

@@ -98,7 +98,7 @@ async def _network(state: ChatState, argument: str) -> None:
         state.screen.say(Text(NETWORK_ON, style="yellow"))
     else:
         state.notice(_NETWORK_NOW[argument])
-    state.notes.append(f"The network setting is now: {_NETWORK_FOR_MODEL[argument]}")
+    state.session.notes.append(f"The network setting is now: {_NETWORK_FOR_MODEL[argument]}")
 
 
 async def _settings(state: ChatState, argument: str) -> None:

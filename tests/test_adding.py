@@ -26,6 +26,7 @@ class Sandbox:
     def __init__(self, selection: Selection) -> None:
         self.sandbox = self
         self.selection = selection
+        self.notes: list[str] = []
 
     async def add_files(self, paths: Sequence[Path]) -> Selection:
         return self.selection
@@ -36,9 +37,8 @@ class Sandbox:
 
 
 async def lines_of(selection: Selection) -> tuple[list[str], list[str]]:
-    notes: list[str] = []
     session: Any = Sandbox(selection)
-    return await add_files(cast(Session, session), [Path("x")], notes), notes
+    return await add_files(cast(Session, session), [Path("x")]), session.notes
 
 
 async def test_the_user_reads_what_was_added_and_what_was_not_and_the_generator_only_what_was_added() -> None:
@@ -70,10 +70,9 @@ async def test_what_may_hold_secrets_is_copied_after_a_yes_only() -> None:
 
     selection = Selection([("a.csv", Path("a.csv"), 1)], [], {"tokens.json": Path("tokens.json")})
     for agree, added in ((None, False), (says(False), False), (says(True), True)):
-        notes: list[str] = []
         session: Any = Sandbox(selection)
-        lines = await add_files(cast(Session, session), [Path("x")], notes, agree)
-        assert ("tokens.json" in lines[0], "tokens.json" in notes[0]) == (added, added)
+        lines = await add_files(cast(Session, session), [Path("x")], agree)
+        assert ("tokens.json" in lines[0], "tokens.json" in session.notes[0]) == (added, added)
         assert ("Skipped (may hold secrets; /add in a session asks you): tokens.json." in lines) is not added
     assert asked == ["tokens.json", "tokens.json"]
 

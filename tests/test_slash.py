@@ -230,7 +230,7 @@ async def test_a_run_by_hand_that_fails_is_the_last_run() -> None:
 async def test_new_forgets_the_conversation_but_not_inside_a_task() -> None:
     async with rehearsal([FIRST, SECOND], typed=["/new", "APPROVE", "APPROVE"]) as session:
         assert "End this task first: APPROVE or STOP." in await session.converse("count")
-        session.state.notes.append("a note")
+        session.session.notes.append("a note")
         await type_into(session, "/new")
         await session.converse("another")
         assert session.asked == [["count"], ["another"]]
@@ -284,7 +284,7 @@ async def test_the_network_is_switched_with_a_warning_and_the_model_learns_it() 
             began = session.paper.tell()
             assert await run_slash_command(session.state, f"/network {mode}") is None
             assert seen in session.paper.getvalue()[began:]
-            assert told in session.state.notes[-1]
+            assert told in session.session.notes[-1]
             assert (sandbox.limits.network, session.state.settings.network) == (mode, mode)
             assert session.state.contract().endswith(contract)
 
@@ -298,7 +298,7 @@ async def test_a_network_that_cannot_be_switched_stays_as_it_is() -> None:
             await run_slash_command(session.state, typed)
         assert "attaching the network failed" in session.paper.getvalue()
         assert session.paper.getvalue().count("To change that: /network off") == 2
-        assert (session.state.settings.network, session.state.notes) == ("install", [])
+        assert (session.state.settings.network, session.session.notes) == ("install", [])
 
 
 async def test_the_settings_say_what_was_switched_at_the_prompt() -> None:

@@ -124,7 +124,8 @@ def test_what_is_being_waited_for_comes_first() -> None:
 
 def test_notes_go_before_the_message_once() -> None:
     state = state_of()
-    state.notes += ["I changed it.", "I added a file."]
+    assert state.session is not None
+    state.session.notes = ["I changed it.", "I added a file."]
     assert state.with_notes("go on") == "I changed it.\n\nI added a file.\n\ngo on"
     assert state.with_notes("go on") == "go on"
 

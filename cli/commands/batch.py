@@ -193,7 +193,7 @@ class _Command:
     async def _prepare(self, session: Session, task: BatchTask) -> None:
         paths = [*self._options.added, *task.add]
         if paths:
-            await add_files(session, paths, session.notes)
+            await add_files(session, paths)
 
     def _sum_up(self, seconds: float) -> ExitStatus:
         """Print the sum and return the status; raises the error that stopped the batch, if one did."""

@@ -86,7 +86,7 @@ async def _open(stack: AsyncExitStack, wiring: Wiring, chat: Chat, added: Sequen
     await state.prompt.shown.wait()
     session = await stack.enter_async_context(wiring.open_session(state.settings, chat.show_progress, chat.resumed))
     if added:
-        session.sandbox.concerns += await add_files(session, added, state.notes)
+        session.sandbox.concerns += await add_files(session, added)
     await session.sandbox.keep_states()
     state.opened(session)
     return session
@@ -233,8 +233,6 @@ class Chat:
         transcript = state.transcript()
         self._unfinished = True
         await add_mentioned(state, task)
-        if task != RETRY:
-            session.notes, state.notes = [*session.notes, *state.notes], []
         with state.prompt.step(session.stop), transcript.live(waits_for_model=True):
             await self._follow(session.run(None if task == RETRY else task))
         self._show_end(session)

@@ -74,7 +74,7 @@ class _Unattended:
         for warning in self._settings.warnings:
             self._say(warning)
         async with wiring.open_session(self._settings, self._say, None) as session:
-            lines = await add_files(session, self._options.added, session.notes) if self._options.added else []
+            lines = await add_files(session, self._options.added) if self._options.added else []
             for line in [*session.sandbox.concerns, *lines]:
                 self._say(line)
             self._session = session
