@@ -6,45 +6,35 @@ every program here; only whether it matters is a guess.
 
 from __future__ import annotations
 
-import ast
-import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from sandbox.calls import Code, read_code
+from sandbox.conditions import (
+    FAR,
+    Seen,
+    asks,
+    calls_apt,
+    goes_on,
+    installs_into_its_own,
+    lacks_arguments,
+    no_desktop,
+    plays,
+    printed,
+    serves,
+    showed_a_picture,
+    unreadable,
+)
 from sandbox.languages import BY_NAME
 from sandbox.outdated import replacement
-from sandbox.packages.shell_scan import simple_commands
-from sandbox.verdicts import ProgramRun, Verdict
+from sandbox.packages.names import missing_module
+from sandbox.tools import instead_of, missing_tool
+from sandbox.verdicts import TRIED_NETWORK, ProgramRun, Verdict
 from utils.text import plain
 
 _TAIL = 4000  # characters of the output that are looked at
-_LONGEST = 200_000  # characters; longer code is not looked into
-_PICTURES = {"matplotlib", "pylab", "PIL", "plotly", "cv2", "seaborn"}
-_SAVED = {"savefig", "save", "imwrite", "imsave", "write_image", "write_html", "to_image"}
-_ENDLESS = {"serve_forever", "run_forever", "mainloop", "serve", "run_app", "run_server", "start_polling"}
-_SERVERS = {"flask", "uvicorn", "fastapi", "bottle", "aiohttp", "tornado", "dash", "sanic", "waitress", "gradio", "pygame", "cherrypy"}
-_SERVES = re.compile(r"\s*(?:python[\d.]*\s+-m\s+(?:http\.server|flask|uvicorn)|flask\s+run|uvicorn|gunicorn|streamlit\s+run)\b")
-_ENDED = {Verdict.OK, Verdict.FAILED}
-_CUT = {Verdict.TIME, Verdict.OUTPUT}
-
-
-class Seen(NamedTuple):
-    """A run, with what its code calls (dotted names, aliases replaced) and imports."""
-
-    run: ProgramRun
-    calls: frozenset[str]
-    imports: frozenset[str]
-
-    @property
-    def tail(self) -> str:
-        """The end of what it printed."""
-        return plain(self.run.output[-_TAIL:])
-
-    def calls_any(self, names: set[str]) -> bool:
-        """Whether it calls a function or method of one of these names."""
-        return any(call.rpartition(".")[2] in names for call in self.calls)
 
 
 class Advice(NamedTuple):
@@ -55,144 +45,195 @@ class Advice(NamedTuple):
     matters: Callable[[Seen], bool]
 
 
-def _printed(pattern: str, *verdicts: Verdict) -> Callable[[Seen], bool]:
-    found = re.compile(pattern, re.MULTILINE)
-    return lambda seen: seen.run.verdict in (verdicts or (Verdict.FAILED,)) and found.search(seen.tail) is not None
-
-
-def _showed_a_picture(seen: Seen) -> bool:
-    shown = seen.calls_any({"show"}) or "cv2.imshow" in seen.calls
-    return seen.run.verdict in _ENDED and bool(seen.imports & _PICTURES) and shown and not seen.calls_any(_SAVED)
-
-
-def _serves(seen: Seen) -> bool:
-    if seen.run.verdict is not Verdict.TIME:
-        return False
-    if seen.run.language == "sh":
-        return any(_SERVES.match(seen.run.code[each.start : each.end]) for each in simple_commands(seen.run.code[:_LONGEST]))
-    return seen.calls_any(_ENDLESS) or bool(seen.imports & _SERVERS)
-
-
-def _asks(seen: Seen) -> bool:
-    asks = "input" in seen.calls or any(call.startswith("sys.stdin.") for call in seen.calls)
-    return (seen.run.verdict in _CUT and asks) or (seen.run.verdict is Verdict.FAILED and "EOFError" in seen.tail[-2000:])
-
-
-def _installs_into_its_own(seen: Seen) -> bool:
-    own = re.search(r"\bactivate\b|\bvenv\b|\bvirtualenv\b", seen.run.code[:_LONGEST]) is not None
-    return own and _printed(r"No module named|ModuleNotFoundError")(seen)
-
-
 SHOWN_TO_NOBODY = Advice(
     "nobody saw what show() displayed: there is no display here",
     "Save the picture to a file, such as plt.savefig('figure.png'), instead of showing it.",
-    _showed_a_picture,
+    showed_a_picture,
 )
 SERVES = Advice(
     "it waits for requests or events without end, and nobody can reach it here",
     "To show that a server works, start it in a thread, send it requests from the same program, print the answers, and end it.",
-    _serves,
+    serves,
 )
 NO_KEYBOARD = Advice(
     "it asked for input, but there is no keyboard here",
     "Take values as constants in the program instead of asking for them.",
-    _asks,
+    asks,
+)
+NO_ARGUMENTS = Advice(
+    "programs are started without arguments here",
+    "Give the arguments default values in the program.",
+    lacks_arguments,
 )
 HIDES = "{} hides Python's own module of that name from every program in this folder"
 GONE = "what it uses has been taken out of Python or of the package"
+NO_TOOL = "{} is not here, and nothing can be installed with apt or sudo"
+NO_MODULE = "There is no module {} here: do without it, or write it as a file of its own in the same answer."
 ADVICE = (
     SHOWN_TO_NOBODY,
     SERVES,
+    Advice(
+        "it waits for events without end, and nobody sees its window here",
+        "Let the loop end after a few frames, and save a picture of one of them to a file.",
+        plays,
+    ),
+    Advice(
+        "it is written to go on without end, and every program is stopped after a while",
+        "Let the loop end by itself after a few short rounds.",
+        goes_on,
+    ),
     NO_KEYBOARD,
+    NO_ARGUMENTS,
     Advice(
         "packages are installed for Python itself, not for a virtual environment",
         "Leave the virtual environment out; `pip install NAME` lines in a ```sh block are enough.",
-        _installs_into_its_own,
+        installs_into_its_own,
     ),
     Advice(
         "a program cannot install packages",
         "Put `pip install NAME` lines into a ```sh block before the program instead of calling pip in it.",
-        _printed(r"Permission denied: '?/opt/|pip.*returned non-zero exit status|No matching distribution found for"),
+        printed(r"Permission denied: '?/opt/|pip.*returned non-zero exit status|No matching distribution found for"),
     ),
     Advice(
         "nothing can be installed with apt or sudo here",
         "Do without system packages: use the standard library, or a package that `pip install` gets.",
-        _printed(r"\b(?:sudo|apt|apt-get|apk|dnf|yum|brew): (?:command )?not found|are you root\?|No such file or directory: '(?:su|ap)"),
+        calls_apt,
     ),
     Advice(
         "there is no desktop here: no window can be opened",
         "Do without a window: compute and print, or draw into a picture file (matplotlib, pillow) instead of tkinter, turtle or pygame.",
-        _printed(
-            r"No module named '?_?(?:tkinter|turtle)|libtk|TclError|no display name|cannot connect to X|could not connect to display"
-            r"|No available video device|The function is not implemented\. Rebuild the library with"
-        ),
+        no_desktop,
     ),
     Advice(
         "opencv-python needs libraries of a desktop, which are not here",
         "Install opencv-python-headless instead; it is imported as cv2, too.",
-        _printed(r"libGL\.so|libgthread|libSM\.so"),
+        lambda seen: ("cv2" in seen.code.imports or "cv2" in seen.tail) and printed(r"libGL\.so|libgthread|libSM\.so")(seen),
     ),
     Advice(
-        "there is no terminal here: curses has no screen",
-        "Print lines instead of drawing on a terminal.",
-        _printed(r"_?curses\.error|setupterm|Error opening terminal|TERM environment variable not set|Inappropriate ioctl for device"),
+        "a library of the system that it needs is not here, and nothing can be installed with apt",
+        "Use a package that brings all it needs: fpdf2 or reportlab for PDF, matplotlib or pillow for pictures.",
+        printed(r"cannot load library '|no library called \"|(?<!\w)lib(?!GL|gthread|SM|tk)[\w.+-]+\.so[\w.]*: cannot open shared object"),
+    ),
+    Advice(
+        "there is no terminal here",
+        "Print lines instead of drawing on a terminal or reading single keys.",
+        printed(
+            r"_?curses\.error|setupterm|Error opening terminal|TERM environment variable not set|Inappropriate ioctl for device'?\)?\s*\Z"
+        ),
     ),
     Advice(
         "there is no web browser here",
         "Do without selenium or playwright: work on the page's text, with the standard library or beautifulsoup4.",
-        _printed(r"(?:NoSuchDriver|WebDriver)Exception|Unable to obtain driver|Executable doesn't exist at .*(?:chrom|firefox|webkit)"),
+        printed(r"(?:NoSuchDriver|WebDriver)Exception|Unable to obtain driver|Executable doesn't exist at .*(?:chrom|firefox|webkit)"),
+    ),
+    Advice(
+        "plotly draws picture files with a web browser, which is not here",
+        "Save the figure as a page with fig.write_html('figure.html'), or draw the picture with matplotlib.",
+        printed(r"[Kk]aleido requires Google Chrome|ChromeNotFoundError|BrowserFailedError|BrowserDepsError"),
     ),
     Advice(
         "nothing answers there: whatever a program starts ends with it",
         "Start the server and its client in one program.",
-        _printed(r"Connection refused|ConnectionRefusedError|Failed to connect to (?:localhost|127\.0\.0\.1)"),
+        printed(r"Connection refused|ConnectionRefusedError|Failed to connect to (?:localhost|127\.0\.0\.1)"),
+    ),
+    Advice(
+        "there is no IPv6 here, which the name localhost may stand for",
+        "Use the address 127.0.0.1 instead of localhost.",
+        printed(r"address \('::1'|Cannot assign requested address|EADDRNOTAVAIL"),
+    ),
+    Advice(
+        "programs run on Linux here, without what only Windows has",
+        "Use what every system has, such as pathlib, shutil and subprocess.",
+        printed(
+            r"No module named '(?:msvcrt|winreg|winsound|_winapi|win32\w+|pythoncom|pywintypes|wmi)\b"
+            r"|module '(?:ctypes|os|subprocess|signal)' has no attribute '(?:windll|WinDLL|startfile|STARTUPINFO|CREATE_\w+|CTRL_\w+)'"
+        ),
+    ),
+    Advice(
+        "this is no notebook",
+        "Use print() instead of display(), and nothing of IPython or Colab.",
+        printed(r"name '(?:display|get_ipython)' is not defined|No module named '(?:google|google\.colab|IPython)'$"),
+    ),
+    Advice(
+        "models and data sets that packages download are not here",
+        "Use data that a package brings with it or that the program makes, and plain Python in place of a model.",
+        printed(r"\[E050\]|Resource \S+ not found|nltk\.download\(|connect to 'https://huggingface|LocalEntryNotFound|URL fetch failure"),
+    ),
+    Advice(
+        "programs get no keys or passwords of the user's",
+        "Do without the service: let the program make up its answers.",
+        printed(r"^KeyError: '\w*(?:KEY|TOKEN|SECRET|PASSWORD)'|^[\w.]*(?:Error|Exception): .*(?i:api.?key|credentials|access.?token)"),
+    ),
+    Advice(
+        "fonts of Windows and of the Mac are not here",
+        "Use ImageFont.load_default(size=20), or DejaVu Sans, which matplotlib brings.",
+        printed(r"OSError: cannot open resource"),
+    ),
+    Advice(
+        "what it imports anew in each process starts processes itself",
+        "Put all that starts processes under `if __name__ == '__main__':`.",
+        printed(r"before the current process has finished its bootstrapping|context has already been set", Verdict.FAILED, Verdict.TIME),
+    ),
+    Advice(
+        "its tests failed, although it ended with exit code 0",
+        "End the program with the result of the tests: sys.exit(pytest.main([__file__])), or unittest.main().",
+        printed(r"^=* ?\d+ failed\b.* in [\d.]+s|^FAILED \((?:failures|errors)=|^\*\*\*Test Failed\*\*\* \d", Verdict.OK),
+    ),
+    Advice(
+        "it defines tests and starts none of them",
+        "Start them at the end of the program: sys.exit(pytest.main([__file__])), or unittest.main().",
+        lambda seen: seen.run.verdict is Verdict.OK and seen.code.idle_tests,
+    ),
+    Advice(
+        "nobody can open the page of this app here: only its code ran, once",
+        "To show that it works, test it with streamlit.testing.v1.AppTest from a second program.",
+        lambda seen: seen.run.verdict is Verdict.OK and "streamlit" in seen.code.imports and "AppTest" not in seen.run.code,
+    ),
+    Advice(
+        "there are no folders here but the program's own: what it reads and writes lies in the current folder",
+        "Use names of files relative to the current folder.",
+        lambda seen: FAR.match(unreadable(seen)) is not None,
+    ),
+    Advice(
+        "the folder holds only what was added to it and what programs have made",
+        "Let the program make the files and folders that it needs, with data of its own, unless the user is to add them.",
+        lambda seen: bool(unreadable(seen)) and not FAR.match(unreadable(seen)) and not calls_apt(seen),
     ),
 )
 
 
 def advise(run: ProgramRun, stored: Sequence[str] = ()) -> ProgramRun:
     """Return the run with the facts that matter for it, and what to do about them; `stored` are the files stored beside the program."""
-    tree = _parse(run)
-    imports = _imports(tree)
-    calls = frozenset(filter(None, (_dotted(node.func, imports) for node in ast.walk(tree) if isinstance(node, ast.Call))))
-    seen = Seen(run, calls, frozenset(name.partition(".")[0] for name in imports.values()))
+    seen = Seen(run, read_code(run.code) if run.language == "python" else Code(), plain(run.output[-_TAIL:]))
     found = [(each.fact, each.remedy) for each in ADVICE if each.matters(seen)]
-    language = BY_NAME.get(run.language)
-    if language is not None and language.lacks and _printed(language.lacks)(seen):
-        found.append((f"no packages are installed for {language.name} programs", language.cannot))
-    instead = replacement(seen.tail) if run.language == "python" and run.verdict is Verdict.FAILED else ""
-    found += [(GONE, f"Use {instead}.")] if instead else []
+    found += [*_of_its_language(seen), *_of_names(seen)]
+    module = missing_module(seen.tail) if run.verdict is Verdict.FAILED and not found else None
+    remedies = dict.fromkeys([remedy for _, remedy in found] + ([NO_MODULE.format(module)] if module else []))
     found += [(HIDES.format(name), "Give the file another name.") for name in (run.file_name, *stored) if _hides_a_module(name)]
-    facts, remedies = tuple(fact for fact, _ in found), tuple(remedy for _, remedy in found)
-    return replace(run, notes=run.notes + facts, advice=run.advice + tuple(dict.fromkeys(remedies)))
+    # A server looks up its own address by way of a network.
+    notes = tuple(note for note in run.notes if note != TRIED_NETWORK or not SERVES.matters(seen))
+    remedies |= dict.fromkeys(remedy for _, remedy in found)
+    return replace(run, notes=notes + tuple(fact for fact, _ in found), advice=run.advice + tuple(remedies))
+
+
+def _of_its_language(seen: Seen) -> Iterator[tuple[str, str]]:
+    language = BY_NAME.get(seen.run.language)
+    if language is not None and language.lacks and printed(language.lacks)(seen):
+        yield f"no packages are installed for {language.name} programs", language.cannot
+
+
+def _of_names(seen: Seen) -> Iterator[tuple[str, str]]:
+    """Yield what is not here, or not any more, by the name that the program's output gives it."""
+    instead = replacement(seen.tail) if seen.run.language == "python" and seen.run.verdict is Verdict.FAILED else ""
+    if instead:
+        yield GONE, f"Use {instead}."
+    # A script goes on behind a command that is not there, and can end well without what it was to do.
+    tool = (
+        missing_tool(seen.tail) if seen.run.verdict is Verdict.FAILED or (seen.run.verdict, seen.run.language) == (Verdict.OK, "sh") else ""
+    )
+    if tool and not calls_apt(seen):
+        yield NO_TOOL.format(tool), f"Use {instead_of(tool)}."
 
 
 def _hides_a_module(name: str) -> bool:
     return name.endswith(".py") and name.removesuffix(".py") in sys.stdlib_module_names
-
-
-def _parse(run: ProgramRun) -> ast.Module:
-    try:
-        return ast.parse(run.code if run.language == "python" and len(run.code) <= _LONGEST else "")
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return ast.Module([], [])
-
-
-def _imports(tree: ast.Module) -> dict[str, str]:
-    """Return what each imported name stands for: {"plt": "matplotlib.pyplot"}."""
-    found = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            found.update({alias.asname or alias.name.partition(".")[0]: alias.name for alias in node.names})
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found.update({alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names})
-    return found
-
-
-def _dotted(node: ast.expr, imports: dict[str, str]) -> str:
-    parts = []
-    while isinstance(node, ast.Attribute):
-        parts.append(node.attr)
-        node = node.value
-    parts.append(imports.get(node.id, node.id) if isinstance(node, ast.Name) else "")
-    return ".".join(reversed(parts))

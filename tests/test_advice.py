@@ -8,13 +8,18 @@ from dataclasses import replace
 
 import pytest
 
-from sandbox.advice import ADVICE, GONE, HIDES, NO_KEYBOARD, SERVES, SHOWN_TO_NOBODY, advise
+from sandbox.advice import ADVICE, GONE, HIDES, NO_ARGUMENTS, NO_KEYBOARD, NO_MODULE, SERVES, SHOWN_TO_NOBODY, advise
 from sandbox.outdated import replacement
-from sandbox.verdicts import ProgramRun, Verdict, tell_model, tell_person
+from sandbox.tools import instead_of, missing_tool
+from sandbox.verdicts import TRIED_NETWORK, ProgramRun, Verdict, tell_model, tell_person
 from utils.docker_utils import Limits
 
 OK, FAILED, TIME, OUTPUT = Verdict.OK, Verdict.FAILED, Verdict.TIME, Verdict.OUTPUT
 PLOT = "import matplotlib.pyplot as plt\nplt.plot([1])\n"
+POPEN = """\
+  File "/usr/lib/python3.11/subprocess.py", line 1901, in _execute_child
+FileNotFoundError: [Errno 2] No such file or directory: '{}'
+"""
 LOOP = "while True:\n    try:\n        n = int(input('n? '))\n    except EOFError:\n        print('again')\n"
 
 
@@ -32,11 +37,70 @@ def facts(code: str, verdict: Verdict, output: str = "", language: str = "python
         (f"{PLOT}plt.show()", OK, "", SHOWN_TO_NOBODY.fact),
         ("from matplotlib import pyplot\npyplot.plot([1])\npyplot.show()", OK, "", SHOWN_TO_NOBODY.fact),
         ("from PIL import Image\nImage.new('RGB', (1, 1)).show()", OK, "", SHOWN_TO_NOBODY.fact),
-        ("import plotly.express as px\npx.line(y=[1]).show()", FAILED, "", SHOWN_TO_NOBODY.fact),
-        ("import cv2\ncv2.imshow('a', x)", FAILED, "", SHOWN_TO_NOBODY.fact),
+        (
+            "import plotly.express as px\npx.line(y=[1]).show()",
+            FAILED,
+            "  File 'a.py', line 2, in show\nValueError: no\n",
+            SHOWN_TO_NOBODY.fact,
+        ),
+        ("import cv2\ncv2.imshow('a', x)", FAILED, "cv2.error: in function 'imshow'\n", SHOWN_TO_NOBODY.fact),
         ("from http.server import *\nHTTPServer(('', 8000), H).serve_forever()", TIME, "", SERVES.fact),
         ("from flask import Flask\napp = Flask('x')\napp.run()", TIME, " * Running on\n", SERVES.fact),
-        ("import pygame\nwhile True:\n    pygame.event.get()", TIME, "", SERVES.fact),
+        ("import pygame\nwhile True:\n    pygame.event.get()", TIME, "", "nobody sees its window"),
+        ("import socket\ns = socket.socket()\nwhile True:\n    s.accept()", TIME, "", SERVES.fact),
+        ("import time\nwhile True:\n    print(1)\n    time.sleep(60)", TIME, "1\n", "written to go on"),
+        ("import schedule, time\nwhile True:\n    schedule.run_pending()", TIME, "", "written to go on"),
+        ("try:\n    n = int(input('n: '))\nexcept Exception:\n    print('bad')", OK, "n: bad\n", NO_KEYBOARD.fact),
+        ("import click\n@click.command()\n@click.option('--a')\ndef f(a): click.prompt('A')", FAILED, "A: \nAborted!\n", NO_KEYBOARD.fact),
+        ("import sys\nint(sys.stdin.readline())", FAILED, "ValueError: invalid literal for int() with base 10: ''\n", NO_KEYBOARD.fact),
+        ("import sys\nsys.argv[1]", FAILED, "IndexError: list index out of range\n", NO_ARGUMENTS.fact),
+        ("import argparse", FAILED, "usage: a.py [-h] f\na.py: error: the following arguments are required: f\n", NO_ARGUMENTS.fact),
+        ("import click", FAILED, "Usage: a.py [OPTIONS] NAME\n\nError: Missing argument 'NAME'.\n", NO_ARGUMENTS.fact),
+        ("import msvcrt", FAILED, "ModuleNotFoundError: No module named 'msvcrt'\n", "only Windows has"),
+        ("import ctypes", FAILED, "AttributeError: module 'ctypes' has no attribute 'windll'\n", "only Windows has"),
+        ("import os", FAILED, "AttributeError: module 'os' has no attribute 'startfile'\n", "only Windows has"),
+        ("import pynput", FAILED, 'Xlib.error.DisplayNameError: Bad display name ""\n', "no desktop"),
+        ("import PyQt5.QtWidgets", FAILED, "ImportError: libGL.so.1: cannot open shared object file\n", "no desktop"),
+        ("import weasyprint", FAILED, "OSError: cannot load library 'libgobject-2.0-0': not found\n", "library of the system"),
+        ("import pyzbar", FAILED, "ImportError: libzbar.so.0: cannot open shared object file\n", "library of the system"),
+        ("import termios", FAILED, "termios.error: (25, 'Inappropriate ioctl for device')\n", "no terminal"),
+        ("import plotly", FAILED, "RuntimeError: \nKaleido requires Google Chrome to be installed.\n", "plotly draws"),
+        ("import websockets", FAILED, "OSError: [Errno 99] error while attempting to bind on address ('::1', 8765, 0, 0)\n", "no IPv6"),
+        ("display(1)", FAILED, "NameError: name 'display' is not defined\n", "no notebook"),
+        ("import spacy", FAILED, "OSError: [E050] Can't find model 'en_core_web_sm'.\n", "models and data sets"),
+        ("import os", FAILED, "KeyError: 'OPENAI_API_KEY'\n", "keys or passwords"),
+        ("import openai", FAILED, "openai.OpenAIError: Missing credentials. Please pass an `api_key`\n", "keys or passwords"),
+        ("import PIL", FAILED, "OSError: cannot open resource\n", "fonts of Windows"),
+        ("import multiprocessing", TIME, "RuntimeError: context has already been set\n", "in each process"),
+        ("import pytest\npytest.main()", OK, "1 failed in 0.05s\n", "tests failed"),
+        ("import doctest\ndoctest.testmod()", OK, "***Test Failed*** 1 failure.\n", "tests failed"),
+        ("def test_a(): pass", OK, "", "starts none"),
+        ("import unittest\nclass T(unittest.TestCase): pass", OK, "", "starts none"),
+        ("import streamlit as st\nst.title('a')", OK, "", "page of this app"),
+        (
+            "open('/content/a.txt', 'w')",
+            FAILED,
+            "FileNotFoundError: [Errno 2] No such file or directory: '/content/a.txt'\n",
+            "no folders here",
+        ),
+        ("open('D:\\\\')", FAILED, "FileNotFoundError: [Errno 2] No such file or directory: 'D:\\\\'\n", "no folders here"),
+        ("import os\nos.mkdir('/data')", FAILED, "PermissionError: [Errno 13] Permission denied: '/data'\n", "no folders here"),
+        ("open('data.csv')", FAILED, "FileNotFoundError: [Errno 2] No such file or directory: 'data.csv'\n", "holds only"),
+        ("df.to_csv('out/a.csv')", FAILED, "OSError: Cannot save file into a non-existent directory: 'out'\n", "holds only"),
+        (POPEN.format("ffmpeg"), FAILED, POPEN.format("ffmpeg"), "ffmpeg is not here"),
+        ("import graphviz", FAILED, "graphviz.ExecutableNotFound: failed to execute PosixPath('dot'), make sure\n", "dot is not here"),
+        (
+            "import pdf2image",
+            FAILED,
+            "PDFInfoNotInstalledError: Unable to get page count. Is poppler installed and in PATH?\n",
+            "pdfinfo is not",
+        ),
+        (
+            "import pytesseract",
+            FAILED,
+            "TesseractNotFoundError: tesseract is not installed or it's not in your PATH.\n",
+            "tesseract is not here",
+        ),
         ("import asyncio\nasyncio.get_event_loop().run_forever()", TIME, "", SERVES.fact),
         (LOOP, OUTPUT, "again\n" * 9, NO_KEYBOARD.fact),
         (LOOP, TIME, "", NO_KEYBOARD.fact),
@@ -46,7 +110,7 @@ def facts(code: str, verdict: Verdict, output: str = "", language: str = "python
         ("import turtle", FAILED, "ImportError: libtk8.6.so: cannot open shared object file\n", "no desktop"),
         ("import tkinter", FAILED, "_tkinter.TclError: no display name and no $DISPLAY environment variable\n", "no desktop"),
         ("import cv2", FAILED, "ImportError: libGL.so.1: cannot open shared object file\n", "opencv-python"),
-        ("import curses", FAILED, "_curses.error: setupterm: could not find terminal\n", "curses has no screen"),
+        ("import curses", FAILED, "_curses.error: setupterm: could not find terminal\n", "no terminal"),
         (
             "import selenium",
             FAILED,
@@ -69,6 +133,18 @@ def test_a_run_is_explained(code: str, verdict: Verdict, output: str, word: str)
     [
         ("python3 -m http.server 8000", TIME, "", SERVES.fact),
         ("cd site && flask run", TIME, "", SERVES.fact),
+        ("jq .a x.json", FAILED, "script.sh: line 3: jq: command not found\n", "jq is not here"),
+        ("x=$(echo 1 | bc)\necho $x", OK, "script.sh: line 1: bc: command not found\n\n", "bc is not here"),
+        ("read -p 'Name: ' name\necho Hi $name", OK, "Hi \n", NO_KEYBOARD.fact),
+        ('echo "$1"', FAILED, "script.sh: line 1: $1: unbound variable\n", NO_ARGUMENTS.fact),
+        (
+            "apt-get update",
+            FAILED,
+            "E: List directory /var/lib/apt/lists/partial is missing. - Acquire (13: Permission denied)\n",
+            "apt or sudo",
+        ),
+        ("cat a.txt", FAILED, "cat: a.txt: No such file or directory\n", "holds only"),
+        ("python3 a.py", FAILED, "python3: can't open file '/workspace/a.py': [Errno 2] No such file or directory\n", "holds only"),
         ("sudo apt-get install jq", FAILED, "script.sh: line 1: sudo: command not found\n", "apt or sudo"),
         ("apt-get install jq", FAILED, "E: Unable to lock directory, are you root?\n", "apt or sudo"),
         ("curl localhost:8000", FAILED, "curl: (7) Failed to connect to localhost port 8000: Connection refused\n", "ends with it"),
@@ -95,6 +171,15 @@ def test_a_shell_run_is_explained(code: str, verdict: Verdict, output: str, word
         ("while True:\n    print('flood')", OUTPUT, "flood\n" * 9),
         ("import six", FAILED, "ModuleNotFoundError: No module named 'six'\n"),
         ("raise ValueError('a window')", FAILED, "ValueError: a window\n"),
+        (f"{PLOT}plt.show()", FAILED, "ModuleNotFoundError: No module named 'matplotlib'\n"),
+        ("import time\nwhile True:\n    time.sleep(1)\n    if a: break", TIME, ""),
+        ("while True:\n    n += 1", TIME, ""),
+        ("def test_a(): pass\ntest_a()", OK, ""),
+        ("import unittest\nclass T(unittest.TestCase): pass\nunittest.main()", OK, ""),
+        ("print('jq: command not found')", FAILED, "jq: command not found\n"),
+        ("agent.prompt('Hello')", OK, "Hello\n"),
+        ("raise ValueError('no api')", FAILED, "ValueError: no key\n"),
+        ("open('/tmp/x/y')", OK, "FileNotFoundError: [Errno 2] No such file or directory: '/tmp/x/y'\n"),
         ("x = " + "(" * 300 + "1" + ")" * 300, FAILED, ""),
         ("echo flask run", TIME, ""),
     ],
@@ -108,6 +193,54 @@ def test_a_file_that_hides_a_module_of_python_is_named() -> None:
     named = advise(run("print(1)", OK, name="calendar.py"), ["random.py", "sub/json.py", "tools.py", "json.csv"])
     assert named.notes == (HIDES.format("calendar.py"), HIDES.format("random.py"))
     assert named.advice == ("Give the file another name.",)
+
+
+@pytest.mark.parametrize(
+    ("tool", "instead"),
+    [
+        ("jq", "Use Python's module json."),
+        ("gcc", "Use a block of its own in that language, such as ```c: it is compiled and run."),
+        ("acme", "Use Python's standard library, or a package that `pip install` gets."),
+    ],
+)
+def test_a_program_that_is_not_here_is_named_with_what_does_its_work(tool: str, instead: str) -> None:
+    seen = advise(run(f"{tool} -x", FAILED, f"script.sh: line 1: {tool}: command not found\n", "sh"))
+    assert seen.notes == (f"{tool} is not here, and nothing can be installed with apt or sudo",)
+    assert seen.advice == (instead,) == (f"Use {instead_of(tool)}.",)
+
+
+@pytest.mark.parametrize(
+    ("output", "tool"),
+    [
+        ("sh: 1: convert: not found\n", "convert"),
+        ("script.sh: line 2: x-y.z: command not found\nand on\n", "x-y.z"),
+        ('FileNotFoundError: [Errno 2] "dot" not found in path.\n', "dot"),
+        ("OSError: No wkhtmltopdf executable found: \"b''\"\n", "wkhtmltopdf"),
+        ("MovieWriter ffmpeg unavailable; using Pillow instead.\nValueError: unknown file extension: .mp4\n", "ffmpeg"),
+        ("RuntimeError: This means you probably do not have eSpeak or eSpeak-ng installed!\n", "espeak"),
+        ("jq: command not found\n", ""),
+        ("404: page: not found\n", ""),
+        ("FileNotFoundError: [Errno 2] No such file or directory: 'data'\n", ""),
+        (POPEN.format("./run.sh"), ""),
+        ("", ""),
+    ],
+)
+def test_how_a_program_is_said_not_to_be_there(output: str, tool: str) -> None:
+    assert missing_tool(output) == tool
+
+
+@pytest.mark.parametrize("module", ["flask_debug", "utils", "flask.nothing"])
+def test_the_model_is_told_that_there_is_no_package_for_a_module(module: str) -> None:
+    seen = advise(run(f"import {module}", FAILED, f"ModuleNotFoundError: No module named '{module}'\n"))
+    assert (seen.notes, seen.advice) == ((), (NO_MODULE.format(module),))  # the user sees what becomes of the package
+    assert "[sandbox] There is no module" in tell_model(seen, Limits())
+    assert advise(run("import imp", FAILED, "ModuleNotFoundError: No module named 'imp'\n")).advice == ("Use importlib.",)
+
+
+def test_a_server_that_looks_up_its_own_address_has_not_tried_the_network() -> None:
+    code = "from flask import Flask\nFlask('x').run(host='0.0.0.0')"
+    assert advise(replace(run(code, TIME), notes=(TRIED_NETWORK,))).notes == (SERVES.fact,)
+    assert advise(replace(run("1", TIME), notes=(TRIED_NETWORK,))).notes == (TRIED_NETWORK,)
 
 
 def test_both_hear_the_fact_and_the_model_what_to_do() -> None:
