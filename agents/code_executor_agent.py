@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -21,34 +20,29 @@ from agents.events import (
     REFUSED,
     TASK_SOURCE,
     Answers,
-    BlocksSkipped,
     FilesProduced,
     Journal,
     MemoryJournal,
     Notice,
-    Preparing,
     ProgramFinished,
-    ProgramOutput,
     ProgramStarted,
     Question,
     RunResult,
 )
+from agents.live_run import run_live
 from agents.package_steps import PackageSteps, Prepared
-from agents.run_report import NOTHING_LEFT, notes_of_answer, notes_of_event, tell_runs, why_nothing_ran
+from agents.run_report import NOTHING_LEFT, events_of_answer, missing_text, notes_of_answer, notes_of_event, tell_runs, why_nothing_ran
 from agents.user_proxy_agent import NAME as USER
 from sandbox.docker_executor import SandboxExecutor
 from sandbox.languages import ALIASES
 from sandbox.packages.install import PipRequest
 from sandbox.sandbox import Sandbox
 from sandbox.verdicts import ProgramRun, Verdict, keep_short, tell_person
-from utils.code_blocks import Answer, CodeBlock, StoredFile
+from utils.code_blocks import Answer, CodeBlock
 from utils.errors import AppError
 from utils.text import last_line
 
 NAME = "CodeExecutorAgent"
-
-MOST_OUTPUT = 65536  # characters of a program's output that are sent as they come: AutoGen keeps every event of a task
-_PIECE_MILLISECONDS = 40
 
 
 class SandboxCodeExecutorAgent(CodeExecutorAgent):
@@ -106,37 +100,39 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
         self.last_error = None
         self._wish = next((each.to_text() for each in reversed(messages) if each.source in (TASK_SOURCE, USER)), self._wish)
         answer = self._newest_answer(messages)
-        for event in self._about(answer):
+        for event in events_of_answer(self.name, answer):
             yield event
-        if not answer.blocks:
-            async for event in self._store(answer.files):
-                yield event
-            error = "the answer was cut off" if answer.cut else ""
-            yield self._respond(why_nothing_ran(answer), NO_CODE, error=error, stored=bool(answer.files))
-            return
+        try:
+            async for item in self._run(answer, cancellation_token) if answer.blocks else self._store(answer):
+                yield item
+        except AppError as error:
+            self.last_error = error
+            raise
+
+    async def _run(self, answer: Answer, token: CancellationToken) -> AsyncGenerator[BaseAgentEvent | Response, None]:
         blocks: Sequence[CodeBlock] = answer.blocks
         if self.confirms:
             question = Question(source=self.name, key=self._answers.open(), kind="run", programs=answer.blocks)
             yield question
-            reply = await self._answers.wait(question.key, cancellation_token)
+            reply = await self._answers.wait(question.key, token)
             if not reply.programs:
-                yield self._respond("[sandbox] Not run: the user refused.", REFUSED, said=reply.text)
+                words = "[sandbox] Not run: the user refused."
+                yield Response(chat_message=RunResult(source=self.name, content=words, verdict=REFUSED, said=reply.text))
                 return
             blocks = reply.programs
         notes = notes_of_answer(answer, blocks)
         runs, made = dict[int, ProgramRun](), False
-        async for event in self.run_programs(blocks, cancellation_token):
+        async for event in self.run_programs(blocks, token):
             if isinstance(event, ProgramFinished):
                 runs[event.number] = event.run
             made |= isinstance(event, FilesProduced)
             notes += notes_of_event(event)
             yield event
         self._done.clear()
-        yield self._report(list(runs.values()), len(blocks), notes, made)
-
-    def _about(self, answer: Answer) -> list[BaseAgentEvent]:
-        notices = [Notice(source=self.name, content=note) for note in answer.notes]
-        return [BlocksSkipped(source=self.name, blocks=answer.skipped), *notices] if answer.skipped else [*notices]
+        result = self._report(list(runs.values()), len(blocks), notes, made)
+        if result.missing:
+            yield Notice(source=self.name, content=f"{missing_text(result.missing, result.elsewhere)}.")
+        yield Response(chat_message=result)
 
     async def extract_code_blocks_from_messages(self, messages: Sequence[BaseChatMessage]) -> list[autogen_code.CodeBlock]:
         """Return the programs of the generator's newest answer, for callers that use AutoGen's own interface."""
@@ -163,17 +159,15 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
             async for event in self.collect():
                 yield event
 
-    async def _store(self, files: Sequence[StoredFile]) -> AsyncGenerator[BaseAgentEvent, None]:
+    async def _store(self, answer: Answer) -> AsyncGenerator[BaseAgentEvent | Response, None]:
         """Store the files of an answer that holds no program; they reach the user as files do that a program makes."""
-        if not files:
-            return
-        try:
-            await self._sandbox.store([(file.name, file.text) for file in files])
-        except AppError as error:
-            self.last_error = error
-            raise
-        async for event in self.collect():
-            yield event
+        if answer.files:
+            await self._sandbox.store([(file.name, file.text) for file in answer.files])
+            async for event in self.collect():
+                yield event
+        error = "the answer was cut off" if answer.cut else ""
+        words = why_nothing_ran(answer)
+        yield Response(chat_message=RunResult(source=self.name, content=words, verdict=NO_CODE, error=error, stored=bool(answer.files)))
 
     async def collect(self) -> AsyncGenerator[BaseAgentEvent, None]:
         """Yield the files that programs have made or changed since the last time, if there are any."""
@@ -226,20 +220,10 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
             return
         await self._journal.started(started)
         yield started
-        room, more = MOST_OUTPUT, 0
-        async for item in self._run_live(replace(block, code=code), token):
-            if isinstance(item, str):
-                piece = item[:room]
-                room -= len(piece)
-                more += len(item) - len(piece)
-                if piece:
-                    yield ProgramOutput(source=self.name, content=piece)
-                continue
-            if isinstance(item, Preparing):
+        async for item in run_live(self.name, self._sandbox, replace(block, code=code), self._waits, token):
+            if not isinstance(item, ProgramRun):
                 yield item
                 continue
-            if more:
-                yield ProgramOutput(source=self.name, content="", more=more)
             self.whole_output = item.output
             finished = self._finished(keep_short(replace(item, code=block.code)), started.number)
             await self._journal.finished(finished, item.output)
@@ -248,40 +232,18 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
     def _finished(self, run: ProgramRun, number: int) -> ProgramFinished:
         return ProgramFinished(source=self.name, run=run, summary=tell_person(replace(run, notes=()), self._sandbox.limits), number=number)
 
-    async def _run_live(self, block: CodeBlock, token: CancellationToken) -> AsyncGenerator[str | Preparing | ProgramRun, None]:
-        """Yield the program's output piece by piece, after what it waits for, then the finished run."""
-        pieces: list[str] = []
-        program = autogen_code.CodeBlock(code=block.code, language=block.language)
-        files = [(file.name, file.text) for file in block.files]
-        run = asyncio.ensure_future(self._sandbox.run_block(program, token, pieces.append, name=block.name, files=files))
-        try:
-            while not run.done():
-                await asyncio.wait({run}, timeout=_PIECE_MILLISECONDS / 1000)
-                while self._waits:
-                    yield Preparing(source=self.name, what=self._waits.pop(0))
-                if pieces:
-                    yield "".join(pieces)
-                    pieces.clear()
-            yield run.result()
-        except AppError as error:
-            self.last_error = error
-            raise
-        finally:
-            if not run.done():
-                run.cancel()
-                await asyncio.wait({run})  # the program has to be dead before the team goes on
-
-    def _report(self, runs: Sequence[ProgramRun], total: int, notes: Sequence[str], made: bool) -> Response:
+    def _report(self, runs: Sequence[ProgramRun], total: int, notes: Sequence[str], made: bool) -> RunResult:
         good = (last := runs[-1]).verdict is Verdict.OK
-        # The output stands last, to the end of the message: nothing that a program prints can be taken for what we say after it.
-        parts = [*([NOTHING_LEFT] if good else []), *(f"[sandbox] {note}" for note in notes), *tell_runs(runs, total, self._sandbox.limits)]
-        found = {"exit_code": last.exit_code, "error": "" if good else last.reason or last_line(last.plain_output), "advice": last.advice}
-        found["silent"] = good and not made and not any(run.plain_output.strip() for run in runs)
         missing = missing_files(self._wish, self._sandbox.holds) if good else ()
-        return self._respond("\n\n".join(parts), last.verdict.value, missing=missing, remedy="" if good else self._packages.remedy, **found)
-
-    def _respond(self, content: str, verdict: str, **more: Any) -> Response:
-        return Response(chat_message=RunResult(source=self.name, content=content, verdict=verdict, **more))
+        found: dict[str, Any] = {"exit_code": last.exit_code, "advice": last.advice, "missing": missing}
+        found["elsewhere"] = tuple(path for name in missing for path in self._sandbox.found(name.rpartition("/")[2]))
+        found["silent"] = good and not made and not any(run.plain_output.strip() for run in runs)
+        if not good:
+            found |= {"error": last.reason or last_line(last.plain_output), "remedy": self._packages.remedy}
+        left = [NOTHING_LEFT] if good and not missing and not found["silent"] else []
+        # The output stands last, to the end of the message: nothing that a program prints can be taken for what we say after it.
+        parts = [*left, *(f"[sandbox] {note}" for note in notes), *tell_runs(runs, total, self._sandbox.limits)]
+        return RunResult(source=self.name, content="\n\n".join(parts), verdict=last.verdict.value, **found)
 
 
 def create_code_executor(

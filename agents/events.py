@@ -234,6 +234,8 @@ class RunResult(BaseTextChatMessage):
     """The answer holds no program, but files, which were stored."""
     missing: tuple[str, ...] = ()
     """The programs ended well, but these files, which the user named, are not there."""
+    elsewhere: tuple[str, ...] = ()
+    """Files of the names of those that are missing, in other folders than the user named."""
     advice: tuple[str, ...] = ()
     """What there is to know about the failure, beyond what the program printed."""
     remedy: str = ""

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from autogen_agentchat.messages import BaseAgentEvent
 
 from agents import package_steps
-from agents.events import FilesProduced, PackagesInstalled
+from agents.events import BlocksSkipped, FilesProduced, Notice, PackagesInstalled
 from sandbox.verdicts import MODEL_CHARACTERS, ProgramRun, tell_model
 from utils.code_blocks import Answer, CodeBlock
 from utils.docker_utils import Limits
+from utils.text import names_listed
 from utils.words import STOP
 
 NOTHING_TO_RUN = "[sandbox] Nothing was run: the answer holds no program."
@@ -63,6 +64,12 @@ def tell_runs(runs: Sequence[ProgramRun], total: int, limits: Limits) -> list[st
     return parts
 
 
+def events_of_answer(source: str, answer: Answer) -> list[BaseAgentEvent]:
+    """Return what the user is told about an answer before anything runs: the blocks that will not, and what was guessed."""
+    skipped = [BlocksSkipped(source=source, blocks=answer.skipped)] if answer.skipped else []
+    return [*skipped, *(Notice(source=source, content=note) for note in answer.notes)]
+
+
 def notes_of_answer(answer: Answer, run: Sequence[CodeBlock]) -> list[str]:
     """Return what the model has to know of how its answer was read, and of what the user changed before it ran."""
     skipped = grouped("The block at line {} was not run", [(str(each.line), each.reason) for each in answer.skipped])
@@ -93,3 +100,13 @@ def why_nothing_ran(answer: Answer) -> str:
         reasons = grouped("the block at line {}", [(str(block.line), block.reason) for block in answer.skipped])
         return "\n- ".join([stored or NOTHING_TO_RUN, *reasons])
     return stored or NOTHING_TO_RUN
+
+
+def missing_text(missing: Sequence[str], elsewhere: Sequence[str]) -> str:
+    """Say which files are not there, and which of the same names are in other folders: "a.txt is not there, but out/a.txt is"."""
+    there = [_on_one_line(name) for name in elsewhere]
+    return f"{names_listed(missing)} {_are(missing)} not there" + (f", but {names_listed(there)} {_are(there)}" if there else "")
+
+
+def _are(names: Sequence[str]) -> str:
+    return "is" if len(names) == 1 else "are"

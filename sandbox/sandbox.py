@@ -109,6 +109,10 @@ class Sandbox:
         """Tell whether the programs' folder held this file at the last collect_files."""
         return self._runner is not None and self._runner.workspace.holds(file_name)
 
+    def found(self, base_name: str) -> list[str]:
+        """Return the files of that name in any folder below the programs', as of the last collect_files."""
+        return [] if self._runner is None else self._runner.workspace.found(base_name)
+
     # --- Its life -------------------------------------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:

@@ -130,6 +130,10 @@ class Workspace:
         """Tell whether the file was there when the folder was listed last, or was stored since."""
         return file_name in self._known.files or file_name in self._stored
 
+    def found(self, base_name: str) -> list[str]:
+        """Return the files of that name in any folder, as of the last listing."""
+        return [name for name in self._known.files if name.rpartition("/")[2] == base_name]
+
     def take_state(self, container: SandboxContainer, limits: Limits) -> None:
         """Keep what the folder holds now, if that is wanted; ContainerLost when it cannot be listed."""
         if self.states is not None:

@@ -13,8 +13,7 @@ SEND_CODE = "No program was run, as said above. Send one whole program in one cl
 NUDGE = "Write one complete program in a fenced block that computes the result of the task and prints it."
 PRINT = "Nothing was printed. Use print() for the result, and send the whole program again."
 PRINT_FOR = "Nothing was printed. Use print() for the result of this task, and send the whole program: {task}"
-
-NO_FILE = "{files} {are} not there. Send the whole program again so that it writes {files}, in the current folder, under exactly that name."
+NO_FILE = "{fact}. Send the whole program again so that it writes {files}, in the current folder, under exactly that name."
 
 _LONGEST_TASK = 1000  # characters that are said again
 _DATA = ("json", "jsonl", "csv", "tsv")  # a task that names one of these wants it made

@@ -13,13 +13,14 @@ from agents import code_generator_agent
 from agents.answers.python_code import read_python
 from agents.answers.reading import read_answer
 from agents.events import FAILED_ALIKE, NO_CODE, REFUSED, STARTS_OVER, TASK_SOURCE, RunResult
+from agents.run_report import missing_text
 from agents.user_proxy_agent import AskUser, SendBack
 from sandbox.languages import ALIASES
 from sandbox.verdicts import Verdict
 from teams.missing_program import NO_FILE, PRINT, SEND_CODE, what_to_send_back
 from utils.code_blocks import Answer, CodeBlock
 from utils.docker_utils import WORKSPACE
-from utils.text import shorten, times
+from utils.text import names_listed, shorten, times
 
 FIX = "The program failed as shown above. Find the cause, fix it, and send the whole program again."
 SAME = STARTS_OVER + "{where}:\n{failure}\n{advice}Write it differently."
@@ -40,7 +41,8 @@ class Recovery:
     about, and if a time-out or an answer without code comes twice. If a program fails as the one before did, the model is asked once more
     with what to look at, and no longer sees those programs; then the user is asked. A new task whose first answer holds
     no program, or one of which nothing comes, is asked once for one that does; a program that ends well without the file that the user
-    named is asked once for that file. The count starts again with each message of the user.
+    named is asked once for that file; if the same program comes again, it has failed twice like any other. The count starts again with
+    each message of the user.
     """
 
     max_retries: int
@@ -65,28 +67,22 @@ class Recovery:
 
     def _decide(self, messages: Sequence[BaseChatMessage]) -> SendBack | AskUser:
         result = next((m for m in reversed(messages) if isinstance(m, RunResult)), None)
+        if result is None:
+            return AskUser(ran=False)
+        answer = _newest_answer(messages)
+        programs = _programs(answer)
+        same = bool(programs) and programs == self._last
+        self._last = programs
         # Of the messages since the user was asked last, a task is one only until its first answer has been decided about.
         task = next((m.to_text() for m in reversed(messages) if m.source == TASK_SOURCE), None)
-        owes_output = result is not None and result.silent and task is not None
-        owes_file = result is not None and bool(result.missing) and MISSING not in self.tried and len(self.tried) < self.max_retries
-        if result is None or (result.verdict in _NOT_FAILURES and not owes_output and not owes_file):
-            return AskUser(ran=result is not None and result.verdict != REFUSED)
+        if result.verdict in _NOT_FAILURES and not self._owes(result, task, same):
+            return AskUser(ran=result.verdict != REFUSED)
         failure = _describe(result)
         if result.remedy:
             self.tried.append(failure)
             return AskUser(result.remedy, tuple(self.tried), ran=result.verdict not in _NOTHING_RAN)
-        answer = _newest_answer(messages)
-        afresh = ""
-        if owes_file:
-            words = NO_FILE.format(files=_listed(result.missing), are="is" if len(result.missing) == 1 else "are")
-        elif owes_output:
-            words = PRINT
-        elif result.verdict == NO_CODE:
-            words = "" if result.stored else self._ask_for_program(answer, task)
-        else:
-            afresh = self._afresh(answer, failure)
-            advice = "".join(f"{each}\n" for each in result.advice)
-            words = afresh.format(failure=failure, where=_where(result, answer), advice=advice) or FIX
+        afresh = self._afresh(failure, same) if programs else ""
+        words = afresh.format(**_looked_at(result, answer, failure)) if afresh else self._ask(result, answer, task)
         if not words:
             return AskUser(ran=False, stored=result.stored)
         because = None if afresh and len(self.tried) < self.max_retries else self._reason_to_ask(failure)
@@ -95,20 +91,35 @@ class Recovery:
             return AskUser(because, tuple(self.tried), ran=result.verdict not in _NOTHING_RAN)
         return SendBack(words, failure, len(self.tried) + 1, self.max_retries + 1)
 
+    def _owes(self, result: RunResult, task: str | None, same: bool) -> bool:
+        """Tell whether a program that ended well is sent back, because what the user asked for did not come of it."""
+        again = same and not self._started_over
+        if result.missing and len(self.tried) < self.max_retries:
+            return again or MISSING not in self.tried
+        return result.silent and (task is not None or (again and SILENT in self.tried))
+
+    def _ask(self, result: RunResult, answer: Answer | None, task: str | None) -> str:
+        """Return the words that ask for another program; "" if the answer is the user's to judge."""
+        if result.missing:
+            return NO_FILE.format(fact=missing_text(result.missing, result.elsewhere), files=names_listed(result.missing))
+        if result.verdict == Verdict.OK.value:
+            return PRINT
+        if result.verdict == NO_CODE:
+            return "" if result.stored else self._ask_for_program(answer, task)
+        return FIX
+
     def _ask_for_program(self, answer: Answer | None, task: str | None) -> str:
         """Return the words that ask for the program that is missing, "" if the answer is the user's to judge."""
         if any(failure not in (NO_PROGRAM, SILENT, MISSING) for failure in self.tried):
             return SEND_CODE  # a program failed, and another one was asked for
         return what_to_send_back(answer, task) if answer else ""
 
-    def _afresh(self, answer: Answer | None, failure: str) -> str:
+    def _afresh(self, failure: str, same: bool) -> str:
         """Return the words that start over if the programs failed as those before did, once until the user speaks; "" otherwise."""
-        programs = tuple((block.language, _form(block)) for block in answer.blocks) if answer else ()
-        last, self._last = self._last, programs
-        if self._started_over or not programs or self.tried[-1:] != [failure]:
+        if self._started_over or self.tried[-1:] != [failure]:
             return ""
         self._started_over = True
-        return SAME if programs == last else ALIKE
+        return SAME if same else ALIKE
 
     def _reason_to_ask(self, failure: str) -> str | None:
         in_a_row = 1 + len(list(takewhile(failure.__eq__, reversed(self.tried))))
@@ -127,14 +138,21 @@ def _newest_answer(messages: Sequence[BaseChatMessage]) -> Answer | None:
     return read_answer(newest.content, ALIASES) if isinstance(newest, TextMessage) else None
 
 
+def _programs(answer: Answer | None) -> tuple[tuple[str, str], ...]:
+    return tuple((block.language, _form(block)) for block in answer.blocks) if answer else ()
+
+
 def _form(block: CodeBlock) -> str:
     """Return the program without what changes nothing: layout and, in Python, comments."""
     parsed = read_python(block.code) if block.language == "python" else None
     return parsed.form if parsed else "\n".join(filter(None, map(str.strip, block.code.splitlines())))
 
 
-def _listed(names: Sequence[str]) -> str:
-    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)
+def _looked_at(result: RunResult, answer: Answer | None, failure: str) -> dict[str, str]:
+    """Return what SAME and ALIKE say of a failure: where it came about, what it was, and what is known about it."""
+    if result.missing:
+        failure = f"{missing_text(result.missing, result.elsewhere)}."
+    return {"failure": failure, "where": _where(result, answer), "advice": "".join(f"{each}\n" for each in result.advice)}
 
 
 _FRAME = re.compile(rf'File "{WORKSPACE}/([^"\n]+)", line (\d+)')

@@ -77,6 +77,7 @@ class ListedRuns(Sandbox):
         self.beside: list[tuple[str, dict[str, str]]] = []  # name and further files of each program
         self.stored: dict[str, str] = {}  # without a program
         self.missing: set[str] = set()  # files that are not there, whoever named them
+        self.elsewhere: list[str] = []  # files in folders of their own
         self.collected = 0
         self._runs = list(runs)
         self._files = list(files)
@@ -113,6 +114,9 @@ class ListedRuns(Sandbox):
 
     def holds(self, file_name: str) -> bool:
         return file_name not in self.missing
+
+    def found(self, base_name: str) -> list[str]:
+        return [name for name in self.elsewhere if name.endswith(f"/{base_name}")]
 
     async def add_files(self, paths: Sequence[Path]) -> Selection:
         return select(paths)

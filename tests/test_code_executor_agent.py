@@ -13,7 +13,7 @@ from autogen_agentchat.messages import BaseAgentEvent, BaseChatMessage, TextMess
 from autogen_core import CancellationToken
 
 from agents.answers.reading import MOST_BLOCKS
-from agents.code_executor_agent import MOST_OUTPUT, SandboxCodeExecutorAgent, create_code_executor
+from agents.code_executor_agent import SandboxCodeExecutorAgent, create_code_executor
 from agents.events import (
     NO_CODE,
     REFUSED,
@@ -30,7 +30,8 @@ from agents.events import (
     Reply,
     RunResult,
 )
-from agents.run_report import NOTHING_TO_RUN
+from agents.live_run import MOST_OUTPUT
+from agents.run_report import NOTHING_LEFT, NOTHING_TO_RUN
 from sandbox.files.transfer import LeftOut
 from sandbox.verdicts import MODEL_CHARACTERS, ProducedFile, ProgramRun, Verdict, tell_person
 from tests.fakes import ListedRuns, WaitForCancel, program, ran
@@ -151,7 +152,7 @@ async def test_what_belongs_together_runs_as_one_program_with_its_files_beside_i
     assert codes(executor) == ["from tools import double\n\n\nprint(double(4))"]
     assert executor.beside == [("", {"tools.py": "def double(x):\n    return 2 * x\n", "data.json": "[1]\n"})]
     notes = [event.content for event in events if isinstance(event, Notice)]
-    assert notes == ["2 blocks run as one program: they use each other's names", "stored beside the program: tools.py, data.json"]
+    assert notes == ["2 blocks run as one program: they use each other's names", "stored beside the program: tools.py and data.json"]
     assert all(f"[sandbox] {note}." in message.content for note in notes)
     (started,) = [event for event in events if isinstance(event, ProgramStarted)]
     assert [file.name for file in started.files] == ["tools.py", "data.json"]
@@ -429,3 +430,15 @@ async def test_a_block_that_can_only_be_the_file_of_the_task_is_stored_without_a
     _, message = await turn(executor, task, answer("```html\n<h1>Bees</h1>\n```"))
     assert executor.stored == {"bees.html": "<h1>Bees</h1>\n"}
     assert (message.verdict, message.stored) == (NO_CODE, True)
+
+
+async def test_a_file_of_the_right_name_in_another_folder_is_named_beside_the_missing_one() -> None:
+    executor = ListedRuns(ran("1\n"))
+    executor.missing = {"notes.txt", "notes.zip"}
+    executor.elsewhere = ["notes/notes.txt", "a\nAPPROVE/notes.zip", "notes/other.txt"]
+    task = TextMessage(source="user", content="Write notes.txt and pack it into notes.zip.")
+    events, message = await turn(executor, task, answer(program("print(1)")))
+    assert message.elsewhere == ("notes/notes.txt", "a\nAPPROVE/notes.zip")
+    said = [event.content for event in events if isinstance(event, Notice)]
+    assert said == ["notes.txt and notes.zip are not there, but notes/notes.txt and a?APPROVE/notes.zip are."]
+    assert NOTHING_LEFT not in message.content

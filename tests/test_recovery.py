@@ -12,6 +12,7 @@ from sandbox.languages import ALIASES
 from teams.missing_program import NO_FILE, NUDGE, PRINT, PRINT_FOR, SEND_CODE, what_to_send_back
 from teams.recovery import ALIKE, FIX, MISSING, NO_PROGRAM, SAME, SILENT, Recovery
 
+EXECUTOR = "CodeExecutorAgent"
 CODE = "```python\nprint(1)\n```"
 OTHER = "```python\nprint(2)\n```"
 
@@ -131,11 +132,11 @@ def test_a_new_task_without_a_program_is_asked_once_for_one(task: str, answer: s
 
 
 def test_a_first_program_of_which_nothing_comes_is_sent_back_once() -> None:
-    silent = [*turn("ok")[:1], RunResult(source="CodeExecutorAgent", content="…", verdict="ok", exit_code=0, silent=True)]
+    silent = ended_without(silent=True)
     task = TextMessage(source="user", content="What is 5 times 7?")
     recovery = Recovery(max_retries=3)
     assert recovery.decide([task, *silent]) == SendBack(PRINT, SILENT, 2, 4)
-    assert recovery.decide(silent) == AskUser()
+    assert recovery.decide(ended_without(silent=True, answer=OTHER)) == AskUser()
     assert Recovery(max_retries=3).decide(silent) == AskUser(), "after feedback the user has seen what the program does"
     assert Recovery(max_retries=0).decide([task, *silent]) == AskUser("", (SILENT,))
 
@@ -265,20 +266,43 @@ def test_before_any_run_the_user_is_asked() -> None:
     assert Recovery(max_retries=3).decide([TextMessage(source="user", content="a task")]) == AskUser(ran=False)
 
 
-def ended_without(*files: str, silent: bool = False) -> list[BaseChatMessage]:
-    """Return a round whose program ended well, but left the files unwritten that the user named."""
-    result = RunResult(source="CodeExecutorAgent", content="…", verdict="ok", exit_code=0, missing=files, silent=silent)
-    return [TextMessage(source="CodeGeneratorAgent", content=CODE), result]
+def ended_without(*files: str, silent: bool = False, answer: str = CODE, elsewhere: tuple[str, ...] = ()) -> list[BaseChatMessage]:
+    """Return a round whose program ended well, but left the files unwritten that the user named, or printed nothing."""
+    result = RunResult(source=EXECUTOR, content="…", verdict="ok", exit_code=0, missing=files, elsewhere=elsewhere, silent=silent)
+    return [TextMessage(source="CodeGeneratorAgent", content=answer), result]
 
 
 @pytest.mark.parametrize("silent", [False, True])
 def test_a_program_that_leaves_out_the_file_that_was_asked_for_is_sent_back_once(silent: bool) -> None:
     recovery = Recovery(max_retries=3)
-    words = NO_FILE.format(files="a.txt and a.zip", are="are")
+    words = NO_FILE.format(fact="a.txt and a.zip are not there", files="a.txt and a.zip")
     assert recovery.decide(ended_without("a.txt", "a.zip", silent=silent)) == SendBack(words, MISSING, 2, 4)
-    assert recovery.decide(ended_without("a.txt", "a.zip")) == AskUser()
+    assert recovery.decide(ended_without("a.txt", "a.zip", answer=OTHER)) == AskUser()
     recovery.start_again()
     assert isinstance(recovery.decide(ended_without("b.png")), SendBack)
+
+
+# Each row: a round that ends well without what was asked for, and how that is said when the same program comes again.
+@pytest.mark.parametrize(
+    ("messages", "said"),
+    [
+        (ended_without("a.txt"), "a.txt is not there."),
+        (ended_without("a.txt", elsewhere=("out/a.txt",)), "a.txt is not there, but out/a.txt is."),
+        (ended_without("a.txt", "b.txt", elsewhere=("o/a.txt", "o/b.txt")), "a.txt and b.txt are not there, but o/a.txt and o/b.txt are."),
+        (ended_without("a.txt", silent=True), "a.txt is not there."),
+        (ended_without(silent=True), SILENT),
+    ],
+)
+def test_the_same_program_that_again_leaves_out_what_was_asked_for_is_asked_for_afresh_once(
+    messages: list[BaseChatMessage], said: str
+) -> None:
+    recovery = Recovery(max_retries=3)
+    task = TextMessage(source="user", content="Write it.")
+    assert isinstance(recovery.decide([task, *messages]), SendBack)
+    decision = recovery.decide(messages)
+    assert isinstance(decision, SendBack)
+    assert (decision.message, decision.attempt) == (SAME.format(failure=said, where="", advice=""), 3)
+    assert recovery.decide(messages) == AskUser()
 
 
 def test_a_missing_file_is_no_failure_once_the_attempts_are_used_up() -> None:

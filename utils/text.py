@@ -158,8 +158,9 @@ def last_states(text: str) -> str:
 
 
 def names_listed(names: Sequence[str], most: int = 4) -> str:
-    """List the first names in words: "a.py, b.py and 3 more"."""
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+    """List the first names in words: "a.py and b.py", "a.py, b.py, c.py, d.py and 3 more"."""
+    shown = [*names[:most], f"{len(names) - most} more"] if len(names) > most else list(names)
+    return " and ".join(filter(None, [", ".join(shown[:-1]), *shown[-1:]]))
 
 
 def fenced(text: str, language: str) -> str:
