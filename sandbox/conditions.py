@@ -9,7 +9,7 @@ from typing import NamedTuple
 from sandbox.calls import LONGEST, Code
 from sandbox.packages.shell_scan import simple_commands
 from sandbox.tools import missing_tool
-from sandbox.verdicts import ProgramRun, Verdict
+from sandbox.verdicts import WAITED, ProgramRun, Verdict
 from utils.text import last_line
 
 _PICTURES = {"matplotlib", "pylab", "PIL", "plotly", "cv2", "seaborn"}
@@ -63,6 +63,8 @@ def serves(seen: Seen) -> bool:
     """Whether it is a server that had to be stopped."""
     if seen.run.verdict is not Verdict.TIME or plays(seen):
         return False
+    if seen.run.reason == WAITED:
+        return True
     if seen.run.language == "sh":
         return any(_SERVES.match(seen.run.code[each.start : each.end]) for each in simple_commands(seen.run.code[:LONGEST]))
     return seen.calls_any(_ENDLESS) or bool(seen.code.imports & _SERVERS)

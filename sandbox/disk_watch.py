@@ -11,6 +11,7 @@ from types import TracebackType
 import docker
 
 from sandbox.engine.room import Room
+from sandbox.idle_watch import Either
 from sandbox.verdicts import TOO_MUCH
 from utils.docker_utils import ENGINE_FAILURES
 
@@ -36,7 +37,7 @@ class DiskWatch:
         many: float = _MANY_SECONDS,
     ) -> None:
         """Take the container, the limits (bytes and files), the event that stops the program otherwise, and what tells the free room."""
-        self.stop = _Either(stop)
+        self.stop = Either(stop)
         self.why = ""
         """Which of TOO_MUCH stopped the program; nothing if it did not."""
         self._client = client
@@ -103,14 +104,3 @@ class DiskWatch:
                 if count > self._files:
                     break
         return count
-
-
-class _Either(threading.Event):
-    """Set when it, or the other event, is set."""
-
-    def __init__(self, other: threading.Event) -> None:
-        super().__init__()
-        self._other = other
-
-    def is_set(self) -> bool:
-        return super().is_set() or self._other.is_set()

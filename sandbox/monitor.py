@@ -48,6 +48,25 @@ while read -r question; do
       while read -r line; do echo "$file $line"; done <"$file"
     fi
   done
+  for file in /sys/fs/cgroup/cpu.stat /sys/fs/cgroup/cpuacct/cpuacct.usage /sys/fs/cgroup/cpu,cpuacct/cpuacct.usage; do
+    if [ -r "$file" ]; then
+      while read -r key value; do
+        case $key in usage_usec) echo "cpu $value"; break ;; *[!0-9]*) ;; *) echo "cpu $((key / 1000))"; break ;; esac
+      done <"$file"
+      break
+    fi
+  done
+  # Whether somebody listens for connections, and whether there are any; those who listen come first, and a program may have very many.
+  listens=no talks=no
+  for file in /proc/net/tcp /proc/net/tcp6; do
+    number=0
+    while [ "$talks" = no ] && read -r _ _ _ state _; do
+      number=$((number + 1))
+      case $state in 0A) listens=yes ;; 0[1238]) talks=yes ;; esac
+      if [ "$number" -gt 100 ]; then talks=yes; fi
+    done <"$file"
+  done
+  echo "listens $listens $talks"
   # How often the kernel found no way out for what a program sent: it has tried the network while that was off.
   {{ read -r names && read -r values && echo "names $names" && echo "values $values"; }} </proc/net/snmp
   while IFS=" :" read -r name rest; do
@@ -83,6 +102,8 @@ class Seen:
     own: int = 0  # processes of the main process's own user, and of root: 0 where the engine does not show whose a process is
     unseen: int | None = None  # how many more processes and threads the kernel counts than were seen; None where it does not tell
     networks: frozenset[str] = frozenset()  # the names of the network interfaces
+    listens: bool = False  # something waits for connections, and there is none
+    cpu: float | None = None  # seconds of processor time that the container has used; None where it is not told
 
 
 class Monitor:
@@ -126,27 +147,30 @@ class Monitor:
 
 def understand(answer: str) -> Seen:
     """Read one answer of the main process; both versions of cgroup are understood."""
-    kills = refused = 0
-    networks = set()
-    left, user = 2, ""  # without a word about processes, some are left
-    own, unseen = 0, None
+    said: dict[str, list[tuple[str, str]]] = {}
     for line in answer.splitlines():
-        file, _, rest = line.partition(" ")
+        name, _, rest = line.partition(" ")
         key, _, value = rest.partition(" ")
-        if key == "oom_kill" and value.isdigit():
-            kills = max(kills, int(value))
-        elif key == "max" and file.endswith("pids.events") and value.isdigit():
-            # memory.events has a line `max`, too: only that of pids.events counts processes that were refused.
-            refused = max(refused, int(value))
-        elif file == "net":
-            networks.add(key)
-        elif file == "left" and key.isdigit():
-            left, user = int(key), value
-        elif file == "own" and key.isdigit():
-            own = int(key)
-        elif file == "unseen":
-            unseen = int(key)
-    return Seen(Counters(kills, refused, _no_routes(answer)), left, user, own, unseen, frozenset(networks))
+        said.setdefault(name, []).append((key, value))
+
+    def last(name: str) -> str:
+        return next((key for key, _ in reversed(said.get(name, []))), "")
+
+    kills = [int(value) for rows in said.values() for key, value in rows if key == "oom_kill" and value.isdigit()]
+    # memory.events has a line `max`, too: only that of pids.events counts processes that were refused.
+    events = [row for name, rows in said.items() if name.endswith("pids.events") for row in rows]
+    refused = [int(value) for key, value in events if key == "max" and value.isdigit()]
+    left, user = next((row for row in reversed(said.get("left", [])) if row[0].isdigit()), ("2", ""))  # without a word, some are left
+    return Seen(
+        Counters(max(kills, default=0), max(refused, default=0), _no_routes(answer)),
+        left=int(left),
+        user=user,
+        own=int(last("own")) if last("own").isdigit() else 0,
+        unseen=int(last("unseen")) if last("unseen") else None,
+        networks=frozenset(key for key, _ in said.get("net", [])),
+        listens=("yes", "no") in said.get("listens", []),
+        cpu=int(last("cpu")) / 1e6 if last("cpu").isdigit() else None,
+    )
 
 
 def _no_routes(answer: str) -> int:

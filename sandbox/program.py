@@ -13,9 +13,10 @@ from sandbox.container import SandboxContainer
 from sandbox.exec_stream import Command, Outcome
 from sandbox.files.added import Texts, put_texts
 from sandbox.files.names import check_names
+from sandbox.idle_watch import IdleWatch
 from sandbox.languages import Language, Step
 from sandbox.monitor import Counters
-from sandbox.verdicts import Ended, Evidence, ProgramRun, Verdict, decide, facts, tell_disk
+from sandbox.verdicts import WAITED, Ended, Evidence, ProgramRun, Verdict, decide, facts, tell_disk
 from utils.docker_utils import SHELL, Limits
 from utils.errors import ContainerLost, EngineError
 from utils.text import last_states
@@ -122,16 +123,22 @@ def run_program(
     _store_files(container, job)
     mark = uuid4().hex
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    with container.watch_disk(limits.disk, stop, limits.disk_files) as watch:
-        outcome = container.run(_command(job, limits, mark), watch.stop, lambda piece: on_text(decoder.decode(piece)))
+    with container.watch_disk(limits.disk, stop, limits.disk_files) as watch, IdleWatch(container.look, watch.stop) as idle:
+
+        def take(piece: bytes) -> None:
+            idle.wake()
+            on_text(decoder.decode(piece))
+
+        # Where the network is on, this machine can reach a server.
+        outcome = container.run(_command(job, limits, mark), watch.stop if limits.network == "on" else idle.stop, take)
     _check_started(job, outcome, mark)
     rest = decoder.decode(b"", final=True)
     if rest:
         on_text(rest)
-    if watch.full and outcome.ended is Ended.CANCEL:
-        outcome.ended = Ended.DISK
+    if outcome.ended is Ended.CANCEL:
+        outcome.ended = Ended.DISK if watch.full else Ended.IDLE if idle.found and not stop.is_set() else Ended.CANCEL
     run = _judge(job, limits, outcome, mark, before, container.counters())
-    return replace(run, reason=tell_disk(watch.why, limits) if run.verdict is Verdict.DISK else ""), outcome
+    return replace(run, reason=tell_disk(watch.why, limits)) if run.verdict is Verdict.DISK else run, outcome
 
 
 def _store_files(container: SandboxContainer, job: Job) -> None:
@@ -209,6 +216,7 @@ def _judge(job: Job, limits: Limits, outcome: Outcome, mark: str, before: Counte
         output=last_states(outcome.output.decode("utf-8", "replace")),
         dropped=outcome.dropped,
         notes=facts(evidence, verdict, limits),
+        reason=WAITED if evidence.ended is Ended.IDLE else "",
     )
     return advise(run, [name for name, _ in job.files])
 

@@ -44,6 +44,7 @@ class Ended(Enum):
     DEADLINE = "it outlived its time limit and our own deadline behind it"
     CANCEL = "it was cancelled"
     DISK = "it wrote more than the limit to disk"
+    IDLE = "it only waited for connections that nobody can make"
     LOST = "the contact with the engine or the container was lost"
 
 
@@ -139,6 +140,9 @@ TOO_MUCH = {
 }
 """What a program did too much of, to be filled in with its limits."""
 
+WAITED = "it only waited for requests"
+"""The reason of a run that was stopped before its time limit, because nothing more would have come of it."""
+_WAITED = _Words("Stopped after {seconds}: {reason}. What it printed is kept.", "stopped after {seconds}: {reason}.")
 TRIED_NETWORK = "it tried the network, which is off while programs run"
 NO_NETWORK = "do without it; if a package is missing, ask for it with `pip install NAME` lines in a ```sh block before the program."
 _REMEDIES = {Verdict.TIME: "Make it faster or do less.", Verdict.OUTPUT: "Print less, or write the data to a file."}
@@ -163,6 +167,7 @@ def decide(evidence: Evidence, limits: Limits) -> Verdict:
             Ended.DEADLINE: Verdict.TIME,
             Ended.CANCEL: Verdict.CANCELLED,
             Ended.DISK: Verdict.DISK,
+            Ended.IDLE: Verdict.TIME,
             Ended.LOST: Verdict.LOST,
         }[evidence.ended]
     if evidence.exit_code is None:
@@ -208,7 +213,7 @@ def not_compiled(run: ProgramRun, limits: Limits, advice: str = "") -> ProgramRu
 
 def tell_person(run: ProgramRun, limits: Limits) -> str:
     """Return the program's result on one line."""
-    said = _fill(MESSAGES[run.verdict].person, run, limits)
+    said = _fill(_words(run).person, run, limits)
     return " ".join((said, *(f"Note: {note}." for note in run.notes)))
 
 
@@ -236,13 +241,17 @@ def tell_model(run: ProgramRun, limits: Limits, room: int = MODEL_CHARACTERS) ->
     It has at most `room` characters of the output, which are those that a terminal would show.
     """
     output = run.plain_output
-    lines = [f"{run.file_name or 'The program'}: {_fill(MESSAGES[run.verdict].model, run, limits)}", *run.notes, *_hints(run)]
+    lines = [f"{run.file_name or 'The program'}: {_fill(_words(run).model, run, limits)}", *run.notes, *_hints(run)]
     ran = run.verdict is not Verdict.NOT_RUN
     if not output:
         lines += ["The program printed nothing."] if ran else []
         return "\n".join(f"[sandbox] {line}" for line in lines)
     lines.append(f"What {_PRINTED.get(run.verdict, 'the program printed')} follows, to the end of this message:")
     return "\n".join(f"[sandbox] {line}" for line in lines) + "\n" + shorten(output, room)
+
+
+def _words(run: ProgramRun) -> _Words:
+    return _WAITED if run.verdict is Verdict.TIME and run.reason else MESSAGES[run.verdict]
 
 
 def _hints(run: ProgramRun) -> list[str]:
