@@ -11,24 +11,36 @@ from sandbox.languages import find_language
 
 _LONGEST = 40  # characters of a name without its ending
 _MOST_WORDS = 3
-_WORD = re.compile(r"[a-z][a-z0-9]*")
+# "tic-tac-toe" is one word, and an apostrophe is a part of its word.
+_WORD = re.compile(r"(?<![a-z0-9])[a-z][a-z0-9]*(?:[-'][a-z][a-z0-9]*)*")
 _DEFINED = re.compile(
     r"^[ \t]*(?:export\s+|pub\s+|public\s+|static\s+|async\s+|final\s+)*(?:def|class|fn|func|function|sub|struct|interface)\s+(\w+)",
     re.MULTILINE,
 )
+# Words that only hold a sentence together. They are few in kind, so all of them can stand here.
+_GRAMMAR = """
+    a about above across after again against ago all almost along alongside already also although always am amid among an and another any
+    anybody anyone anything are around as at away back be because been before behind being below beneath beside besides between beyond
+    both but by can cannot could despite did do does doing done down during each either else enough even ever every everybody everyone
+    everything except few for from further had has have having he her here hers herself him himself his how however i if in inside
+    instead into is it its itself just least less like many may me might mine more moreover most much must my myself near need neither
+    never next no nobody nor not nothing now of off often on once one only onto or other others otherwise ought our ours ourselves out
+    outside over own past per perhaps plus quite rather really same shall she should since so some somebody someone something sometimes
+    soon still such than that the their theirs them themselves then there therefore these they this those though through throughout till
+    to together too toward towards twice under underneath unless unlike until up upon us using very via was we well were what whatever
+    when whenever where wherever whether which while who whoever whole whom whose why will with within without would yes yet you your
+    yours yourself
+"""
 # What a task says about the asking, and not about the program. A word that is left names the program.
 _ASKED = """
-    a about add all an and any app application are as ascii at bash be both build by c calculate can class code compute could
-    create define demo determine develop display do does down each every example fenced find first following for from function
-    functions game generate get give given go happen has have help here how i if implement in include input into is it its java
-    javascript just kotlin large let like line lines list make me method model module my need new nice no not now number numbers
-    of on one only or our out output over own perl php please print printed prints produce program programs prompt provide python
-    r random read return returns ruby run rust script shell should show shows simple single small snippet so some source standard
-    such sure take takes task test tests than that the their them then there these they this those to tool two typescript up us
-    use user uses using utility value values very via want was we what when where which will with without word words work would
-    write you your
+    add app application ascii bash build calculate class code compute create define demo determine develop display draw example fenced
+    find first following function functions game generate get give given go happen help implement include input java javascript kotlin
+    large let line lines list long make method model module new nice number numbers output perl php please print printed prints produce
+    program programs prompt provide python random read return returns ruby run rust script shell short show shows simple single small
+    snippet source standard sure take takes task test tests tool two typescript use user uses utility value values want word words work
+    write
 """
-_ASKING = frozenset(_ASKED.split())
+_ASKING = frozenset((*_GRAMMAR.split(), *_ASKED.split()))
 _PLAIN_NAMES = frozenset(("main", "run", "solution", "solve", "test", "tests", "program", "script", "demo", "example", "helper"))
 
 
@@ -46,13 +58,13 @@ def fitting_name(task: str, program: str, language: str = "python") -> str:
     if asked:
         path = PurePosixPath(asked)
         return (_plain(path.stem) or "program") + (path.suffix if re.fullmatch(r"\.[A-Za-z0-9]{1,8}", path.suffix) else ending)
-    wanted = [word for word in _words(task) if word not in _ASKING]
+    wanted = [word for word in _words(task) if word not in _ASKING and 1 < len(word) <= _LONGEST]
     return (_defined_name(wanted, program) or _cut("_".join(wanted[:_MOST_WORDS])) or "program") + ending
 
 
 def _defined_name(wanted: list[str], program: str) -> str:
     """Return the name that the program defines and that says most of what the task says, or "" if none says any of it."""
-    stems = {_stem(word) for word in wanted}
+    stems = {_stem(part) for word in wanted for part in word.split("_")}
     best, most = "", 0
     for name in _DEFINED.findall(program):
         words = _words(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name).replace("_", " "))
@@ -64,9 +76,10 @@ def _defined_name(wanted: list[str], program: str) -> str:
 
 
 def _words(text: str) -> list[str]:
-    """Return the words of a text in plain small letters, each once."""
-    plain = unicodedata.normalize("NFKD", text[:2000]).encode("ascii", "ignore").decode().lower()
-    return list(dict.fromkeys(_WORD.findall(plain)))
+    """Return the words of a text in plain small letters, each once; the parts of a compound are joined by "_"."""
+    plain = unicodedata.normalize("NFKD", text[:2000].replace("\u2019", "'")).encode("ascii", "ignore").decode().lower()
+    words = [word.removesuffix("'s").replace("-", "_") for word in _WORD.findall(plain)]
+    return list(dict.fromkeys(word for word in words if "'" not in word))  # what is left are words such as "don't"
 
 
 def _stem(word: str) -> str:
