@@ -10,7 +10,7 @@ from autogen_core.models import AssistantMessage, LLMMessage, SystemMessage, Use
 from agents.events import RECOVERY_SOURCE, TASK_SOURCE
 from agents.user_proxy_agent import NAME as USER
 from utils.text import shorten
-from utils.words import APPROVE, spoken_word
+from utils.words import APPROVE, STOPPED_STEP, spoken_word
 
 SOURCE = "Context"
 FOLD_FROM = 6_000
@@ -22,6 +22,7 @@ _LONGEST_LINE = 240
 _LONGEST_REPORT = 2_000
 _LONGEST_WORD = 40  # with punctuation and blanks around it
 _HEAD = "[Finished tasks of this conversation, oldest first"
+_STOPPED = "[Stopped before it was done]\n- "
 _COUNT = re.compile(re.escape(_HEAD) + r"(?:; (\d+) earlier ones are not listed)?\]")
 
 
@@ -30,6 +31,7 @@ def fold_finished(messages: Sequence[LLMMessage], holds_program: Callable[[str],
 
     The newest finished program stays, with what came of it: the next task is often about it. Folding what is folded changes nothing.
     """
+    messages = _with_unfinished_marked(messages)
     end = max((position + 1 for position, message in enumerate(messages) if _ends_task(message)), default=0)
     over, at_hand = messages[:end], messages[end:]
     if sum(len(str(message.content)) for message in over) <= FOLD_FROM:
@@ -40,6 +42,32 @@ def fold_finished(messages: Sequence[LLMMessage], holds_program: Callable[[str],
     summary = UserMessage(content="\n".join([head, *lines[-MOST_LINES:]]), source=SOURCE)
     memories = [message for message in over if isinstance(message, SystemMessage)]
     return [*memories, summary, *_newest_program(over, holds_program), *at_hand]
+
+
+def _with_unfinished_marked(messages: Sequence[LLMMessage]) -> list[LLMMessage]:
+    """Return the conversation in which each task that was stopped or failed, and was followed by another, says so.
+
+    Requests join two tasks in a row, and a small model goes on with the first. If the user said something about a result between them,
+    the second may be about that result, too, and both stay as they are.
+    """
+    kept: list[LLMMessage] = []
+    unfinished: int | None = None  # where the task at hand is
+    for message in messages:
+        if isinstance(message, UserMessage) and message.source == TASK_SOURCE and message.content != STOPPED_STEP:
+            if unfinished is not None:
+                kept[unfinished] = _marked(kept[unfinished])
+                if kept[-1].content == STOPPED_STEP:
+                    kept.pop()
+            unfinished = len(kept)
+        elif _ends_task(message) or (isinstance(message, UserMessage) and message.source == USER):
+            unfinished = None
+        kept.append(message)
+    return kept
+
+
+def _marked(task: LLMMessage) -> LLMMessage:
+    text = str(task.content)
+    return task if text.startswith(_STOPPED) else UserMessage(content=f"{_STOPPED}{text}", source=TASK_SOURCE)
 
 
 def _ends_task(message: LLMMessage) -> bool:
@@ -67,7 +95,11 @@ def _lines(over: Sequence[LLMMessage]) -> tuple[list[str], int]:
             lines += [_line(said, ended)] if said else []
             said = []
         elif isinstance(message, UserMessage) and message.source in (TASK_SOURCE, USER):
-            said.append(str(message.content))
+            text = str(message.content)
+            if text.startswith(_STOPPED):
+                lines.append(_line([text.removeprefix(_STOPPED)], "stopped"))
+            else:
+                said.append(text)
     return lines, left_out
 
 

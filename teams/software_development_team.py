@@ -21,11 +21,10 @@ from agents.events import AGENT_EVENTS, TASK_SOURCE, Journal, MemoryJournal
 from teams.recovery import Recovery
 from teams.restoring import MANAGER, outcome_of, restore_recovery, restored_state, without_steps_gone_back
 from teams.termination import JournalCondition, SpokenWordTermination
-from utils.words import APPROVE, NOTES, STOP, spoken_word
+from utils.words import APPROVE, NOTES, STOP, STOPPED_STEP, spoken_word
 
 TeamEvent = BaseAgentEvent | BaseChatMessage | TaskResult
 _KEPT_MESSAGES = 20  # at most in AutoGen's own thread, which nobody reads; the journal has all of them
-_STOPPED_STEP = "(I stopped the step before this message; it did not finish.)"
 
 
 def quiet_autogen() -> None:
@@ -119,7 +118,7 @@ class SoftwareDevelopmentTeam:
     def _task(self, message: str | None, notes: str) -> list[BaseChatMessage] | None:
         if message is None:
             return None
-        note = [TextMessage(source=TASK_SOURCE, content=_STOPPED_STEP)] if self._was_stopped else []
+        note = [TextMessage(source=TASK_SOURCE, content=STOPPED_STEP)] if self._was_stopped else []
         counted = {NOTES: str(len(notes))} if notes else {}
         return [*note, TextMessage(source=TASK_SOURCE, content=notes + message, metadata=counted)]
 

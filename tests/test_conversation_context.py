@@ -392,9 +392,9 @@ async def test_a_stopped_step_loses_nothing_and_says_nothing_twice() -> None:
         await rig.say("and now?")
         asked = rig.endpoint.requests[-1].texts[1:]
         words = [text for text in asked if not text.startswith(("[sandbox]", "This is version"))]
-        stopped = "(I stopped the step before this message; it did not finish.)"
         over = f"- the task | {' | '.join(replies)} (approved)"
-        assert words == [f"[Finished tasks of this conversation, oldest first]\n{over}", "one more", stopped, "and now?"]
+        finished = f"[Finished tasks of this conversation, oldest first]\n{over}"
+        assert words == [finished, "[Stopped before it was done]\n- one more", "and now?"]
         assert asked.count(answers[4]) == 1
         assert answers[0] not in asked  # it is folded, and yet kept
         assert sum(map(len, asked)) < 2 * MOST_OLD

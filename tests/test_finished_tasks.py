@@ -13,6 +13,7 @@ from agents.finished_tasks import FOLD_FROM, MOST_LINES, SOURCE, fold_finished
 from agents.user_proxy_agent import NAME as USER
 from tests import bench_session
 from tests.fakes import program
+from utils.words import STOPPED_STEP
 
 GENERATOR, EXECUTOR = "CodeGeneratorAgent", "CodeExecutorAgent"
 LONG = "x = 1\n" * 1200
@@ -28,6 +29,10 @@ def said(text: str) -> UserMessage:
 
 def answer(text: str) -> AssistantMessage:
     return AssistantMessage(content=text, source=GENERATOR)
+
+
+def stopped(text: str) -> UserMessage:
+    return task(f"[Stopped before it was done]\n- {text}")
 
 
 def result(text: str) -> UserMessage:
@@ -73,13 +78,37 @@ def test_every_way_to_end_a_task_ends_it(end: LLMMessage) -> None:
     [said("STOP printing the header"), said("do not APPROVE"), result("APPROVE"), task("STOP"), answer(program("STOP")), answer("STOP it")],
 )
 def test_nothing_else_ends_one(end: LLMMessage) -> None:
-    messages = [*done("a")[:-1], end, task("next")]
+    assert not str(folded([*done("a")[:-1], end, task("next")])[0].content).startswith("[Finished")
+
+
+STOP_NOTE = task(STOPPED_STEP)
+
+
+@pytest.mark.parametrize(
+    ("messages", "sent"),
+    [
+        ([task("a"), STOP_NOTE, task("b")], [stopped("a"), task("b")]),
+        ([task("a"), task("b")], [stopped("a"), task("b")]),  # the model failed
+        ([task("a"), STOP_NOTE, task("b"), STOP_NOTE, task("c")], [stopped("a"), stopped("b"), task("c")]),
+        ([task("a"), answer("one"), result("1"), STOP_NOTE, task("b")], [stopped("a"), answer("one"), result("1"), task("b")]),
+        ([task("a"), answer("one"), said("APPROVE"), task("b")], [task("a"), answer("one"), said("APPROVE"), task("b")]),
+        ([task("a"), STOP_NOTE], [task("a"), STOP_NOTE]),  # asked again
+    ],
+)
+def test_a_task_that_was_stopped_or_failed_says_so_once_another_follows(messages: list[LLMMessage], sent: list[LLMMessage]) -> None:
+    assert folded(messages) == sent
+    assert folded(sent) == sent
+
+
+def test_what_follows_feedback_and_a_stop_may_be_feedback_too() -> None:
+    messages: list[LLMMessage] = [task("a"), answer("one"), result("1"), said("in red"), STOP_NOTE, task("in blue")]
     assert folded(messages) == messages
 
 
-def test_a_task_that_was_stopped_or_failed_is_still_at_hand() -> None:
-    at_hand: list[LLMMessage] = [task("task b"), answer(program(LONG)), task("(I stopped the step before this message.)"), task("go on")]
-    assert folded([*done("a"), *done("a"), *at_hand])[-len(at_hand) :] == at_hand
+def test_a_stopped_task_is_listed_once_a_later_one_is_finished() -> None:
+    long = "draw " * 500
+    lines = str(folded([task(long), STOP_NOTE, *done("b"), task("c")])[0].content).splitlines()
+    assert lines[1:] == [f"- {long[:119]}… (stopped)", "- task b (approved)"]
 
 
 def test_folding_what_is_folded_changes_nothing() -> None:

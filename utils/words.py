@@ -14,6 +14,8 @@ _ASSENTS = ("Y", "YES", "OK", "OKAY", "FINE", "GOOD", "GREAT", "LOOKS GOOD", "LG
 _REFUSALS = ("CANCEL", "ABORT", "GIVE UP", "END")
 _CLOSE = 0.8  # "aprove" and "stopp" are closer to a word than this, "improve" is not
 
+STOPPED_STEP = "(I stopped the step before this message; it did not finish.)"
+"""What the model is told in the user's name before the message that follows a step that was stopped."""
 NOTES = "notes"
 """In a task's metadata: how many characters at its beginning are notes, which the user did not type."""
 BACK_TO = "back to"
