@@ -18,7 +18,19 @@ from utils.settings import SETTINGS
 from utils.text import whole_characters
 
 VERSION = "0.1.0"
+TITLE = "Multi-Agent Code Generation and Execution"
 PROGRAM = "python main.py"
+_VALUES = {
+    "image": "IMAGE",
+    "timeout": "SECONDS",
+    "memory": "SIZE",
+    "network": "MODE",
+    "max_retries": "N",
+    "max_tokens": "N",
+    "max_cost": "AMOUNT",
+    "workspace": "DIR",
+}
+"""What stands for the value of a setting's flag in the help, if it is not the setting's name."""
 
 
 def _chat_options(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +39,7 @@ def _chat_options(parser: argparse.ArgumentParser) -> None:
 
 def _run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "task", nargs="?", metavar="TASK", help="the task; - reads it from standard input; text piped in beside it is its context"
+        "task", nargs="?", metavar="TASK", help="the task; - reads it from standard input; text that is piped in as well is its context"
     )
     parser.add_argument("-f", "--file", metavar="FILE", help="read the task from a file")
     parser.add_argument("--json", action="store_true", help="print one JSON object about the task instead of the output")
@@ -40,14 +52,22 @@ def _batch_options(parser: argparse.ArgumentParser) -> None:
         "file", metavar="FILE", help="JSON Lines or CSV with task (and id, expect, add), or one task a line; - reads standard input"
     )
     parser.add_argument(
-        "--format", choices=("jsonl", "csv", "lines"), default="", help="of FILE; found from its name and text if not given"
+        "--format", choices=("jsonl", "csv", "lines"), default="", help="format of FILE; by default guessed from its name and text"
     )
-    parser.add_argument("--jobs", type=_positive, metavar="N", help="tasks side by side (2; with --scheduler as many as the workers take)")
-    parser.add_argument("--output", metavar="FILE", help="write the results here instead of on standard output")
-    parser.add_argument("--resume", action="store_true", help="go on with the results in --output: skip tasks that have one, repeat errors")
-    parser.add_argument("--only", choices=("failed", "stopped", "error"), default="", help="of --output, repeat the tasks that ended so")
-    parser.add_argument("--retry-errors", action="store_true", help="try a task that ended in an error once more at once")
-    parser.add_argument("--fail-fast", type=_positive, nargs="?", const=1, metavar="N", help="begin no task after N (1) were not approved")
+    parser.add_argument(
+        "--jobs", type=_positive, metavar="N", help="tasks at the same time (default: 2; with --scheduler, what the workers take)"
+    )
+    parser.add_argument("--output", metavar="FILE", help="write the results to this file, not to standard output")
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with the results in --output: skip tasks that are there, repeat errors"
+    )
+    parser.add_argument(
+        "--only", choices=("failed", "stopped", "error"), default="", help="repeat the tasks in --output that ended like this"
+    )
+    parser.add_argument("--retry-errors", action="store_true", help="try a task that ends in an error once more, at once")
+    parser.add_argument(
+        "--fail-fast", type=_positive, nargs="?", const=1, metavar="N", help="start no more tasks once N were not approved (default: 1)"
+    )
     parser.add_argument("--html", metavar="DIR", help="write a page about all tasks into this folder, and one about each (needs --output)")
     parser.add_argument("--scheduler", default="", metavar="ADDRESS", help="run the tasks on the workers of this Dask scheduler")
 
@@ -73,14 +93,15 @@ def _resume_options(parser: argparse.ArgumentParser) -> None:
 
 def _history_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("words", nargs="*", metavar="WORDS", help="what to search for; or show ID, export ID, delete ID")
-    parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--all", action="store_true", help="list all sessions, not only the newest")
     parser.add_argument("--older", default="", metavar="AGE", help="only sessions that were not used for this long, such as 30d")
     parser.add_argument("-o", "--output", default="", metavar="FILE", help="where to export to; - is standard output")
     parser.add_argument("--yes", action="store_true", help="delete without asking")
+    forms = parser.add_mutually_exclusive_group()
+    forms.add_argument("--json", action="store_true", help="list, show or export as JSON")
     formats = {"html": "one page, the default", "md": "Markdown", "ipynb": "a notebook"}
     for name, meaning in formats.items():
-        parser.add_argument(f"--{name}", dest="format", action="store_const", const=name, default="", help=f"export as {meaning}")
+        forms.add_argument(f"--{name}", dest="format", action="store_const", const=name, default="", help=f"export as {meaning}")
 
 
 def _replay_options(parser: argparse.ArgumentParser) -> None:
@@ -94,21 +115,29 @@ class CommandLine:
     """What one command does, and the function that adds its own options to a parser."""
 
     meaning: str
+    takes: str = ""  # what follows its name
     add_options: Callable[[argparse.ArgumentParser], None] = lambda parser: None
     mixed: bool = False  # its words and its options may come in any order
 
 
 COMMANDS = {
-    "chat": CommandLine("interactive session, starting with TASK if one is given", _chat_options),
-    "run": CommandLine("one task without questions: standard output is the output of the approved program", _run_options),
+    "chat": CommandLine("interactive session, starting with TASK if one is given", "[TASK]", _chat_options),
+    "run": CommandLine("one task without questions: standard output is the output of the approved program", "[TASK]", _run_options),
     "batch": CommandLine(
-        "many tasks without questions, from a file or standard input, some side by side: one line of JSON for each", _batch_options
+        "many tasks without questions, from a file or standard input, some side by side: one line of JSON for each", "FILE", _batch_options
     ),
-    "resume": CommandLine("go on with an earlier session, chosen from a list if none is named", _resume_options, mixed=True),
-    "history": CommandLine("list or search the sessions that are kept; show, export or delete one", _history_options, mixed=True),
-    "replay": CommandLine("run approved programs again in a fresh container, without a model, and compare", _replay_options, mixed=True),
+    "resume": CommandLine("go on with an earlier session, chosen from a list if none is named", "[SESSION]", _resume_options, mixed=True),
+    "history": CommandLine(
+        "list or search the sessions that are kept; show, export or delete one",
+        "[WORDS | show ID | export ID | delete ID]",
+        _history_options,
+        mixed=True,
+    ),
+    "replay": CommandLine(
+        "run approved programs again in a fresh container, without a model, and compare", "[SESSION]", _replay_options, mixed=True
+    ),
     "doctor": CommandLine(
-        "check settings, key, model, engine, image, limits and workspace, and say what to do about each problem", _doctor_options
+        "check settings, key, model, engine, image, limits and workspace, and say what to do about each problem", "", _doctor_options
     ),
 }
 SWITCHES = {
@@ -116,7 +145,7 @@ SWITCHES = {
     "--quiet": "leave out progress and notices",
     "--no-color": "no colours (also: NO_COLOR); with TERM=dumb, or without a terminal, no control codes at all",
     "--traceback": "show the traceback of an error",
-    "--no-verify": "do not run an approved program once more in a fresh container",
+    "--no-verify": "do not test approved programs in a fresh container",
 }
 ADD = "copy a file or folder into the sandbox first (repeatable); keys, .git and what .sandboxignore lists stay out"
 
@@ -124,7 +153,8 @@ ADD = "copy a file or folder into the sandbox first (repeatable); keys, .git and
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise UsageError instead of ending the process."""
-        raise UsageError(message, f"see: {PROGRAM} --help", kind="usage")
+        missing = message.removeprefix("the following arguments are required: ")
+        raise UsageError(message if missing == message else f"{missing} is missing", f"see: {self.prog} --help", kind="usage")
 
 
 def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -133,6 +163,8 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     end = words.index("--") if "--" in words else len(words)
     flags = _flags()
     found, rest = flags.parse_known_args(words[:end])
+    if rest[:1] == ["help"]:
+        rest = [*rest[1:], "--help"]
     command = next((word for word in rest if not word.startswith("-")), None)
     if command is None and {"-h", "--help"} & set(rest):
         _overview(flags).parse_args(["--help"])
@@ -141,6 +173,8 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     found.command = command or "chat"
     if found.command not in COMMANDS and rest and rest[0].startswith("-"):
         raise _unknown(rest[0], flags)  # what follows a mistyped flag is its value
+    if found.command not in COMMANDS:
+        raise _no_command([found.command, *rest, *words[end:]])
     parser = _parser_of(found.command, flags)
     parse = parser.parse_known_intermixed_args if COMMANDS[found.command].mixed else parser.parse_known_args
     arguments, unknown = parse([*rest, *words[end:]], found)
@@ -154,38 +188,46 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def _flags() -> _Parser:
     """Make the parser of what may come before or after the command."""
     parser = _Parser(prog=PROGRAM, add_help=False, allow_abbrev=False)
-    parser.add_argument("--version", action="version", version=f"{PROGRAM} {VERSION}", help="show the version and exit")
+    group = parser.add_argument_group("options of every command")
+    group.add_argument("--version", action="version", version=f"{TITLE} {VERSION}", help="show the version and exit")
     for setting in SETTINGS:
         if setting.flag is None:
             continue
         text = setting.meaning.replace("%", "%%").replace("`", "")  # Markdown is for the README
         if setting.default in ("true", "false"):
-            parser.add_argument(setting.flag, dest=setting.field, action="store_const", const="true", help=text)
+            group.add_argument(setting.flag, dest=setting.field, action="store_const", const="true", help=text)
         else:
-            parser.add_argument(setting.flag, dest=setting.field, metavar=setting.field.upper(), help=text)
-    parser.add_argument("--add", action="append", default=[], metavar="PATH", help=ADD)
+            value = _VALUES.get(setting.field, setting.field.upper())
+            group.add_argument(setting.flag, dest=setting.field, metavar=value, help=text)
+    group.add_argument("--add", action="append", default=[], metavar="PATH", help=ADD)
     for switch, meaning in SWITCHES.items():
-        parser.add_argument(switch, action="store_true", help=meaning)
+        group.add_argument(switch, action="store_true", help=meaning)
     return parser
 
 
+def _no_command(words: Sequence[str]) -> UsageError:
+    """Say that the first of the words is no command; all of them may have been meant for a task."""
+    command = words[0]
+    near = difflib.get_close_matches(command, COMMANDS, n=1)
+    said = " ".join(words) if len(words) > 1 or " " in command else f"{command} ..."
+    task = f'{PROGRAM} chat "{said}"'
+    helps = f"did you mean {PROGRAM} {near[0]}?" if near else f"commands are {', '.join(COMMANDS)}; to start with a task: {task}"
+    return UsageError(f"there is no command {command!r}", f"{helps} (see --help)", kind="usage")
+
+
 def _parser_of(command: str, flags: argparse.ArgumentParser) -> _Parser:
-    line = COMMANDS.get(command)
-    if line is None:
-        near = difflib.get_close_matches(command, COMMANDS, n=1)
-        task = f'{PROGRAM} chat "{command if " " in command else f"{command} ..."}"'
-        helps = f"did you mean {PROGRAM} {near[0]}?" if near else f"commands are {', '.join(COMMANDS)}; to start with a task: {task}"
-        hint = f"{helps} (see --help)"
-        raise UsageError(f"there is no command {command!r}", hint, kind="usage")
+    line = COMMANDS[command]
+    usage = " ".join(filter(None, [PROGRAM, command, "[options]", line.takes]))
     # The flags have been read by now; they are here for --help.
-    parser = _Parser(prog=f"{PROGRAM} {command}", description=line.meaning, parents=[flags], allow_abbrev=False)
+    parser = _Parser(prog=f"{PROGRAM} {command}", usage=usage, description=line.meaning, parents=[flags], allow_abbrev=False)
     line.add_options(parser)
     return parser
 
 
 def _overview(flags: argparse.ArgumentParser) -> _Parser:
     text = "Ask for a program; three AutoGen agents write it, run it in Docker, and stop when you approve."
-    parser = _Parser(prog=PROGRAM, description=text, parents=[flags], allow_abbrev=False)
+    usage, more = f"{PROGRAM} [options] [COMMAND]", f"{PROGRAM} COMMAND --help shows the options of a command."
+    parser = _Parser(prog=PROGRAM, usage=usage, description=text, epilog=more, parents=[flags], allow_abbrev=False)
     commands = parser.add_subparsers(metavar="COMMAND", parser_class=argparse.ArgumentParser)
     for name, line in COMMANDS.items():
         commands.add_parser(name, help=line.meaning)
@@ -195,7 +237,7 @@ def _overview(flags: argparse.ArgumentParser) -> _Parser:
 def _unknown(word: str, parser: argparse.ArgumentParser) -> UsageError:
     flag = word.partition("=")[0]
     if not flag.startswith("-"):
-        return UsageError(f"{word!r} is one argument too many", f"quote a task of several words; see: {PROGRAM} --help", kind="usage")
-    near = difflib.get_close_matches(flag, re.findall(r"--[a-z-]+", parser.format_usage()), n=1)
-    hint = f"did you mean {near[0]}? " if near else ""
-    return UsageError(f"there is no flag {flag}", f"{hint}see: {PROGRAM} --help", kind="usage")
+        return UsageError(f"{word!r} is one argument too many", f"quote a task of several words; see: {parser.prog} --help", kind="usage")
+    near = difflib.get_close_matches(flag.lstrip("-"), re.findall(r"--([a-z][a-z-]+)", parser.format_help()), n=1)
+    hint = f"did you mean --{near[0]}? " if near else ""
+    return UsageError(f"there is no flag {flag}", f"{hint}see: {parser.prog} --help", kind="usage")

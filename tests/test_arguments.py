@@ -68,6 +68,42 @@ def test_a_near_flag_is_suggested_and_a_task_without_a_command_is_explained() ->
     with pytest.raises(UsageError, match="there is no command 'histroy'") as raised:
         parse_arguments(["histroy"])
     assert raised.value.hint == "did you mean python main.py history? (see --help)"
+    with pytest.raises(UsageError) as raised:
+        parse_arguments(["Print", "the", "first", "--quiet"])
+    assert 'chat "Print the first"' in raised.value.hint
+    with pytest.raises(UsageError) as raised:
+        parse_arguments(["history", "export", "last", "--pdf"])
+    assert raised.value.hint == "see: python main.py history --help"
+
+
+def test_what_is_missing_is_named_with_the_help_of_its_command() -> None:
+    with pytest.raises(UsageError, match="^FILE is missing$") as raised:
+        parse_arguments(["batch"])
+    assert raised.value.hint == "see: python main.py batch --help"
+
+
+@pytest.mark.parametrize("forms", [["--html", "--md"], ["--ipynb", "--json"]])
+def test_one_format_at_a_time(forms: list[str]) -> None:
+    with pytest.raises(UsageError, match="not allowed with"):
+        parse_arguments(["history", "export", "last", *forms])
+
+
+@pytest.mark.parametrize(("argv", "first"), [(["help"], "usage: python main.py [options]"), (["help", "run"], "usage: python main.py run")])
+def test_help_is_a_command_too(argv: list[str], first: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        parse_arguments(argv)
+    assert left.value.code == 0
+    assert capsys.readouterr().out.startswith(first)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_a_command_begins_with_its_own_options(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse_arguments([command, "--help"])
+    own, _, common = capsys.readouterr().out.partition("\noptions of every command:\n")
+    assert len(own.splitlines()) < 40
+    assert "--timeout" in common
+    assert "--timeout" not in own
 
 
 def test_a_commands_own_option_and_the_flags_around_it() -> None:
@@ -103,7 +139,7 @@ def test_help_names_every_command_flag_and_switch(capsys: pytest.CaptureFixture[
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parse_arguments(["--version"])
-    assert capsys.readouterr().out.strip().endswith(VERSION)
+    assert capsys.readouterr().out == f"Multi-Agent Code Generation and Execution {VERSION}\n"
 
 
 @pytest.mark.parametrize("argv", [["--help"], ["chat", "--help"]])

@@ -47,8 +47,8 @@ class Limits:
     """What one program may use, and what is taken out of its container afterwards."""
 
     timeout: int = 60  # seconds a program may run
-    memory: int = 2048 * _MIB  # bytes; no swap in addition
-    cpus: float = 2.0  # clamped to what the engine has
+    memory: int = 2048 * _MIB  # bytes, without swap
+    cpus: float = 2.0  # at most as many as the engine has
     pids: int = 256  # processes and threads
     output: int = _MIB  # bytes read before the program is stopped
     file_size: int = 1024 * _MIB  # bytes of one file that a program writes

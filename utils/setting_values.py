@@ -134,7 +134,7 @@ def without_password(url: str) -> str:
 YES_OR_NO = Kind(yes_or_no, "true or false")
 ANYTHING = Kind(str, "any text")  # checked later, by what does not show it
 TEXT = Kind(plain_text, "text without half characters or control characters")
-IMAGE = Kind(image_name, "an image's name")
+IMAGE = Kind(image_name, "the name of an image, such as python:3.12-slim")
 FOLDER = Kind(folder, "a folder")
 CERTIFICATES = Kind(certificates_file, "a readable file of certificates (PEM)")
 SIZE = Kind(read_size, "a size from 16m up, such as 512m or 2g")

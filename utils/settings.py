@@ -117,18 +117,25 @@ SETTINGS = (
         *("store", "OPENAI_STORE", None, "", optional(YES_OR_NO)),
         "keep completions in the OpenAI dashboard's logs; on by default for OpenAI itself",
     ),
-    Setting("model_timeout", "MODEL_TIMEOUT", None, "120", whole_number(1, 3600, "whole seconds"), "seconds without a byte from the model"),
+    Setting(
+        "model_timeout",
+        "MODEL_TIMEOUT",
+        None,
+        "120",
+        whole_number(1, 3600, "whole seconds"),
+        "seconds to wait for the next byte from the model",
+    ),
     Setting("image", "SANDBOX_IMAGE", "--image", "python:3.12-slim", IMAGE, "image that Python and shell programs run in"),
     Setting("timeout", "SANDBOX_TIMEOUT", "--timeout", "60", whole_number(1, 86400, "whole seconds"), "seconds a program may run"),
-    Setting("memory", "SANDBOX_MEMORY", "--memory", "2g", SIZE, "memory of the container; no swap in addition"),
+    Setting("memory", "SANDBOX_MEMORY", "--memory", "2g", SIZE, "memory of the container, without swap"),
     Setting(
         *("cpus", "SANDBOX_CPUS", None, "2", decimal(0.1, 1024, "a number from 0.1 to 1024")),
-        "processors; clamped to what the engine has",
+        "processors, at most as many as the engine has",
     ),
     Setting("pids", "SANDBOX_PIDS", None, "256", whole_number(16, 65536), "processes and threads"),
     Setting(
         *("network", "SANDBOX_NETWORK", "--network", "install", one_of(*NETWORKS)),
-        "`off`; `install`: only pip and npm, through this program; `on`",
+        "`off`, `install` (only pip and npm, through this program) or `on`",
     ),
     Setting(
         *("packages", "SANDBOX_PACKAGES", None, "known", one_of(*PACKAGES)),
@@ -140,15 +147,20 @@ SETTINGS = (
         "certificate authorities that pip and programs trust instead of the image's own",
     ),
     Setting(
-        "index_url", "PIP_INDEX_URL", None, "", ANYTHING, "package index to use instead of pypi.org; only pip learns it, while it installs"
+        "index_url",
+        "PIP_INDEX_URL",
+        None,
+        "",
+        ANYTHING,
+        "package index to use instead of pypi.org; only pip sees it, and only while it installs",
     ),
     Setting(
         *("registry_url", "NPM_CONFIG_REGISTRY", None, "", ANYTHING),
-        "npm registry to use instead of registry.npmjs.org; only npm learns it, while it installs",
+        "npm registry to use instead of registry.npmjs.org; only npm sees it, and only while it installs",
     ),
     Setting(
         *("index_credentials", "SANDBOX_INDEX_CREDENTIALS", None, "false", YES_OR_NO),
-        "`PIP_INDEX_URL` or `NPM_CONFIG_REGISTRY` holds a name or password on purpose; code that runs while a package is built can see it",
+        "set this if `PIP_INDEX_URL` or `NPM_CONFIG_REGISTRY` is meant to hold a name or password; code that builds a package can see it",
     ),
     Setting(
         *("strict", "SANDBOX_STRICT", "--strict", "false", YES_OR_NO),
@@ -160,7 +172,7 @@ SETTINGS = (
     ),
     Setting(
         *("max_retries", "MAX_RETRIES", "--max-retries", "3", whole_number(0, 100)),
-        "failed runs sent back to the model before you are asked; `0` always asks",
+        "failed runs that go back to the model before you are asked; `0` asks after each",
     ),
     Setting("confirm", "CONFIRM_RUN", "--confirm", "false", YES_OR_NO, "ask before each run"),
     Setting(
@@ -169,7 +181,7 @@ SETTINGS = (
     ),
     Setting(
         *("max_cost", "MAX_COST", "--max-cost", "", optional(decimal(0, 999_999, "an amount such as 0.50"))),
-        "end a task before it costs more than this; needs both prices",
+        "end a task before it costs more than this; needs `MODEL_PRICE_IN` and `MODEL_PRICE_OUT`",
     ),
     Setting(
         *("notify", "NOTIFY", None, "off", one_of("off", "bell", "osc9")),
@@ -178,12 +190,12 @@ SETTINGS = (
     Setting("editing_mode", "EDITING_MODE", None, "emacs", one_of("emacs", "vi"), "keys of the prompt: `emacs` or `vi`"),
     Setting(
         *("workspace", "WORKSPACE", "--workspace", "./workspace", FOLDER),
-        "all that is kept: `history.db`, `sessions/<id>/` with files and approved programs, what you typed (`prompt-history`), and what "
-        "toolchains have compiled",
+        "folder for all that is kept: `history.db`, `sessions/<id>/` with files and approved programs, what you typed (`prompt-history`), "
+        "and what toolchains have compiled",
     ),
     Setting(
         *("history_days", "HISTORY_DAYS", None, "0", whole_number(0, 36_500)),
-        "delete sessions that were not used for so many days; `0` keeps them for good",
+        "delete sessions that were not used for this many days; `0` keeps them forever",
     ),
     Setting("price_in", "MODEL_PRICE_IN", None, "", _PRICE, "price of a million tokens sent, to show what a session costs"),
     Setting("price_out", "MODEL_PRICE_OUT", None, "", _PRICE, "price of a million tokens received"),
