@@ -76,22 +76,23 @@ def _run(wiring: Wiring, argv: Sequence[str] | None) -> ExitStatus:
 
     settings = load({})
     _check_added(arguments.add)
-    if arguments.command == "chat":
+    if arguments.command in ("chat", "resume"):
         from cli.first_run import choose_model_first
 
-        settings = choose_model_first(settings, wiring, load, user_file(os.environ))
+        start = _chat if arguments.command == "chat" else _resume
+        return start(settings, wiring, arguments, lambda: choose_model_first(settings, wiring, load, user_file(os.environ)))
     return _COMMANDS[arguments.command](settings, wiring, arguments)
 
 
 # Each command is imported when it is called, and asyncio with it, so that --help and --version are quick.
 
 
-def _chat(settings: Settings, wiring: Wiring, arguments: Namespace) -> ExitStatus:
+def _chat(settings: Settings, wiring: Wiring, arguments: Namespace, choose_model: Callable[[], Settings]) -> ExitStatus:
     import asyncio
 
     from cli.commands.chat import chat
 
-    return asyncio.run(chat(settings, wiring, arguments.task, [Path(path) for path in arguments.add]))
+    return asyncio.run(chat(choose_model(), wiring, arguments.task, [Path(path) for path in arguments.add]))
 
 
 def _run_one(settings: Settings, wiring: Wiring, arguments: Namespace) -> ExitStatus:
@@ -132,17 +133,15 @@ def _replay(settings: Settings, wiring: Wiring, arguments: Namespace) -> ExitSta
     return replay(settings, arguments.words, every=arguments.all, as_json=arguments.json)
 
 
-def _resume(settings: Settings, wiring: Wiring, arguments: Namespace) -> ExitStatus:
+def _resume(settings: Settings, wiring: Wiring, arguments: Namespace, choose_model: Callable[[], Settings]) -> ExitStatus:
     from cli.commands.resume import resume
 
-    return resume(settings, wiring, arguments.words, fork=arguments.fork)
+    return resume(settings, wiring, arguments.words, choose_model, fork=arguments.fork)
 
 
 _COMMANDS: Mapping[str, Callable[[Settings, Wiring, Namespace], ExitStatus]] = {
-    "chat": _chat,
     "run": _run_one,
     "batch": _batch,
-    "resume": _resume,
     "history": _history,
     "replay": _replay,
     "doctor": _doctor,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from history.recording import Recording
 
 _LISTED = 15  # sessions
-_NOTHING = "There is nothing to keep yet. Type a task."
+_NOTHING = "This session is still empty. Type a task first."
 
 
 async def _rename(state: ChatState, argument: str) -> None:
@@ -24,9 +24,9 @@ async def _rename(state: ChatState, argument: str) -> None:
         if argument:
             await recording.journal.set(name=argument)
             state.call_session(argument)
-            state.notice(f"This session is called {argument}.")
+            state.notice(f"This session is now called {argument}.")
         else:
-            state.notice("Call it what? /rename NAME")
+            state.notice("What should it be called? /rename NAME")
 
 
 async def _fork(state: ChatState, argument: str) -> None:
@@ -54,7 +54,8 @@ async def _export(state: ChatState, argument: str) -> None:
         return
     kind = Path(argument).suffix.lstrip(".") if argument else "html"
     if kind not in FORMATS:
-        state.notice(f"Export to a file that ends in {', '.join(FORMATS.values())}.")
+        *first, last = FORMATS.values()
+        state.notice(f"The file's name has to end in {', '.join(first)} or {last}.")
         return
     try:
         session = await asyncio.to_thread(recording.stored)
@@ -64,12 +65,12 @@ async def _export(state: ChatState, argument: str) -> None:
             file.write(await asyncio.to_thread(export_text, session, state.settings.workspace, kind))
         state.notice(f"Written to {path}.")
     except (HistoryError, OSError, RuntimeError) as error:
-        state.notice(f"Not exported: {getattr(error, 'strerror', None) or error}")
+        state.notice(f"Not exported: {getattr(error, 'strerror', None) or error}. Name another file.")
 
 
 async def _show_history(state: ChatState, argument: str) -> None:
-    """[WORDS]: list the newest sessions, or those that hold the words"""
-    from cli.output.sessions import session_lines
+    """[WORDS]: list the newest sessions, or those that contain the words"""
+    from cli.output.sessions import nothing_found, session_lines
     from history.records import HistoryError
     from history.search import Found, search_sessions
     from history.store import DATABASE, Store
@@ -82,7 +83,7 @@ async def _show_history(state: ChatState, argument: str) -> None:
         lines = session_lines(await asyncio.to_thread(found), width=state.screen.width - 1 if state.screen.is_terminal else None)
     except HistoryError as error:
         lines = [error.message]
-    for line in lines or ["No session holds all of these words."]:
+    for line in lines or [nothing_found(argument.split())]:
         state.screen.print(sanitize(line))
 
 

@@ -165,7 +165,7 @@ async def _open(state: ChatState, argument: str) -> None:
 async def _add(state: ChatState, argument: str) -> None:
     """PATH: copy a file or folder into the sandbox (no keys, no .git; see .sandboxignore)"""
     if not argument:
-        state.notice("Add what? /add PATH")
+        state.notice("Which file or folder? /add PATH")
         return
     if state.session is None:
         state.notice(STARTING)
@@ -243,10 +243,14 @@ def command_table() -> list[tuple[str, str]]:
     table = []
     for name, function in COMMANDS.items():
         text = inspect.getdoc(function) or ""
-        argument, separator, meaning = text.partition(": ")
-        takes_argument = bool(separator) and (argument.isupper() or argument.startswith("["))
-        table.append((f"/{name} {argument}" if takes_argument else f"/{name}", meaning if takes_argument else text))
+        argument, _, meaning = text.partition(": ")
+        table.append((f"/{name} {argument}", meaning) if _takes_argument(function) else (f"/{name}", text))
     return table
+
+
+def _takes_argument(command: Command) -> bool:
+    argument, separator, _ = (inspect.getdoc(command) or "").partition(": ")
+    return bool(separator) and (argument.isupper() or argument.startswith("["))
 
 
 async def run_slash_command(state: ChatState, typed: str) -> str | None:
@@ -255,6 +259,9 @@ async def run_slash_command(state: ChatState, typed: str) -> str | None:
     if not word:
         return typed
     command = COMMANDS.get(word[1:].lower())
+    if command is not None and argument.strip() and not _takes_argument(command):
+        state.notice(f"{word} takes nothing after it, so nothing was done. Type it alone, or leave out the slash to say something.")
+        return None
     if command is not None:
         return await command(state, argument.strip())
     near = difflib.get_close_matches(word[1:].lower(), COMMANDS, n=1)

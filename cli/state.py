@@ -91,6 +91,14 @@ class ChatState:
         """The facts of the session; None while it is being opened."""
         return self.session.record if self.session else None
 
+    @property
+    def is_over(self) -> bool:
+        """Whether a word, and no stop or failure, has ended the newest task."""
+        from agents.events import UNFINISHED
+
+        ended = self.record.ended if self.record else None
+        return ended is not None and ended.status not in UNFINISHED
+
     def transcript(self) -> Transcript:
         """Return what shows the team's events; only for a session that is open, since it imports AutoGen."""
         from cli.output.transcript import Transcript

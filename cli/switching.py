@@ -70,7 +70,7 @@ def _offered(settings: Settings, model: str) -> tuple[list[str], int]:
 async def _confirm(state: ChatState, argument: str) -> None:
     """[on|off]: ask before each run"""
     if argument not in ("", "on", "off"):
-        state.notice("/confirm on, or /confirm off")
+        state.notice("Type /confirm on or /confirm off.")
         return
     if argument:
         state.set_confirms(argument == "on")
@@ -82,7 +82,8 @@ async def _confirm(state: ChatState, argument: str) -> None:
 async def _network(state: ChatState, argument: str) -> None:
     """[MODE]: what programs may do on the network: off, install (pip and npm only) or on"""
     if argument not in NETWORKS:
-        state.notice(f"{_NETWORK_NOW[state.settings.network]} To change that: /network off, /network install, or /network on")
+        unknown = f"There is no mode {argument}. " if argument else ""
+        state.notice(f"{unknown}{_NETWORK_NOW[state.settings.network]} To change that: /network off, /network install, or /network on")
         return
     if state.session is None:
         state.notice(STARTING)

@@ -164,8 +164,13 @@ def _snippet(connection: sqlite3.Connection, session: str, word: str) -> str:
     at = text.lower().find(word.lower())
     if at < 0:
         return ""
-    start, end = max(0, at - _AROUND), at + len(word) + _AROUND
-    return ("…" if start else "") + " ".join(text[start:end].split()) + ("…" if end < len(text) else "")
+    end = at + len(word)
+    before, after = text[max(0, at - _AROUND) : at], text[end : end + _AROUND]
+    if at > _AROUND:  # no word is cut, unless it alone fills the line
+        before = "…" + (before.partition(" ")[2] or before)
+    if len(text) > end + _AROUND:
+        after = (after.rpartition(" ")[0] or after) + "…"
+    return " ".join(f"{before}{text[at:end]}{after}".split())
 
 
 def _like(word: str) -> str:

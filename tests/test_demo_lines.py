@@ -18,6 +18,18 @@ def test_each_scene_suggests_its_lines_in_order() -> None:
     assert seen == ["first task", "APPROVE", "APPROVE", "second task", "change it", "APPROVE"]
 
 
+def test_a_scene_that_was_not_finished_begins_again() -> None:
+    demo = DemoLines(SCENES)
+    demo.start_scene()
+    demo.taken()
+    assert demo.start_scene(again=True)
+    assert demo.suggestion() == "first task"
+    demo.start_scene()
+    assert demo.start_scene(again=True)
+    assert demo.suggestion() == "second task"
+    assert not demo.start_scene()
+
+
 def test_a_demo_without_a_terminal_types_all_lines() -> None:
     assert DemoLines(SCENES).all() == [line for scene in SCENES for line in scene]
 

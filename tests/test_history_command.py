@@ -72,7 +72,7 @@ def test_words_search_and_the_place_is_shown(run: Run, kept: StoredSession) -> N
     _, out, _ = run("history", "two", "decimals")
     assert [line for line in out.splitlines() if line.startswith("2026")][0].startswith("20260901-140200-7f3a")
     assert "Two decimals please" in out
-    assert run("history", "no", "such", "words")[1] == "No session holds all of these words.\n"
+    assert run("history", "no", "such", "words")[1] == "No session contains no and such and words.\n"
 
 
 def test_json_is_a_list_of_objects(run: Run, kept: StoredSession) -> None:

@@ -120,7 +120,7 @@ async def test_a_pipe_is_not_asked_back() -> None:
 async def test_ctrl_c_once_at_the_question_asks_again_and_twice_leaves() -> None:
     async with rehearsal([FIRST, SECOND], typed=[CTRL_C, "once more", CTRL_C, CTRL_C]) as session:
         seen = await session.converse("count")
-        assert seen.count("Press Ctrl-C again to leave.") == 2
+        assert seen.count("Press Ctrl-C again to quit.") == 2
         assert len(session.asked) == 2
         assert session.state.prompt.leaving
         assert session.chat.status() is ExitStatus.INTERRUPTED
@@ -234,7 +234,7 @@ async def test_slash_commands_work_at_the_gate() -> None:
 async def test_ctrl_c_at_the_gate_asks_again_and_twice_leaves_unrun() -> None:
     async with rehearsal([FIRST], typed=[CTRL_C, CTRL_C], confirm="true") as session:
         seen = await session.converse("count")
-        assert "Press Ctrl-C again to leave." in seen
+        assert "Press Ctrl-C again to quit." in seen
         assert session.ran == []
         assert session.chat.status() is ExitStatus.INTERRUPTED
 

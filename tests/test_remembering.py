@@ -44,7 +44,7 @@ async def said(state: ChatState, paper: io.StringIO, line: str) -> str:
 async def test_before_the_first_task_there_is_nothing_to_keep(tmp_path: Path) -> None:
     async with session_of(tmp_path) as (state, paper):
         for command in ("/rename x", "/fork", "/export"):
-            assert await said(state, paper, command) == "There is nothing to keep yet. Type a task.\n"
+            assert await said(state, paper, command) == "This session is still empty. Type a task first.\n"
         assert "There is no history yet." in await said(state, paper, "/history")
 
 
@@ -53,18 +53,18 @@ async def test_rename_fork_export_and_history(tmp_path: Path, monkeypatch: pytes
     async with session_of(tmp_path) as (state, paper):
         assert state.session is not None
         await live(state.session, "Print the answer.", "APPROVE")
-        assert await said(state, paper, "/rename the answer") == "This session is called the answer.\n"
-        assert await said(state, paper, "/rename") == "Call it what? /rename NAME\n"
+        assert await said(state, paper, "/rename the answer") == "This session is now called the answer.\n"
+        assert await said(state, paper, "/rename") == "What should it be called? /rename NAME\n"
         forked = await said(state, paper, "/fork second try")
         assert forked.startswith("Copied. To go on with the copy: python main.py resume ")
         assert await said(state, paper, "/export") == "Written to the-answer.html.\n"
         assert await said(state, paper, "/export notes.md") == "Written to notes.md.\n"
         assert "Not exported: File exists" in await said(state, paper, "/export notes.md")
-        assert await said(state, paper, "/export notes.txt") == "Export to a file that ends in .html, .md, .ipynb, .json.\n"
+        assert await said(state, paper, "/export notes.txt") == "The file's name has to end in .html, .md, .ipynb or .json.\n"
         listed = await said(state, paper, "/history answer")
         assert "the answer: Print the answer." in listed
         assert "second try: Print the answer." in listed
-        assert await said(state, paper, "/history nowhere") == "No session holds all of these words.\n"
+        assert await said(state, paper, "/history nowhere") == "No session contains nowhere.\n"
     assert (tmp_path / "the-answer.html").read_text("utf-8").startswith("<!doctype html>")
     copy = forked.split()[-1]
     with closing(Store.read_only(tmp_path / "w/history.db")) as store:

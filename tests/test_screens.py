@@ -65,6 +65,31 @@ def test_the_demo_shows_each_row_once_and_whole(columns: int, tmp_path: Path) ->
     assert_palette(terminal.bytes.decode())
 
 
+def test_a_step_that_is_stopped_leaves_the_demo_in_its_scene(tmp_path: Path) -> None:
+    with Terminal(["--demo"], program_environment(), tmp_path, columns=100, rows=40) as terminal:
+        terminal.wait_for("› Write a Python function")
+        terminal.wait_for_prompt()
+        terminal.line("")
+        terminal.wait_for("CodeGeneratorAgent")
+        terminal.type(CTRL_C)
+        terminal.wait_for("Stopped. The conversation is kept.")
+        terminal.wait_for("› Write a Python function", times=2)
+        terminal.wait_for_prompt()
+        terminal.line("/retry")
+        terminal.wait_for("› APPROVE  (Enter takes it)")
+        terminal.wait_for_prompt()
+        terminal.line("")
+        terminal.wait_for("› Print the average")
+        terminal.wait_for_prompt()
+        terminal.line("/retry")
+        terminal.wait_for("nothing to retry")
+        terminal.wait_for("› Print the average")
+        terminal.wait_for_prompt()
+        terminal.type(CTRL_D)
+        assert terminal.wait_for_exit() == 0
+        assert re.search(r"python main.py resume \w+ --demo", terminal.text())
+
+
 # Answers
 
 
@@ -250,7 +275,7 @@ def test_a_terminal_without_control_codes_is_usable_too(tmp_path: Path) -> None:
         terminal.line("STOP")
         terminal.wait_for("\nStopped.", times=2)
         terminal.type(CTRL_C)
-        terminal.wait_for("again to leave")
+        terminal.wait_for("again to quit")
         terminal.type(CTRL_C)
         assert terminal.wait_for_exit() == 130
     # The terminal itself echoes what is typed, Ctrl-C too, and turns each line's end into two characters.

@@ -23,6 +23,7 @@ from utils.words import APPROVE, STOP
 
 FIRST, SECOND = program("a = 1\nprint(a)"), program("a = 2\nprint(a)")
 ONE = "a = 1\nprint(a)\n"
+INSTALL_ONLY = "Programs have no network; only pip and npm do. To change that: /network off, /network install, or /network on"
 NO_PROGRAM = "There is no program yet.\n"
 
 
@@ -49,7 +50,9 @@ async def type_into(session: Rehearsal, line: str) -> tuple[str | None, str]:
         ("/confirm", None, "Programs run without asking; you approve the result. /confirm on changes that.\n"),
         ("/confirm off", None, "Programs run without asking; you approve the result.\n"),
         ("/confirm on", None, "You will be asked before each run.\n"),
-        ("/confirm perhaps", None, "/confirm on, or /confirm off\n"),
+        ("/confirm perhaps", None, "Type /confirm on or /confirm off.\n"),
+        ("/network perhaps", None, f"There is no mode perhaps. {INSTALL_ONLY}\n"),
+        ("/network", None, f"{INSTALL_ONLY}\n"),
         ("/cost", None, "No tokens have been used yet.\n"),
         ("/new", None, "A fresh conversation. The container and its files stay.\n"),
         ("/exit", None, ""),
@@ -75,6 +78,17 @@ async def test_no_command_fails_while_the_session_opens(name: str) -> None:
         session.state.session = None
         for line in (f"/{name}", f"/{name} x", f"/{name} on"):
             await type_into(session, line)
+
+
+@pytest.mark.parametrize("usage", [usage for usage, _ in command_table() if " " not in usage])
+async def test_a_command_without_an_argument_does_nothing_if_one_follows(usage: str) -> None:
+    async with rehearsal([FIRST], ran("1\n"), typed=["APPROVE"]) as session:
+        await session.converse("count")
+        meant, seen = await type_into(session, f"{usage} but rename it")
+        assert meant is None
+        assert seen == f"{usage} takes nothing after it, so nothing was done. Type it alone, or leave out the slash to say something.\n"
+        assert not session.state.prompt.leaving
+        assert (await type_into(session, f"{usage}  "))[1] != seen
 
 
 @pytest.mark.parametrize("text", ["/help", "?", "/", " Help "])

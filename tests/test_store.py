@@ -323,7 +323,7 @@ def test_words_are_found_in_tasks_prose_programs_and_output(store: Store, indexe
     for word in HARD_WORDS:
         assert "second-0002" in [found.info.id for found in search_sessions(store, [word])], word
     assert search_sessions(store, ["factorial", "nowhere"]) == []
-    assert "function to calculate" in search_sessions(store, ["to calculate"])[0].snippet
+    assert search_sessions(store, ["to calculate"])[0].snippet == "Write a Python function to calculate the factorial of a number."
     assert len(search_sessions(store, [])) == 2
 
 

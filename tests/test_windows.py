@@ -190,7 +190,7 @@ def test_ctrl_c_in_a_terminal_stops_the_step_and_leaves_at_the_prompt(
         terminal.wait_for("Stopped. ")
         terminal.wait_for_prompt()
         terminal.type(CTRL_C)
-        terminal.wait_for("again to leave")
+        terminal.wait_for("again to quit")
         terminal.wait_for_prompt()
         terminal.type(CTRL_C)
         assert terminal.wait_for_exit(30) == 130

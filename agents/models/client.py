@@ -90,7 +90,9 @@ async def switch_model(client: Model, settings: Settings, model: str) -> str:
     from agents.models.resilient import ResilientClient
 
     if not isinstance(client, ResilientClient):
-        raise ModelError("the demo's model is a script", "the demo always asks its script; start with a model's key instead", kind="demo")
+        raise ModelError(
+            "the demo has only its scripted model", "leave the demo, and start the program with a model of your choice", kind="demo"
+        )
     await client.take_over(build_model_client(replace(settings, model=model), client.notify))
     return client.choice.model
 

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from cli.adding import add_files, add_mentioned
 from cli.checking import Checks
-from cli.greeting import greet
+from cli.greeting import greet, say_goodbye, say_that_the_demo_is_over
 from cli.input.demo_lines import DemoLines
 from cli.input.opening import open_keyboard
 from cli.input.prompt import Prompt
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _WAITING = ("/add ", "/model ", "/network ")
 """Commands that have to wait for the container."""
-_DEMO_OVER = "That was the demo. With a key in .env (see README.md), `python main.py` takes your own tasks."
+_NOTHING_TO_RETRY = "There is nothing to retry: no step failed or was stopped. Type a task."
 
 
 async def chat(
@@ -70,13 +70,14 @@ async def chat(
                 if resumed is not None:
                     first_task = await session.go_on(opening, resumed)
                 await _take_tasks(session, opening, first_task, demo)
-                session.say_goodbye()
+                session.tell_checks()
+                say_goodbye(state)
             finally:
                 await _settle(opening)
                 if state.checks is not None:
                     await state.checks.close()
     if demo is not None and session.status() is ExitStatus.DONE and not settings.quiet:
-        screen.say(*([] if prompt.is_terminal else [""]), Text(_DEMO_OVER, style=QUIET_STYLE))
+        say_that_the_demo_is_over(state)
     return session.status()
 
 
@@ -95,14 +96,18 @@ async def _open(stack: AsyncExitStack, wiring: Wiring, chat: Chat, added: Sequen
 async def _take_tasks(chat: Chat, opening: asyncio.Future[Session], first_task: str | None, demo: DemoLines | None) -> None:
     state = chat.state
     task = first_task
+    is_over = True
     while not state.prompt.leaving:
         if task is None:
-            if demo is not None and not demo.start_scene():
+            if demo is not None and not demo.start_scene(again=not is_over):
                 return
             task = await chat.next_task(opening)
+            if demo is not None and task == RETRY:
+                demo.taken()  # its line is the task, which is not typed again
         session = None if task is None else await chat.wait_for(opening)
         if session is not None and task is not None:
             await chat.converse(session, task)
+        is_over = state.is_over
         task = None
 
 
@@ -161,16 +166,8 @@ class Chat:
         await self.converse(session, RETRY)
         return None
 
-    def say_goodbye(self) -> None:
-        """Say what the check of the newest program has found, and how to come back."""
-        from history.resuming import resume_line
-
-        state = self.state
-        self._tell_checks()
-        if state.session is not None and state.session.has_talked and state.prompt.is_terminal and not state.settings.quiet:
-            state.screen.say(Text(f"To come back: {resume_line(state.session.sandbox.session)}", style=QUIET_STYLE))
-
-    def _tell_checks(self) -> None:
+    def tell_checks(self) -> None:
+        """Say what the check of the newest program has found."""
         checks = self.state.checks
         while checks is not None and checks.lines:
             self.state.notice(checks.lines.pop(0))
@@ -186,6 +183,9 @@ class Chat:
                 continue
             typed = await run_slash_command(state, typed) if typed and typed.strip() else None
             if typed is None:
+                continue
+            if typed == RETRY and state.is_over:
+                state.notice(_NOTHING_TO_RETRY)
                 continue
             word = spoken_word(typed)
             if not word:
@@ -223,9 +223,9 @@ class Chat:
         """Give the task to the team and show all that follows, until a word ends it, the user stops it, or the model fails."""
         state = self.state
         if task == RETRY and not session.has_talked:
-            state.notice("There is nothing to retry yet. Type a task.")
+            state.notice(_NOTHING_TO_RETRY)
             return
-        self._tell_checks()
+        self.tell_checks()
         # Concerns about the sandbox come up while it opens, in the background, when the user types.
         concerns, session.sandbox.concerns = session.sandbox.concerns, []
         for concern in concerns:

@@ -11,7 +11,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from cli.output.sessions import session_lines, terminal_width
+from cli.output.sessions import nothing_found, session_lines, terminal_width
 from cli.streams import print_out, tell
 from history.export import FORMATS, as_json, as_markdown, export_text, free_name, list_json
 from history.records import HistoryError, SessionInfo
@@ -74,7 +74,7 @@ def _list(store: Store, settings: Settings, options: HistoryOptions, words: Sequ
         sys.stdout.write(json.dumps(list_json([each.info for each in found]), indent=2) + "\n")
         return
     if not found:
-        print_out("No session holds all of these words." if words else "There is no session to list.")
+        print_out("There is no session to list." if options.older else nothing_found(words))
         return
     print_out("\n".join(session_lines(found, width=terminal_width())))
     if len(found) == most:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 
@@ -20,8 +20,10 @@ from utils.settings import Settings
 _MOST = 200  # sessions in the picker
 
 
-def resume(settings: Settings, wiring: Wiring, words: Sequence[str], *, fork: bool = False) -> ExitStatus:
-    """Go on with a session and return the exit status; raises AppError."""
+def resume(
+    settings: Settings, wiring: Wiring, words: Sequence[str], choose_model: Callable[[], Settings], *, fork: bool = False
+) -> ExitStatus:
+    """Go on with a session and return the exit status; `choose_model` returns settings that name a model. Raises AppError."""
     stored = _chosen(settings, words)
     if stored is None:
         return ExitStatus.DONE
@@ -34,6 +36,7 @@ def resume(settings: Settings, wiring: Wiring, words: Sequence[str], *, fork: bo
         stored = fork_session(settings, stored)
     elif open_elsewhere(stored):
         raise HistoryError(f"The session {stored.info.id} is open in another process.", "leave it there first, or add --fork")
+    settings = choose_model()
     if settings.source("SANDBOX_IMAGE") is Source.DEFAULT and stored.info.image:
         settings = replace(settings, image=stored.info.image)
     return asyncio.run(chat(settings, wiring, None, resumed=stored))

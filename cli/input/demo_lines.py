@@ -20,9 +20,9 @@ class DemoLines:
         """Return all lines in order, for a demo that plays itself."""
         return [line for scene in self._scenes for line in scene]
 
-    def start_scene(self) -> bool:
-        """Go to the next scene; False if there is none left."""
-        self._number += 1
+    def start_scene(self, *, again: bool = False) -> bool:
+        """Go to the next scene, or to the beginning of this one again; False if there is none left."""
+        self._number += not again
         self._line = 0
         return self._number < len(self._scenes)
 

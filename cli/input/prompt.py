@@ -117,7 +117,7 @@ class Prompt:
             self.interrupted = self.leaving = True
             return
         self._pressed = True
-        self._screen.print(Text("Press Ctrl-C again to leave.", style=QUIET_STYLE))
+        self._screen.print(Text("Press Ctrl-C again to quit.", style=QUIET_STYLE))
 
     def _on_interrupt(self) -> None:
         # A question is asked inside a step, and Ctrl-C there is for the question.

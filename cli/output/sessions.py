@@ -36,9 +36,14 @@ def session_lines(found: Sequence[Found], now: float | None = None, width: int |
         aligned = zip(row, widths, strict=False)
         cells = [f"{cell:{'>' if column in _NUMBERS else '<'}{width}}" for column, (cell, width) in enumerate(aligned)]
         lines.append("  ".join([*cells, row[-1]]).rstrip())
-        if each.snippet:
+        if each.snippet and each.snippet.strip("…") not in " ".join(each.info.task.split()):
             lines.append(f"{' ' * (widths[0] + 2)}{each.snippet}")
     return lines if width is None else [fitted(line, width) for line in lines]
+
+
+def nothing_found(words: Sequence[str]) -> str:
+    """Say that no session holds the words, or that there is none at all."""
+    return f"No session contains {' and '.join(words)}." if words else "There are no sessions yet."
 
 
 def fitted(line: str, width: int) -> str:
