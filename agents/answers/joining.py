@@ -13,6 +13,7 @@ from agents.answers.other_code import join_texts
 from agents.answers.parts import MOST_COMPARED, Part, Sorted, is_in, with_text
 from agents.answers.python_text import join_python, with_definitions
 from agents.answers.running import is_setup, running_parts
+from agents.answers.suites import with_start
 from sandbox.languages import BY_NAME, Language
 from utils.code_blocks import CodeBlock, SkippedBlock, StoredFile
 from utils.text import names_listed
@@ -45,7 +46,7 @@ def join_parts(found: Sorted) -> Joined:
     stored = tuple(sorted(files.values(), key=lambda file: file.line))
     guessed = found.guessed | {part.name for part in named if part.inferred}
     _say_what_is_stored([file.name for file in stored if file.name not in guessed], running, found)
-    running = with_examples(running, found, files.keys())
+    running = [with_start(part, found) for part in with_examples(running, found, files.keys())]
     blocks = [
         CodeBlock(part.language, part.text, part.line, part.name, tuple(file for file in stored if file.name != part.name))
         for part in sorted(running, key=lambda part: not is_setup(part, files.keys()))

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from agents.answers.file_names import module_of
 from agents.answers.parts import Part
 from agents.answers.python_code import PythonCode
+from agents.answers.suites import runner_of
 from sandbox.languages import BY_NAME
 
 _MAIN = ("main", "__main__", "app", "run", "program", "solution")
@@ -32,7 +33,7 @@ def running_parts(units: Sequence[Part], scripts: Sequence[str]) -> list[Part]:
     running = [part for part in units if part not in named or (part in called or (_runs_by_itself(part, used, units) and not called))]
     possible = called or [part for part in named if not _is_for_a_runner(part)]
     if possible and not any(not _is_request(part) for part in running):
-        running.append(max(possible, key=_fitness))
+        running += [part for part in possible if part.python and runner_of(part.python)] or [max(possible, key=_fitness)]
     return sorted(running, key=lambda part: (_is_test(part), part.line))
 
 
