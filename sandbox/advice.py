@@ -6,6 +6,7 @@ every program here; only whether it matters is a guess.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -32,8 +33,10 @@ from sandbox.outdated import replacement
 from sandbox.packages.names import missing_module
 from sandbox.tools import instead_of, missing_tool
 from sandbox.verdicts import TRIED_NETWORK, ProgramRun, Verdict
+from utils.docker_utils import WORKSPACE
 from utils.text import plain
 
+_OWN_FILE = re.compile(rf'File "{WORKSPACE}/(\w+\.py)"')
 _TAIL = 4000  # characters of the output that are looked at
 
 
@@ -69,6 +72,9 @@ HIDES = "{} hides Python's own module of that name from every program in this fo
 GONE = "what it uses has been taken out of Python or of the package"
 NO_TOOL = "{} is not here, and nothing can be installed with apt or sudo"
 NO_MODULE = "There is no module {} here: do without it, or write it as a file of its own in the same answer."
+_LACKS_LIBRARY = printed(
+    r"cannot load library '|no library called \"|(?<!\w)lib(?!GL|gthread|SM|tk)[\w.+-]+\.so[\w.]*: cannot open shared object"
+)
 ADVICE = (
     SHOWN_TO_NOBODY,
     SERVES,
@@ -112,7 +118,7 @@ ADVICE = (
     Advice(
         "a library of the system that it needs is not here, and nothing can be installed with apt",
         "Use a package that brings all it needs: fpdf2 or reportlab for PDF, matplotlib or pillow for pictures.",
-        printed(r"cannot load library '|no library called \"|(?<!\w)lib(?!GL|gthread|SM|tk)[\w.+-]+\.so[\w.]*: cannot open shared object"),
+        lambda seen: "playwright" not in seen.code.imports and _LACKS_LIBRARY(seen),
     ),
     Advice(
         "there is no terminal here",
@@ -124,7 +130,7 @@ ADVICE = (
     Advice(
         "there is no web browser here",
         "Do without selenium or playwright: work on the page's text, with the standard library or beautifulsoup4.",
-        printed(r"(?:NoSuchDriver|WebDriver)Exception|Unable to obtain driver|Executable doesn't exist at .*(?:chrom|firefox|webkit)"),
+        printed(r"(?:NoSuchDriver|WebDriver)Exception|reading from the driver|Executable doesn't exist at .*(?:chrom|firefox|webkit)"),
     ),
     Advice(
         "plotly draws picture files with a web browser, which is not here",
@@ -133,13 +139,13 @@ ADVICE = (
     ),
     Advice(
         "nothing answers there: whatever a program starts ends with it",
-        "Start the server and its client in one program.",
+        "Start the server and its client in one program; use sqlite3 in place of a database server.",
         printed(r"Connection refused|ConnectionRefusedError|Failed to connect to (?:localhost|127\.0\.0\.1)"),
     ),
     Advice(
         "there is no IPv6 here, which the name localhost may stand for",
         "Use the address 127.0.0.1 instead of localhost.",
-        printed(r"address \('::1'|Cannot assign requested address|EADDRNOTAVAIL"),
+        printed(r"bind\w* on address \('::1'|EADDRNOTAVAIL|Cannot assign requested address\s*\Z"),
     ),
     Advice(
         "programs run on Linux here, without what only Windows has",
@@ -163,6 +169,11 @@ ADVICE = (
         "programs get no keys or passwords of the user's",
         "Do without the service: let the program make up its answers.",
         printed(r"^KeyError: '\w*(?:KEY|TOKEN|SECRET|PASSWORD)'|^[\w.]*(?:Error|Exception): .*(?i:api.?key|credentials|access.?token)"),
+    ),
+    Advice(
+        "the locale that it sets is not here",
+        "Write numbers and dates without it, as f'{amount:,.2f}' does, or with the package babel.",
+        printed(r"locale\.Error: unsupported locale setting"),
     ),
     Advice(
         "fonts of Windows and of the Mac are not here",
@@ -210,6 +221,9 @@ def advise(run: ProgramRun, stored: Sequence[str] = ()) -> ProgramRun:
     module = missing_module(seen.tail) if run.verdict is Verdict.FAILED and not found else None
     remedies = dict.fromkeys([remedy for _, remedy in found] + ([NO_MODULE.format(module)] if module else []))
     found += [(HIDES.format(name), "Give the file another name.") for name in (run.file_name, *stored) if _hides_a_module(name)]
+    found += [
+        (HIDES.format(name), f"Delete it before the program, with `rm {name}` in a ```sh block.") for name in _hidden_by(seen, stored)
+    ]
     # A server looks up its own address by way of a network.
     notes = tuple(note for note in run.notes if note != TRIED_NETWORK or not SERVES.matters(seen))
     remedies |= dict.fromkeys(remedy for _, remedy in found)
@@ -233,6 +247,12 @@ def _of_names(seen: Seen) -> Iterator[tuple[str, str]]:
     )
     if tool and not calls_apt(seen):
         yield NO_TOOL.format(tool), f"Use {instead_of(tool)}."
+
+
+def _hidden_by(seen: Seen, stored: Sequence[str]) -> list[str]:
+    """Return the files of earlier programs that stood in for a module of Python when this one failed."""
+    named = dict.fromkeys(_OWN_FILE.findall(seen.tail)) if seen.run.verdict is Verdict.FAILED else {}
+    return [name for name in named if _hides_a_module(name) and name not in (seen.run.file_name, *stored)]
 
 
 def _hides_a_module(name: str) -> bool:

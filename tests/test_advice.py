@@ -71,6 +71,14 @@ def facts(code: str, verdict: Verdict, output: str = "", language: str = "python
         ("import os", FAILED, "KeyError: 'OPENAI_API_KEY'\n", "keys or passwords"),
         ("import openai", FAILED, "openai.OpenAIError: Missing credentials. Please pass an `api_key`\n", "keys or passwords"),
         ("import PIL", FAILED, "OSError: cannot open resource\n", "fonts of Windows"),
+        ("import playwright", FAILED, "Exception: Connection closed while reading from the driver\n", "no web browser"),
+        ("import locale", FAILED, "locale.Error: unsupported locale setting\n", "locale that it sets"),
+        (
+            "import psycopg2",
+            FAILED,
+            "Error: connection to ::1 failed: Cannot assign requested address\nto 127.0.0.1 failed: Connection refused\n\tIs it?\n",
+            "ends with it",
+        ),
         ("import multiprocessing", TIME, "RuntimeError: context has already been set\n", "in each process"),
         ("import pytest\npytest.main()", OK, "1 failed in 0.05s\n", "tests failed"),
         ("import doctest\ndoctest.testmod()", OK, "***Test Failed*** 1 failure.\n", "tests failed"),
@@ -241,6 +249,20 @@ def test_a_server_that_looks_up_its_own_address_has_not_tried_the_network() -> N
     code = "from flask import Flask\nFlask('x').run(host='0.0.0.0')"
     assert advise(replace(run(code, TIME), notes=(TRIED_NETWORK,))).notes == (SERVES.fact,)
     assert advise(replace(run("1", TIME), notes=(TRIED_NETWORK,))).notes == (TRIED_NETWORK,)
+
+
+def test_a_file_of_an_earlier_program_that_hides_a_module_is_named_when_a_program_fails_over_it() -> None:
+    output = """\
+  File "/workspace/program.py", line 1, in <module>
+    import tempfile
+  File "/workspace/random.py", line 2, in <module>
+AttributeError: partially initialized module 'random' has no attribute 'randint'
+"""
+    seen = advise(run("import tempfile", FAILED, output))
+    assert seen.notes == (HIDES.format("random.py"),)
+    assert seen.advice == ("Delete it before the program, with `rm random.py` in a ```sh block.",)
+    assert advise(run("import tempfile", FAILED, output.replace("random.py", "tools.py"))).notes == ()
+    assert advise(run("import tempfile", FAILED, output, name="random.py")).advice == ("Give the file another name.",)
 
 
 def test_both_hear_the_fact_and_the_model_what_to_do() -> None:
