@@ -163,7 +163,11 @@ ADVICE = (
     Advice(
         "models and data sets that packages download are not here",
         "Use data that a package brings with it or that the program makes, and plain Python in place of a model.",
-        printed(r"\[E050\]|Resource \S+ not found|nltk\.download\(|connect to 'https://huggingface|LocalEntryNotFound|URL fetch failure"),
+        printed(
+            r"\[E050\]|Resource \S+ not found|nltk\.download\(|https://huggingface\.co|LocalEntryNotFound|URL fetch failure",
+            Verdict.FAILED,
+            Verdict.TIME,
+        ),
     ),
     Advice(
         "programs get no keys or passwords of the user's",

@@ -26,6 +26,7 @@ _NO_FILE = re.compile(
     r"(?:No such file or directory|Permission denied|Read-only file system|non-existent directory): '([^'\n]+)'$"
     r"|(?:^|[ '])([^\s':]+)'?: (?:\[Errno 2\] )?(?:No such file or directory|Permission denied|Read-only file system)$"
 )
+_NO_PICTURE = re.compile(r"imread_\('([^'\n]+)'\): can't open")
 FAR = re.compile(r"(?!/workspace\b|/tmp\b|/opt\b|/proc\b|/sys\b|/var/lib\b)(?:/|~|[A-Za-z]:[\\/])")
 
 
@@ -104,8 +105,10 @@ def installs_into_its_own(seen: Seen) -> bool:
 
 def unreadable(seen: Seen) -> str:
     """Return the file that it could not open, "" if it did not fail over one."""
-    found = _NO_FILE.search(last_line(seen.tail)) if seen.run.verdict is Verdict.FAILED and not missing_tool(seen.tail) else None
-    return (found[1] or found[2]) if found else ""
+    if seen.run.verdict is not Verdict.FAILED or missing_tool(seen.tail):
+        return ""
+    found = _NO_FILE.search(last_line(seen.tail)) or _NO_PICTURE.search(seen.tail)
+    return next(filter(None, found.groups())) if found else ""
 
 
 calls_apt = printed(

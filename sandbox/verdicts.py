@@ -144,7 +144,10 @@ WAITED = "it only waited for requests"
 """The reason of a run that was stopped before its time limit, because nothing more would have come of it."""
 _WAITED = _Words("Stopped after {seconds}: {reason}. What it printed is kept.", "stopped after {seconds}: {reason}.")
 TRIED_NETWORK = "it tried the network, which is off while programs run"
-NO_NETWORK = "do without it; if a package is missing, ask for it with `pip install NAME` lines in a ```sh block before the program."
+NO_NETWORK = (
+    "do without it, with data that the program makes itself; if a package is missing, ask for it with `pip install NAME` lines in a ```sh "
+    "block before the program."
+)
 _REMEDIES = {Verdict.TIME: "Make it faster or do less.", Verdict.OUTPUT: "Print less, or write the data to a file."}
 
 _COMPILER = {

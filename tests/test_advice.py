@@ -70,6 +70,8 @@ def facts(code: str, verdict: Verdict, output: str = "", language: str = "python
         ("import spacy", FAILED, "OSError: [E050] Can't find model 'en_core_web_sm'.\n", "models and data sets"),
         ("import os", FAILED, "KeyError: 'OPENAI_API_KEY'\n", "keys or passwords"),
         ("import openai", FAILED, "openai.OpenAIError: Missing credentials. Please pass an `api_key`\n", "keys or passwords"),
+        ("import transformers", TIME, "error thrown while requesting HEAD https://huggingface.co/x/config.json\n", "models and data sets"),
+        ("import cv2", FAILED, "findDecoder imread_('a.jpg'): can't open/read file\ncv2.error: !_src.empty()\n", "holds only"),
         ("import PIL", FAILED, "OSError: cannot open resource\n", "fonts of Windows"),
         ("import playwright", FAILED, "Exception: Connection closed while reading from the driver\n", "no web browser"),
         ("import locale", FAILED, "locale.Error: unsupported locale setting\n", "locale that it sets"),

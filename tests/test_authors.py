@@ -117,3 +117,9 @@ async def test_a_server_started_in_the_block_before_is_gone(executor: SandboxExe
     seen = await run(executor, "import urllib.request\nurllib.request.urlopen('http://127.0.0.1:8123')")
     assert seen.verdict is Verdict.FAILED
     assert seen.notes == ("nothing answers there: whatever a program starts ends with it",)
+
+
+async def test_a_program_that_calls_pip_does_not_try_for_long(executor: SandboxExecutor) -> None:
+    seen = await run(executor, "import subprocess, sys\nsubprocess.run([sys.executable, '-m', 'pip', 'install', 'toolz'])")
+    assert seen.output.count("Retrying (Retry(total=") == 1
+    assert "No matching distribution found for toolz" in seen.output

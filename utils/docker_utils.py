@@ -248,6 +248,7 @@ def _environment(image: Mapping[str, Any], cpus: float) -> dict[str, str]:
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "PIP_NO_CACHE_DIR": "1",
         "PIP_NO_INPUT": "1",
+        "PIP_RETRIES": "1",  # where there is no network, a program that calls pip waits ten seconds otherwise; our own calls try more often
         "CGO_ENABLED": "0",  # Go without a C compiler beside it
         **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), threads),
     }

@@ -53,6 +53,7 @@ IFS= read -r PIP_INDEX_URL && IFS= read -r PIP_TRUSTED_HOST && IFS= read -r http
 if [ -n "$PIP_INDEX_URL" ]; then export PIP_INDEX_URL; else unset PIP_INDEX_URL; fi
 if [ -n "$PIP_TRUSTED_HOST" ]; then export PIP_TRUSTED_HOST; else unset PIP_TRUSTED_HOST; fi
 if [ -n "$https_proxy" ]; then http_proxy=$https_proxy; export http_proxy https_proxy; else unset https_proxy; fi
+unset PIP_RETRIES
 export PYTHONNOUSERSITE=1 HOME="$PYTHONUSERBASE/.pip"
 export XDG_CONFIG_HOME="$HOME" TMPDIR="$HOME"
 rm -rf -- "$HOME" && mkdir -m 700 -- "$HOME" && cd "$HOME" && head -c "$size" >lock.txt || exit 1
