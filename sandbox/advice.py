@@ -26,6 +26,7 @@ from sandbox.conditions import (
     printed,
     serves,
     showed_a_picture,
+    tests_failed,
     unreadable,
 )
 from sandbox.languages import BY_NAME
@@ -34,7 +35,7 @@ from sandbox.packages.names import missing_module
 from sandbox.tools import instead_of, missing_tool
 from sandbox.verdicts import TRIED_NETWORK, ProgramRun, Verdict
 from utils.docker_utils import WORKSPACE
-from utils.text import plain
+from utils.text import last_line, plain
 
 _OWN_FILE = re.compile(rf'File "{WORKSPACE}/(\w+\.py)"')
 _TAIL = 4000  # characters of the output that are looked at
@@ -172,7 +173,10 @@ ADVICE = (
     Advice(
         "programs get no keys or passwords of the user's",
         "Do without the service: let the program make up its answers.",
-        printed(r"^KeyError: '\w*(?:KEY|TOKEN|SECRET|PASSWORD)'|^[\w.]*(?:Error|Exception): .*(?i:api.?key|credentials|access.?token)"),
+        printed(
+            r"\benviron\b[\s\S]*^KeyError: '\w*(?:KEY|TOKEN|SECRET|PASSWORD)'"
+            r"|^[\w.]*(?:Error|Exception): .*(?i:api.?key|credentials|access.?token)"
+        ),
     ),
     Advice(
         "the locale that it sets is not here",
@@ -192,7 +196,7 @@ ADVICE = (
     Advice(
         "its tests failed, although it ended with exit code 0",
         "End the program with the result of the tests: sys.exit(pytest.main([__file__])), or unittest.main().",
-        printed(r"^=* ?\d+ failed\b.* in [\d.]+s|^FAILED \((?:failures|errors)=|^\*\*\*Test Failed\*\*\* \d", Verdict.OK),
+        tests_failed,
     ),
     Advice(
         "it defines tests and starts none of them",
@@ -222,7 +226,7 @@ def advise(run: ProgramRun, stored: Sequence[str] = ()) -> ProgramRun:
     seen = Seen(run, read_code(run.code) if run.language == "python" else Code(), plain(run.output[-_TAIL:]))
     found = [(each.fact, each.remedy) for each in ADVICE if each.matters(seen)]
     found += [*_of_its_language(seen), *_of_names(seen)]
-    module = missing_module(seen.tail) if run.verdict is Verdict.FAILED and not found else None
+    module = missing_module(seen.tail) if run.verdict is Verdict.FAILED and not found and " module named " in last_line(seen.tail) else None
     remedies = dict.fromkeys([remedy for _, remedy in found] + ([NO_MODULE.format(module)] if module else []))
     found += [(HIDES.format(name), "Give the file another name.") for name in (run.file_name, *stored) if _hides_a_module(name)]
     found += [

@@ -11,7 +11,7 @@ LONGEST = 200_000
 _ASKS = {"input", "getpass.getpass", "click.prompt", "click.confirm", "typer.prompt", "typer.confirm", "rich.prompt.Prompt.ask"}
 _WAITS = {"sleep", "run_pending", "accept", "recv", "recvfrom"}
 _ENDS = {"exit", "_exit", "quit", "abort"}
-_STARTS_TESTS = {"main", "TextTestRunner", "run_module_suite", "testmod"}
+_STARTS_TESTS = {"main", "TextTestRunner", "run_module_suite", "testmod", "globals", "locals", "getattr", "exec"}
 
 
 class Code(NamedTuple):
@@ -57,7 +57,8 @@ def _goes_on(loop: ast.While) -> bool:
 
 def _has_idle_tests(tree: ast.Module, calls: frozenset[str]) -> bool:
     tests = set(_tests(tree))
-    return bool(tests) and not tests & calls and not {_last(name) for name in calls} & _STARTS_TESTS
+    named = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    return bool(tests) and not tests & named and not {_last(name) for name in calls} & _STARTS_TESTS
 
 
 def _tests(tree: ast.Module) -> Iterator[str]:

@@ -97,6 +97,12 @@ def lacks_arguments(seen: Seen) -> bool:
     return said or ("argv" in seen.run.code[:LONGEST] and printed(r"IndexError: list index out of range")(seen))
 
 
+def tests_failed(seen: Seen) -> bool:
+    """Whether it ended well although tests that it ran did not."""
+    said = printed(r"^=* ?\d+ failed\b.* in [\d.]+s|^FAILED \((?:failures|errors)=|^\*\*\*Test Failed\*\*\* \d", Verdict.OK)(seen)
+    return said and re.search(r"pytest|unittest|doctest", seen.run.code[:LONGEST]) is not None
+
+
 def installs_into_its_own(seen: Seen) -> bool:
     """Whether it looked for packages in a virtual environment of its own."""
     own = re.search(r"\bactivate\b|\bvenv\b|\bvirtualenv\b", seen.run.code[:LONGEST]) is not None

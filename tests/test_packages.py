@@ -146,6 +146,10 @@ You can install this with:
         (STARLETTE + "\n" * 20 + "and the program went on", None),
         ("You can install this with:\n    $ pip install httpx\n", "httpx"),
         ("ValueError: no\n" * 2000, None),
+        (
+            'ImportError: Dask distributed is not there\n\n  pip install distributed:\n  pip install "dask[distributed]" --upgrade\n',
+            "distributed",
+        ),
     ],
 )
 def test_a_missing_package_is_known_by_the_lines_behind_the_last_error(output: str, module: str | None) -> None:

@@ -37,13 +37,13 @@ _OTHER_WORDS = tuple(
         r"ERROR \w[\w ]* requires? (?:the )?[`'\"]?NAME[`'\"]? (?:package )?to be installed.*",
         r"ERROR .*requires? the [`'\"]?NAME[`'\"]? package.*",
         r"ERROR [`'\"]?NAME[`'\"]? (?:is required|not found, please install it|must be installed|is not installed)\b.*",
-        r".*\bpip3? install (?:-U |--upgrade )?[`'\"]?NAME[`'\"]?.*",
+        r".*\bpip3? install (?:-U |--upgrade )?[`'\"]?NAME(?![\w.\[-]).*",
         r"(?:\w+\.)*CalledProcessError: Command .*\bpip3?'?,? '?install'?,? (?:'?-[\w=-]+'?,? )*'?NAME.* returned non-zero.*",
     )
 )
 # The last error of a program may go on for some lines, with the advice to install what it lacks behind it.
 _LAST_ERROR = re.compile(r"(?s).*^(?=(?:\w+\.)*(?:Import|ModuleNotFound|Runtime|Value)Error:)(.*)", re.MULTILINE)
-_ADVISED = re.compile(rf"pip3? install (?:-U |--upgrade )?[`'\"]?({_NEEDED})|- `Import ({_NEEDED})` failed")
+_ADVISED = re.compile(rf"pip3? install (?:-U |--upgrade )?[`'\"]?({_NEEDED})(?![\w.\[-])|- `Import ({_NEEDED})` failed")
 _ERROR_LINES = 15
 # Modules that have left the standard library since a version that we support; they are in no package of their name, or a stranger's.
 _LEFT = {"distutils": "setuptools", "imp": "", "asynchat": "", "asyncore": "", "smtpd": "", "cgi": "", "telnetlib": "", "pipes": ""}
