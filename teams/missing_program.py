@@ -6,7 +6,7 @@ import re
 
 from agents.answers.parts import DOES_NOTHING
 from utils.code_blocks import Answer, SkippedBlock
-from utils.labels import SHOWN, why_not_run
+from utils.labels import DATA, SHOWN, why_not_run
 from utils.text import shorten
 
 SEND_CODE = "No program was run, as said above. Send one whole program in one closed block, marked with its language."
@@ -16,7 +16,6 @@ PRINT_FOR = "Nothing was printed. Use print() for the result of this task, and s
 NO_FILE = "{fact}. Send the whole program again so that it writes {files}, in the current folder, under exactly that name."
 
 _LONGEST_TASK = 1000  # characters that are said again
-_DATA = ("json", "jsonl", "csv", "tsv")  # a task that names one of these wants it made
 # What tasks call a language if not by its label.
 _NAMES = {
     "html": "web ?page|web ?site|page|site",
@@ -60,7 +59,7 @@ def _is_foreign(block: SkippedBlock) -> bool:
 
 
 def _asks_for(task: str, label: str) -> bool:
-    if label in _DATA:
+    if label in DATA:
         return False
     names = "|".join(filter(None, [re.escape(label), _NAMES.get(label, "")]))
     return re.search(rf"(?<!\w)(?:{names})(?![\w+#])", task, re.IGNORECASE) is not None

@@ -948,6 +948,12 @@ def test_an_added_import_stands_where_imports_go() -> None:
         ("Make a.html.", fenced("html", "<p>") + fenced("html", "<b>"), []),  # which?
         ("Make a.html.", fenced("css", "p {}"), []),
         ("Make a.json.", fenced("json", "[1]") + py("open('a.json', 'w').write('[2]')"), []),  # the program makes it
+        ("Write 'Tom & Jerry' into 'a.json'.", fenced("json", '["Tom & Jerry"]'), ["a.json"]),
+        ('Write "Ada" (key \'name\') and 1815 (key "born") into a.json.', fenced("json", '{"born": 1815, "name": "Ada"}'), ["a.json"]),
+        ('Write "Ada" (key \'name\') and 1815 (key "born") into a.json.', fenced("json", '{"born": 1815}'), []),  # it is incomplete
+        ("Write 'a b' and 'c' into x.csv, and don't quote Ada's name.", fenced("csv", "a b,c"), ["x.csv"]),
+        ("Write 'a b' and 'c' into x.csv, and don't quote Ada's name.", fenced("csv", "a b"), []),
+        ("Put 'Tom & Jerry' into a.html.", fenced("html", "<h1>Tom &amp; Co"), ["a.html"]),  # a page is the user's to judge
         ("See https://example.com/a.json.", fenced("json", "[1]"), []),
         ("What is JSON?", fenced("json", "[1]"), []),
     ],

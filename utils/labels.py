@@ -15,6 +15,9 @@ _TRANSCRIPTS = ("pycon", "console", "output", "text", "txt", "plaintext", "plain
 SHOWN = (*MARKDOWN, *_TRANSCRIPTS)
 """Labels of what is shown and no program."""
 
+DATA = ("json", "jsonl", "csv", "tsv")
+"""Labels of data, which a program is rather asked to make than to be."""
+
 
 def language_of(info: str) -> str:
     """Take the language out of an info string such as `python title="x"`, `{.python}` or `python:file.py`, in lower case; "" for none."""

@@ -12,7 +12,7 @@ from agents.answers.python_code import read_python
 from agents.answers.shell_code import read_shell
 from sandbox.files.names import header_name, safe_name
 from utils.code_blocks import Fence
-from utils.labels import canonical, language_of
+from utils.labels import DATA, canonical, language_of
 
 _BARE = r"(?:Dockerfile|Makefile|Procfile|\.(?:gitignore|dockerignore|editorconfig|env(?:\.example)?))"
 _NAME = rf"(?:\./|/workspace/)?(?P<name>(?:[\w.-]+/)*(?:[\w-][\w.-]*\.[A-Za-z][A-Za-z0-9]{{0,9}}|{_BARE}))"
@@ -26,6 +26,7 @@ _MENTIONED = re.compile(
 )
 _TAKES_AWAY = re.compile(r"\b(?:delet|remov|renam|eras|clean)\w*", re.IGNORECASE)
 _RESULT = re.compile(r"\.(?:png|jpe?g|gif|svg|pdf)$", re.IGNORECASE)
+_QUOTED = re.compile(r"(?<!\w)(?:'([^'\n]{1,200})'(?!\w)|\"([^\"\n]{1,200})\")")
 _ATTRIBUTE = re.compile(rf"(?:file_?name|file|path|title|name)\s*=\s*[\"']?{_NAME}(?=[\"'\s}}]|$)", re.IGNORECASE)
 _ALONE = re.compile(_NAME)
 # A heading or a line that is nothing but the name: `### 1. utils.py`, `**utils.py**`, "File: `utils.py`:", "utils.py - helpers".
@@ -142,10 +143,17 @@ def named_by_task(fences: Sequence[Fence], aliases: Mapping[str, str], task: str
     wanted = names_in(task)
     found = {}
     for name in wanted:
-        alike = [fence for fence in fences if _is_kind(fence, name)]
+        alike = [fence for fence in fences if _is_kind(fence, name) and not _is_incomplete(fence, task)]
         if len(alike) == 1 and sum(_is_kind(alike[0], other) for other in wanted) == 1 and not named(alike[0], aliases).name:
             found[alike[0].line] = name
     return found
+
+
+def _is_incomplete(fence: Fence, task: str) -> bool:
+    """Whether data lacks words that the task quotes, other than names of files: then it cannot be what was asked for."""
+    quoted = [single or double for single, double in _QUOTED.findall(task)]
+    words = {word for text in quoted if safe_name(text) not in names_in(task) for word in re.findall(r"\w+", text)}
+    return language_of(fence.info) in DATA and not words.issubset(re.findall(r"\w+", fence.text))
 
 
 def _is_kind(fence: Fence, name: str) -> bool:
