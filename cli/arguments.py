@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from utils.errors import UsageError
+from utils.setting_values import whole_number
 from utils.settings import SETTINGS
 from utils.text import whole_characters
 
@@ -72,13 +73,7 @@ def _batch_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scheduler", default="", metavar="ADDRESS", help="run the tasks on the workers of this Dask scheduler")
 
 
-def _positive(text: str) -> int:
-    number = int(text)
-    if not 1 <= number <= 10_000:
-        raise ValueError(text)
-    return number
-
-
+_positive = whole_number(1, 10_000).read
 _positive.__name__ = "whole number"  # argparse says: invalid whole number value
 
 

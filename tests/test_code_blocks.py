@@ -273,6 +273,12 @@ def test_splitting_keeps_the_order_of_prose_and_blocks() -> None:
     assert parts[4:] == ["Done."]
     assert list(split_blocks("", ALIASES)) == []
     assert list(split_blocks("Only prose.", ALIASES)) == ["Only prose."]
+    one_line = "First:\n```py print(1)```\nThen:\n```py print(2)```\nDone."
+    assert list(split_blocks(one_line, ALIASES)) == [
+        *("First:", CodeBlock("python", "print(1)\n", 2), "Then:", CodeBlock("python", "print(2)\n", 4), "Done.")
+    ]
+    assert list(split_blocks("```py\nprint(1)", ALIASES)) == [SkippedBlock("py", 1, "the block is not closed: the answer was cut")]
+    assert list(split_blocks("```py\nprint(1)\n```\n```", ALIASES)) == [CodeBlock("python", "print(1)\n", 1)]
 
 
 def test_splitting_finds_the_programs_that_are_run() -> None:

@@ -127,21 +127,14 @@ def split_blocks(
     text: str, aliases: Mapping[str, str], open_string: OpenString = lambda script: False
 ) -> Iterator[str | CodeBlock | SkippedBlock]:
     """Yield what a message is made of, in order: its prose as text, without the thoughts, and each fenced block."""
-    source = normal(text)
-    tokens, thoughts, _ = parse(source, aliases, open_string)
-    lines = blank(source, thoughts).split("\n")
+    found = read_markdown(text, aliases, open_string)
     position = 0
-    for token in tokens:
-        if token.type != "fence":
-            continue
-        start, end = token.map or (position, position)
-        prose = "\n".join(lines[position:start]).strip()
-        if prose:
+    for fence in found.fences:
+        if prose := "\n".join(found.prose[position : fence.line - 1]).strip():
             yield prose
-        yield judge(Fence(token.info, token.content, start + 1, token.meta["closed"], False, ()), aliases)
-        position = end
-    prose = "\n".join(lines[position:]).strip()
-    if prose:
+        yield judge(fence, aliases)
+        position = fence.line
+    if prose := "\n".join(found.prose[position:]).strip():
         yield prose
 
 

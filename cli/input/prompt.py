@@ -126,8 +126,7 @@ class Prompt:
 
     def _on_terminate(self) -> None:
         self.interrupted = self.leaving = True
-        if not self._keyboard.interrupt() and self._cancel_step is not None:
-            self._cancel_step()
+        self._on_interrupt()
 
 
 async def _first_of(reading: asyncio.Future[str | None], until: asyncio.Future[Any] | None) -> None:
