@@ -1,4 +1,4 @@
-"""Makes text from programs, models and file names safe to show, and short enough to keep."""
+"""Text made safe to show, short enough to keep, and put into words: that of programs, models and file names."""
 
 from __future__ import annotations
 
