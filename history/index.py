@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +13,8 @@ from typing import Any
 
 from history.records import HistoryError
 from history.report import render_report, template
-from history.store import Store
-from utils.text import one_line
+from history.store import DATABASE, Store
+from utils.text import counted, one_line
 
 INDEX = "index.html"
 _SESSION = re.compile(r"[\w-]{1,80}")
@@ -34,23 +35,23 @@ class Row:
     page: str
 
 
-def write_index(
-    results: Iterable[Mapping[str, Any]], statuses: Mapping[str, int], title: str, folder: Path, database: Path, sessions: Path
-) -> Path:
+def write_index(read: Callable[[], Iterable[Mapping[str, Any]]], folder: Path, workspace: Path) -> Path:
     """Write the table and a report for each result into the folder, one after the other; return the table's path. Raises OSError.
 
-    A result whose session is not in the history, for it ran on another machine, has a row and no report.
+    `read` gives the results, and is called twice. A result whose session is not in the history, for it ran on another machine, has a
+    row and no report.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    statuses = Counter(str(result["status"]) for result in read())
     with ExitStack() as stack:
         store = None
         with suppress(HistoryError):
-            store = stack.enter_context(closing(Store.read_only(database)))
+            store = stack.enter_context(closing(Store.read_only(workspace / DATABASE)))
         stream = template("index.html.j2").stream(
-            title=title,
+            title=counted(statuses.total(), "task"),
             date=time.strftime("%d %B %Y, %H:%M"),
             statuses=sorted(statuses.items()),
-            rows=_rows(results, folder, store, sessions),
+            rows=_rows(read(), folder, store, workspace / "sessions"),
         )
         page = stack.enter_context((folder / INDEX).open("w", encoding="utf-8", errors="replace"))
         page.writelines(stream)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,19 +12,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cli.adding import add_files
+from cli.output.batch import Display, open_display, summary_lines
 from cli.signals import interrupted
 from cli.streams import tell
 from cli.wiring import Wiring
+from teams.batch.loop import Batch, Plan, Summary, Work
+from teams.batch.results import Found, Results
+from teams.batch.resume import Selection
+from teams.batch.tasks import BatchTask, read_tasks
 from utils.errors import ExitStatus, UsageError
 from utils.settings import Settings
-from utils.text import counted
 
-if TYPE_CHECKING:
-    from cli.output.batch import Display
-    from teams.batch.loop import Batch, Work
-    from teams.batch.results import Found, Results
-    from teams.batch.resume import Selection
-    from teams.batch.tasks import BatchTask
+if TYPE_CHECKING:  # AutoGen takes most of a second to import, and a mistake in the tasks is said before that
     from teams.session import Session
 
 JOBS = 2
@@ -54,9 +52,6 @@ class BatchOptions:
 
 def batch(settings: Settings, wiring: Wiring, options: BatchOptions) -> ExitStatus:
     """Run the tasks and return the exit status; raises AppError if something other than a task failed."""
-    from teams.batch.resume import Selection
-    from teams.batch.tasks import read_tasks
-
     _check(options)
     for warning in () if settings.quiet else settings.warnings:
         tell(warning)
@@ -92,19 +87,14 @@ def _check(options: BatchOptions) -> None:
 
 def _write_pages(folder: Path, results: Results, settings: Settings) -> Path:
     from history.index import write_index
-    from history.store import DATABASE
 
-    statuses = Counter(str(result["status"]) for result in results.read())
-    title = counted(statuses.total(), "task")
     try:
-        return write_index(results.read(), statuses, title, folder, settings.workspace / DATABASE, settings.workspace / "sessions")
+        return write_index(results.read, folder, settings.workspace)
     except OSError as error:
         raise UsageError(f"--html {folder}: {error.strerror or error}", "name a folder that can be written", kind="usage") from error
 
 
 def _open_results(options: BatchOptions) -> Results:
-    from teams.batch.results import Results
-
     if options.output is not None:
         return Results(options.output)
     try:
@@ -115,8 +105,6 @@ def _open_results(options: BatchOptions) -> Results:
 
 def _found(results: Results, options: BatchOptions) -> Found:
     """Say what a file of results holds, after it was repaired. Raises UsageError if nobody asked to go on with it."""
-    from teams.batch.results import Found
-
     if results.path is None or results.is_empty:
         return Found()
     if not (options.resume or options.only):
@@ -143,8 +131,6 @@ class _Command:
 
     async def run(self) -> ExitStatus:
         """Run the batch and say what it came to. Raises AppError."""
-        from cli.output.batch import open_display
-
         began = time.monotonic()
         here = self._results.path is None and sys.stdout.isatty()
         with open_display(self._selection.count, self._settings, results_here=here) as display:
@@ -164,8 +150,6 @@ class _Command:
             work.cancel()
 
     async def _work(self, display: Display) -> None:
-        from teams.batch.loop import Batch, Plan
-
         if not self._selection.count:
             return
         options = self._options
@@ -197,9 +181,6 @@ class _Command:
 
     def _sum_up(self, seconds: float) -> ExitStatus:
         """Print the sum and return the status; raises the error that stopped the batch, if one did."""
-        from cli.output.batch import summary_lines
-        from teams.batch.loop import Summary
-
         summary = self._batch.summary if self._batch is not None else Summary()
         left = self._selection.count - summary.ended
         if not self._settings.quiet:

@@ -13,6 +13,9 @@ from cli.output.files import size_text
 from cli.output.screen import BAD_STYLE, GOOD_STYLE, QUIET_STYLE, open_screen
 from cli.remedies import remedy
 from cli.wiring import Wiring
+from history.records import HistoryError
+from history.search import list_sessions
+from history.store import DATABASE, Store
 from utils.errors import AppError, ExitStatus, UsageError
 from utils.setting_sources import ADDRESSES, IMAGES, Source
 from utils.setting_values import without_password
@@ -93,9 +96,6 @@ def _keys(settings: Settings) -> str:
 
 
 def _history(settings: Settings) -> Finding:
-    from history.records import HistoryError
-    from history.search import list_sessions
-    from history.store import DATABASE, Store
     from sandbox.engine.inspection import Finding
 
     path = settings.workspace / DATABASE

@@ -8,10 +8,11 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import aclosing, contextmanager
+from collections.abc import Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Timer
 from typing import TYPE_CHECKING
 
 from cli.adding import add_files
@@ -192,24 +193,16 @@ def _read_stdin() -> str:
         descriptor = sys.stdin.fileno()
     except (AttributeError, ValueError) as error:
         raise UsageError("standard input is closed", "give the task as an argument", kind="usage") from error
-    with _said_after(_PATIENCE, "reading standard input …"):
-        data = b""
-        while (more := os.read(descriptor, 1 << 16)) and len(data) <= 4 * _MOST_CONTEXT:
-            data += more
-    return data.decode("utf-8", "replace")
-
-
-@contextmanager
-def _said_after(seconds: float, text: str) -> Iterator[None]:
-    from threading import Timer
-
-    timer = Timer(seconds, lambda: sys.stderr.write(f"{text}\n"))
+    timer = Timer(_PATIENCE, tell, ["reading standard input …"])
     timer.daemon = True
     timer.start()
     try:
-        yield
+        data = b""
+        while (more := os.read(descriptor, 1 << 16)) and len(data) <= 4 * _MOST_CONTEXT:
+            data += more
     finally:
         timer.cancel()
+    return data.decode("utf-8", "replace")
 
 
 def _with_context(task: str, text: str) -> str:
