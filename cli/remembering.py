@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cli.state import ChatState
+from history.records import HistoryError
 from utils.text import sanitize
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ async def _rename(state: ChatState, argument: str) -> None:
 async def _fork(state: ChatState, argument: str) -> None:
     """[NAME]: keep a copy of this session as it is now, to go on from later"""
     from history.forking import fork_session
-    from history.records import HistoryError
     from history.resuming import resume_line
 
     recording = _recording(state)
@@ -47,7 +47,6 @@ async def _fork(state: ChatState, argument: str) -> None:
 async def _export(state: ChatState, argument: str) -> None:
     """[FILE]: write this session to a file: .html (the default), .md, .ipynb or .json"""
     from history.export import FORMATS, export_text, free_name
-    from history.records import HistoryError
 
     recording = _recording(state)
     if recording is None:
@@ -71,7 +70,6 @@ async def _export(state: ChatState, argument: str) -> None:
 async def _show_history(state: ChatState, argument: str) -> None:
     """[WORDS]: list the newest sessions, or those that contain the words"""
     from cli.output.sessions import nothing_found, session_lines
-    from history.records import HistoryError
     from history.search import Found, search_sessions
     from history.store import DATABASE, Store
 

@@ -9,7 +9,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from history.handover import plan, run_lines
 from history.records import SessionInfo, StoredSession
 from history.report import data_of, render_report
 from history.steps import WORKED, Ran, Step, duration, steps_of
@@ -24,6 +23,8 @@ def export_text(session: StoredSession, workspace: Path, kind: str) -> str:
     """Return the session in the format, one of FORMATS; pictures and tables come from the session's folder in the workspace."""
     folder = workspace / "sessions" / session.info.id
     if kind == "html":
+        from history.handover import plan, run_lines  # these import the engine's client, and the list of sessions does not wait for it
+
         planned = plan(session, folder) if session.approvals else None
         lines = run_lines(session, planned, Path(session.approvals[-1].folder).name) if planned else []
         again = [("Again, in a fresh container and without a model", f"python main.py replay {session.info.id}")] if lines else []

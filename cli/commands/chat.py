@@ -24,6 +24,7 @@ from cli.state import RETRY, ChatState
 from cli.streams import tell
 from cli.turn import own_title
 from cli.wiring import Wiring
+from history.records import OPEN
 from utils.errors import AppError, ExitStatus
 from utils.settings import Settings
 from utils.words import APPROVE, says_yes, spoken_word
@@ -147,7 +148,6 @@ class Chat:
 
     async def go_on(self, opening: asyncio.Future[Session], resumed: StoredSession) -> str | None:
         """Go on where a session ended in the middle of a task; return what the user says instead, if anything."""
-        from history.records import OPEN
         from history.resuming import question_about
 
         if resumed.info.status != OPEN:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from agents.models.choice import PROVIDERS
 from cli.output.files import size_text
 from cli.output.screen import BAD_STYLE, GOOD_STYLE, QUIET_STYLE, open_screen
 from cli.remedies import remedy
@@ -84,8 +85,6 @@ def _settings(settings: Settings) -> str:
 
 def _keys(settings: Settings) -> str:
     """Name the keys, by where they come from, and the addresses that requests go to."""
-    from agents.models.choice import PROVIDERS
-
     found = []
     for name in dict.fromkeys(name for p in PROVIDERS.values() for name in (p.key_name, p.url_name)):
         value = settings.environment.get(name, "")
