@@ -229,10 +229,8 @@ def _image(session: StoredSession) -> str:
 
 
 def _docker_line(session: StoredSession, programs: Sequence[Program], modules: Sequence[tuple[str, str]], image: str) -> str:
-    limits = session.info.facts.get("limits", {})
-    bounds = "".join(
-        f" --{option} {limits[name]}" for option, name in (("memory", "memory_bytes"), ("pids-limit", "pids")) if limits.get(name)
-    )
+    facts = session.info.facts
+    bounds = "".join(f" --{option} {facts[name]}" for option, name in (("memory", "memory"), ("pids-limit", "pids")) if facts.get(name))
     commands = " && ".join(_command(program, modules) for program in programs)
     start = f"sh -c {shlex.quote(commands)}" if "&&" in commands else commands
     return (

@@ -57,12 +57,13 @@ def test_the_program_gets_a_fitting_name_a_header_and_a_folder(tmp_path: Path) -
 
 
 def test_the_readme_names_the_image_by_its_digest_and_marks_what_runs_without_the_sandbox(tmp_path: Path) -> None:
-    kept = session(PROGRAM)
+    kept = session(PROGRAM, info=info(image_digest="python@sha256:" + "a" * 64, facts={"memory": 1024**3, "pids": 64}))
     approval = hand_over(kept, tmp_path)
     assert approval is not None
     readme = (tmp_path / approval.folder / "README.md").read_text()
     assert f"python:3.12-slim@sha256:{'a' * 64} python3 factorial.py" in readme
     assert "--network none" in readme
+    assert "--memory 1073741824 --pids-limit 64 " in readme
     assert readme.index("docker run") < readme.index("Without the sandbox") < readme.index("uv run factorial.py")
     assert not (tmp_path / approval.folder / "Dockerfile").exists()
     assert not (tmp_path / approval.folder / "requirements.txt").exists()

@@ -26,6 +26,7 @@ from teams.session import Session
 from tests.asking import client_of
 from tests.endpoint import Answer, ModelEndpoint, Script
 from tests.fakes import ListedRuns, WaitForCancel, program, ran
+from utils.docker_utils import Limits
 from utils.settings import load_settings
 
 MODEL = ("openai", "gpt-test")
@@ -119,7 +120,9 @@ async def test_a_whole_task_is_kept(tmp_path: Path) -> None:
     assert stored.info.cost == (300 + 60) / 1e6
     assert (stored.info.status, stored.info.task, stored.info.owner, stored.info.model) == ("approved", "Print the answer.", "", "gpt-test")
     assert [approval.attempts for approval in stored.approvals] == [(2,)]
-    assert (tmp_path / "sessions/20260901-120000-abcd/approved/01-answer/answer.py").is_file()
+    place = tmp_path / "sessions/20260901-120000-abcd/approved/01-answer"
+    assert (place / "answer.py").is_file()
+    assert f" --memory {Limits().memory} --pids-limit {Limits().pids} " in (place / "README.md").read_text()
 
 
 async def test_every_message_is_on_disk_before_it_is_seen(tmp_path: Path) -> None:
