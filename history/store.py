@@ -90,8 +90,8 @@ class Store:
         with self.transaction():
             known = self.connection.execute("SELECT 1 FROM session WHERE id = ?", (info.id,)).fetchone()
             if known:
-                self._update(info.id, owner=info.owner, model=info.model, provider=info.provider, image=info.image)
-                self._update(info.id, image_digest=info.image_digest, facts=info.facts)
+                names = ("owner", "model", "provider", "image", "image_digest", "facts")
+                self._update(info.id, **{name: getattr(info, name) for name in names})
             else:
                 self._insert(info)
 
@@ -101,9 +101,7 @@ class Store:
             place = self.connection.execute("SELECT COUNT(*) FROM message WHERE session = ?", (session,)).fetchone()[0]
             if place != position:
                 raise HistoryError(f"another process has written to the session {session}", "leave one of the two, and resume the session")
-            for place, message in enumerate(messages, position):
-                row = self._insert(message, session=session, position=place)
-                self.connection.execute("INSERT INTO unindexed (id) VALUES (?)", (row * 2,))
+            self._insert_messages(session, position, messages)
             self._update(session, turns=position + len(messages))
 
     def start_attempt(self, session: str, attempt: Attempt) -> None:
@@ -157,9 +155,7 @@ class Store:
         info = replace(old.info, id=new.id, started=new.started, updated=new.started, owner=new.owner, name=new.name, parent=session)
         with self.transaction():
             self._insert(info)
-            for place, message in enumerate(old.messages):
-                row = self._insert(message, session=new.id, position=place)
-                self.connection.execute("INSERT INTO unindexed (id) VALUES (?)", (row * 2,))
+            self._insert_messages(new.id, 0, old.messages)
             for part in (*old.attempts, *old.files, *old.packages, *old.calls):
                 self._insert(part, session=new.id)
 
@@ -193,6 +189,11 @@ class Store:
             yield kind(**{name: _loaded(name, value) for name, value in zip(names, row, strict=True)})
 
     # --- Rows -----------------------------------------------------------------------------------------------------------------
+
+    def _insert_messages(self, session: str, position: int, messages: Sequence[Message]) -> None:
+        for place, message in enumerate(messages, position):
+            row = self._insert(message, session=session, position=place)
+            self.connection.execute("INSERT INTO unindexed (id) VALUES (?)", (row * 2,))
 
     def _insert(self, row: Any, verb: str = "INSERT", **more: object) -> int:
         values = {**self._values(row), **more}
