@@ -199,6 +199,11 @@ ADVICE = (
         tests_failed,
     ),
     Advice(
+        "its shell ends without a word at the first command that fails (set -e)",
+        "Print what each step does, and add `|| true` to a command that may fail, such as grep.",
+        lambda seen: seen.run.verdict is Verdict.FAILED and not seen.tail and seen.run.language == "sh" and "set -" in seen.run.code,
+    ),
+    Advice(
         "it defines tests and starts none of them",
         "Start them at the end of the program: sys.exit(pytest.main([__file__])), or unittest.main().",
         lambda seen: seen.run.verdict is Verdict.OK and seen.code.idle_tests,

@@ -83,7 +83,7 @@ def asks(seen: Seen) -> bool:
     reads = any(call.startswith("sys.stdin.") for call in seen.code.calls)
     if seen.run.verdict in _CUT:
         return reads or "input" in seen.code.calls
-    if any(text in seen.tail for text in seen.code.prompts):
+    if any(len(text) > 1 and re.search(f"^{re.escape(text)}", seen.tail, re.MULTILINE) for text in seen.code.prompts):
         return seen.run.verdict in ENDED  # it got as far as its question
     error = r"EOFError" if not reads else r"EOFError|^(?:ValueError|IndexError|StopIteration)\b"
     return seen.run.verdict is Verdict.FAILED and re.search(error, seen.tail[-2000:], re.MULTILINE) is not None

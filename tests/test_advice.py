@@ -146,6 +146,7 @@ def test_a_run_is_explained(code: str, verdict: Verdict, output: str, word: str)
         ("jq .a x.json", FAILED, "script.sh: line 3: jq: command not found\n", "jq is not here"),
         ("x=$(echo 1 | bc)\necho $x", OK, "script.sh: line 1: bc: command not found\n\n", "bc is not here"),
         ("read -p 'Name: ' name\necho Hi $name", OK, "Hi \n", NO_KEYBOARD.fact),
+        ("set -e\ngrep foo /etc/hostname\necho never", FAILED, "", "set -e"),
         ('echo "$1"', FAILED, "script.sh: line 1: $1: unbound variable\n", NO_ARGUMENTS.fact),
         (
             "apt-get update",
@@ -193,6 +194,8 @@ def test_a_shell_run_is_explained(code: str, verdict: Verdict, output: str, word
         ("import unittest\nclass T(unittest.TestCase): pass\nunittest.main()", OK, ""),
         ("print('jq: command not found')", FAILED, "jq: command not found\n"),
         ("agent.prompt('Hello')", OK, "Hello\n"),
+        ("input('>')", OK, "> a quotation\n"),
+        ("input('Name')", OK, "My Name\n"),
         ("raise ValueError('no api')", FAILED, "ValueError: no key\n"),
         ("open('/tmp/x/y')", OK, "FileNotFoundError: [Errno 2] No such file or directory: '/tmp/x/y'\n"),
         ("x = " + "(" * 300 + "1" + ")" * 300, FAILED, ""),
