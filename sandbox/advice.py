@@ -165,7 +165,8 @@ ADVICE = (
         "models and data sets that packages download are not here",
         "Use data that a package brings with it or that the program makes, and plain Python in place of a model.",
         printed(
-            r"\[E050\]|Resource \S+ not found|nltk\.download\(|https://huggingface\.co|LocalEntryNotFound|URL fetch failure",
+            r"\[E050\]|Resource \S+ not found|nltk\.download\(|https://huggingface\.co|spacy\.io/models"
+            r"|LocalEntryNotFound|URL fetch failure",
             Verdict.FAILED,
             Verdict.TIME,
         ),

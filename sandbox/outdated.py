@@ -64,6 +64,7 @@ _GONE = {
     rf"{_NUMPY}'(?:msort|round_|asscalar)'": "np.sort(a, axis=0), np.round and a.item()",
     rf"{_NUMPY}'(?:VisibleDeprecationWarning|RankWarning|ComplexWarning|AxisError)'": "the names in np.exceptions",
     rf"{_NUMPY}'warnings'": "the module warnings",
+    rf"{_NUMPY}'(?:bool8|int0|uint0|str0)'": "np.bool_, np.intp, np.uintp and np.str_",
     r"`np\.(?:float_|Inf|NaN|unicode_|string_)` was removed": "np.float64, np.inf, np.nan, np.str_ and np.bytes_",
     # pandas
     rf"{_FRAME}'append'": "pd.concat([a, b])",
@@ -76,6 +77,7 @@ _GONE = {
     rf"{_FRAME}'swapaxes'": "transpose()",
     rf"{_FRAME}'sort'": "sort_values() and sort_index()",
     rf"{_FRAME}'tshift'": "shift(freq=...)",
+    rf"(?:DataFrame.groupby|resample|rolling)\(\) got an {_KEYWORD}'axis'": "df.T in place of axis=1",
     rf"fillna\(\) got an {_KEYWORD}'method'": "ffill() and bfill()",
     rf"read_\w+\(\) got an {_KEYWORD}'delim_whitespace'": r"sep=r'\s+'",
     rf"read_\w+\(\) got an {_KEYWORD}'squeeze'": '.squeeze("columns") on the result',
@@ -126,7 +128,9 @@ _GONE = {
     r"module 'matplotlib.cm' has no attribute 'get_cmap'": "matplotlib.colormaps['viridis']",
     rf"gca\(\) got an {_KEYWORD}'projection'": "plt.subplot(projection='3d')",
     rf"(?:Rectangle.set|Polygon.set|hist|hist2d|histogram)\(\) got an {_KEYWORD}'normed'": "density",
-    r"'Axes\w*' object has no attribute 'set_axis_bgcolor'": "set_facecolor()",
+    rf"'Axes\w*' object has no attribute 'set_axis_bgcolor'|{_KEYWORD}'axisbg'": "set_facecolor()",
+    rf"boxplot\(\) got an {_KEYWORD}'labels'": "tick_labels",
+    r"(?:bar|box|line|violin|scatter|count|point|strip|swarm)plot\(\) takes from 0 to 1 positional": "x=, y= and data= with their names",
     r"No module named 'matplotlib.finance'": "the package mplfinance",
     r"No module named 'mpl_toolkits.basemap'": "the package cartopy",
     # the web and databases
@@ -134,6 +138,7 @@ _GONE = {
     r"cannot import name '(?:contextfunction|environmentfilter|contextfilter)' from 'jinja2'": "pass_context and pass_environment",
     r"cannot import name 'secure_filename' from 'werkzeug'": "werkzeug.utils.secure_filename",
     r"cannot import name 'url_\w+' from 'werkzeug.urls'": "urllib.parse",
+    r"cannot import name 'JSONEncoder' from 'flask.json'": "flask.json.provider.DefaultJSONProvider",
     r"No module named 'flask.ext": "flask_sqlalchemy and the like",
     r"'Flask' object has no attribute 'before_first_request'": "with app.app_context(), before the app runs",
     r"'Engine' object has no attribute 'execute'|Not an executable object: '|should be explicitly declared as text": (
@@ -142,7 +147,12 @@ _GONE = {
     rf"MetaData.__init__\(\) got an {_KEYWORD}'bind'": "metadata.create_all(engine)",
     rf"(?:constr|Field|Query|Path)\(\) got an {_KEYWORD}'regex'": "pattern",
     r"load\(\) missing 1 required positional argument: 'Loader'": "yaml.safe_load",
+    r"cannot import name '(?:Filters|Updater)' from 'telegram.ext'": "telegram.ext.Application and telegram.ext.filters",
+    r"cannot import name '\w+' from 'langchain\.(?:chat_models|llms|embeddings)'": "langchain_openai, langchain_community and the like",
+    r"'Workbook' object has no attribute '(?:get_active_sheet|get_sheet_by_name)'": "wb.active and wb[name]",
+    r"No module named 'moviepy.editor'": "from moviepy import ...",
     # networks of neurons
+    r"No module named 'gym'": "the package gymnasium",
     r"module 'tensorflow' has no attribute '(?:placeholder|Session|global_variables_initializer)'": "tf.function and tf.Variable",
     r"cannot import name 'np_utils' from 'keras|No module named 'keras.utils.np_utils'": "keras.utils.to_categorical",
 }

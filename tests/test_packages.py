@@ -218,6 +218,11 @@ def test_a_package_is_written_with_its_version() -> None:
         ("ImportError: Plotly express requires numpy to be installed.", "numpy"),
         ("ImportError: lxml not found, please install it", "lxml"),
         ('ImportError: matplotlib is required for plotting when the default backend "matplotlib" is selected.', "matplotlib"),
+        (
+            "bs4.exceptions.FeatureNotFound: Couldn't find a tree builder with the features you requested: html5lib. "
+            "Do you need to install a parser library?",
+            "html5lib",
+        ),
         ("Please install rapidfuzz: pip install rapidfuzz", "rapidfuzz"),
         ("Run `pip install acme-secret` first", None),
         (

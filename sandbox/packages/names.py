@@ -35,6 +35,7 @@ _OTHER_WORDS = tuple(
         r"ERROR Missing optional dependency '?NAME'?\..*",
         r"ERROR [`']?Import NAME[`']? failed\..*",
         r"ERROR \w[\w ]* requires? (?:the )?[`'\"]?NAME[`'\"]? (?:package )?to be installed.*",
+        r"(?:\w+\.)*FeatureNotFound: .*the features you requested: NAME\. Do you need to install a parser library.*",
         r"ERROR .*requires? the [`'\"]?NAME[`'\"]? package.*",
         r"ERROR [`'\"]?NAME[`'\"]? (?:is required|not found, please install it|must be installed|is not installed)\b.*",
         r".*\bpip3? install (?:-U |--upgrade )?[`'\"]?NAME(?![\w.\[-]).*",
