@@ -11,19 +11,8 @@ from utils.errors import AppError
 
 Place = Literal["prompt", "shell", "doctor"]
 _AGAIN = (
-    "rate-limit",
-    "server",
-    "unreachable",
-    "stalled",
-    "cut",
-    "malformed",
-    "foreign",
-    "html",
-    "empty",
-    "tools",
-    "thinking",
-    "endless",
-    "unknown",
+    *("rate-limit", "server", "unreachable", "certificate", "stalled", "silent", "hung-up", "cut", "malformed", "html"),
+    *("empty", "tools", "thinking", "endless", "unknown"),
 )
 _PROMPT = {
     **dict.fromkeys(_AGAIN, "Type /retry to try again."),
@@ -40,7 +29,7 @@ _SHELL = {
     **dict.fromkeys(_AGAIN, "Then run the command again."),
     "rate-limit": "Wait a moment, then run the command again.",
     "server": "Wait a moment, then run the command again.",
-    "stalled": "Or run the command again.",
+    **dict.fromkeys(("stalled", "silent"), "Or run the command again."),
     "empty": "Run the command again, or put the task in other words.",
     "tools": "Run the command again, or choose another model with --model.",
     "filtered": "Put the task in other words.",

@@ -70,6 +70,9 @@ def not_json(text: str) -> Exception:
     raise AssertionError
 
 
+_UNTRUSTED = "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate"
+
+
 @pytest.mark.parametrize(
     ("error", "kind", "told"),
     [
@@ -86,6 +89,7 @@ def not_json(text: str) -> Exception:
         (wrapped(APIConnectionError("Connection error."), ConnectError("refused")), "unreachable", "https://api.openai.com/v1"),
         (wrapped(APITimeoutError("timed out"), ConnectTimeout("")), "unreachable", "https://api.openai.com/v1"),
         (wrapped(APIConnectionError("Connection error."), RemoteProtocolError("closed")), "cut", "broke off"),
+        (wrapped(APIConnectionError("Connection error."), ConnectError(_UNTRUSTED)), "certificate", f"not trusted: {_UNTRUSTED}"),
         (APITimeoutError("timed out"), "stalled", "30 s"),
         (TimeoutError(), "stalled", "30 s"),
         (asyncio.TimeoutError(), "stalled", "30 s"),

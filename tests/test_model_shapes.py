@@ -125,6 +125,9 @@ ANSWERS = {
     "closed in the middle of an event": Shape(
         [Answer(headers=SSE, body=RAW[:-40], chunked=False), OK], 2, notices=("The answer broke off",)
     ),
+    "more announced than came": Shape(
+        [Answer(headers={"Content-Length": "99999"}, body=json.dumps(whole({"content": PROGRAM})), chunked=False)], 1
+    ),
     "hung up in the middle": Shape([Answer(PROGRAM, cut_after=2), OK], 2, notices=("The answer broke off",)),
     "a finish reason that is empty": Shape([sse(*HALVES, chunk({}, ""))], 1),
     "a finish reason that nobody knows": Shape([sse(*HALVES, chunk({}, "eos_token"))], 1),
@@ -589,6 +592,17 @@ ERRORS = {
     },
     "a wait that is too long": Shape(
         [failed(429, {"error": {"message": "slow"}}, **{"Retry-After": "86400"})], 1, f"{WHO} is busy (status 429): slow", "rate-limit"
+    ),
+    "a proxy's refusal": Shape(
+        [failed(407, "authentication required")], 1, "A proxy refused the request (status 407): authentication required", "proxy"
+    ),
+    "words without end": Shape([failed(400, "y " * 2_000_000)], 1, f"{WHO} refused the request (status 400): y y y", "bad-request"),
+    "no answer, hung up": Shape(
+        [Answer(drop=True)],
+        4,
+        "ADDRESS closed the connection without an answer: Server disconnected without sending a response.",
+        "hung-up",
+        ("The model's server closed the connection without an answer. ",) * 3,
     ),
     "too early": Shape([failed(425, {"error": "early"})], 4, f"{WHO} failed (status 425): early", "server", ("The",) * 3),
     "anthropic: a refusal within the stream": Shape(

@@ -38,7 +38,7 @@ PASSING = {
     "cut": (CUT, "cut", 4),
     "cut without chunks": (CUT_UNCHUNKED, "cut", 4),
     "no finish reason": (UNFINISHED, "cut", 4),
-    "hung up": (Answer(drop=True), "cut", 4),
+    "hung up": (Answer(drop=True), "hung-up", 4),
     "web page": (HTML_PAGE, "html", 2),
     "malformed": (MALFORMED, "malformed", 2),
     "error with status 200": (JSON_ERROR, "server", 4),
@@ -234,6 +234,15 @@ async def test_a_stall_is_noticed_and_asked_again_once(after: int) -> None:
     assert (failed.value.kind, len(endpoint.requests)) == ("stalled", 2)
     assert "1 s" in failed.value.message
     assert notices[0].startswith("The model sent nothing for 1 s. Trying again in ")
+
+
+async def test_a_server_that_only_keeps_the_connection_open_is_given_up() -> None:
+    with ModelEndpoint([Answer(PROGRAM, empty_chunks=1000, delay=0.5)]) as endpoint:
+        async with client_of(endpoint, MODEL_TIMEOUT="1") as client:
+            with pytest.raises(ModelError) as failed:
+                await ask(client)
+    assert (failed.value.kind, len(endpoint.requests)) == ("silent", 1)
+    assert "no part of an answer for 5 s" in failed.value.message
 
 
 async def test_slow_is_not_stalled() -> None:

@@ -16,6 +16,8 @@ from agents.models.trust import proxy_for
 from agents.models.wire import BrokenAnswer
 from utils.errors import ModelError
 
+TIMES_SILENT = 5
+"""So many times MODEL_TIMEOUT may pass without a part of an answer, while the server only keeps the connection open."""
 _LONGEST_DETAIL = 300  # characters
 _PART_OF_KEY = 6  # characters of a key that give it away
 _STALLED = ("APITimeoutError", "TimeoutException", "TimeoutError")
@@ -78,7 +80,13 @@ _WORDS = {
     "too-long": ("The conversation is too long for {model}{status}{detail}", ""),
     "bad-request": ("{who} refused the request{status}{detail}", "Check MODEL and MODEL_PROVIDER."),
     "unreachable": ("{url} cannot be reached{detail}", "Check the address, the network, and that the service runs."),
+    "certificate": (
+        "The certificate of {url} is not trusted{detail}",
+        "Set SSL_CERT_FILE to a file with the certificate of its authority (PEM).",
+    ),
     "stalled": ("{who} sent nothing for {timeout} s.", "Set MODEL_TIMEOUT to allow more time."),
+    "silent": ("{who} keeps the connection open, but sent no part of an answer for {patience} s.", "Set MODEL_TIMEOUT to allow more time."),
+    "hung-up": ("{url} closed the connection without an answer{detail}", "Check {url_name}, and any proxy in between."),
     "cut": ("{who} broke off in the middle of its answer.", "If it happens again, check the network and any proxy in between."),
     "html": ("{url} answered with a web page, not with a model's answer{detail}", "Check {url_name}{ending}."),
     "malformed": ("{url} sent something that is not a model's answer{detail}", "Check {url_name} and MODEL_PROVIDER."),
@@ -94,15 +102,17 @@ KINDS = tuple(_WORDS)
 """Every kind of ModelError that a request can end with."""
 
 
-def explain_model_error(error: BaseException, choice: ModelChoice, timeout: float = 0) -> ModelError:
+def explain_model_error(error: BaseException, choice: ModelChoice, timeout: float = 0, *, begun: bool = True) -> ModelError:
     """Say in one sentence why the model gave no answer, with the server's own words; the key and passwords are never in it.
 
-    `timeout` is in seconds; the kinds are KINDS.
+    `timeout` is in seconds; `begun` says whether an answer had begun to come. The kinds are KINDS.
     """
     if isinstance(error, ModelError):
         return error
     said = what_was_said(error)
     kind = _kind(error, said)
+    if kind == "cut" and not begun:
+        kind = "hung-up"
     words = _clean(said.words or said.code, choice.key, choice.password)
     status = status_of(error)
     facts = {
@@ -114,6 +124,7 @@ def explain_model_error(error: BaseException, choice: ModelChoice, timeout: floa
         "key_name": choice.key_name,
         "status": f" (status {status})" if status else "",
         "timeout": f"{timeout:g}",
+        "patience": f"{timeout * TIMES_SILENT:g}",
         "detail": f": {words}" if words else ".",
     }
     message, hint = _WORDS[kind]
@@ -151,6 +162,8 @@ def _kind(error: BaseException, said: Said) -> str:
         return error.kind
     status = status_of(error) or said.implied
     names = list(_names(error))
+    if "CERTIFICATE_VERIFY_FAILED" in said.words and not status:
+        return "certificate"
     if status >= 300 or "ErrorEvent" in names:
         return _kind_of_status(status, said)
     for kind, classes in (("unreachable", _UNREACHABLE[:2]), ("stalled", _STALLED), ("cut", _CUT), ("unreachable", _UNREACHABLE)):

@@ -125,6 +125,7 @@ class Exchange:
 
     seen: Seen = field(default_factory=Seen)
     response: Any = None
+    begun: bool = False  # whether an answer, or what stands for one, began to come
 
     async def close(self) -> None:
         """Close its response, and no other: AutoGen leaves that to the garbage collector, which may come when the next request runs."""
@@ -182,7 +183,7 @@ class Recorder:
         """Hand on what `read` makes of the response's events for AutoGen, and judge the answer at its end."""
         exchange = self.exchange
         exchange.seen = seen = Seen(tools_offered=tools_offered)
-        exchange.response = response
+        exchange.response, exchange.begun = response, True
         body = Body(response)
         try:
             async for event in body.objects():

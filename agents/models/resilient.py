@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from autogen_core import CancellationToken
 from autogen_core.models import ChatCompletionClient, CreateResult, LLMMessage, ModelInfo, RequestUsage
@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from agents.models.budget import Budget
 from agents.models.choice import ModelChoice
 from agents.models.continuation import close_last_block, join_continuation, repeats_itself, split_thought
-from agents.models.errors import explain_model_error
+from agents.models.errors import TIMES_SILENT, explain_model_error
 from agents.models.gate import Gate
 from agents.models.recorder import Recorder, Seen
 from agents.models.requests import prepare, size_of, with_continuation, without_tools
@@ -158,7 +158,7 @@ class ResilientClient(ChatCompletionClient):
                     yield item
                 return
             except Exception as error:
-                explained = explain_model_error(error, self.choice, self._timeout)
+                explained = explain_model_error(error, self.choice, self._timeout, begun=self._recorder.exchange.begun)
                 if self._recorder.seen.thinking:
                     yield "</think>\n"
                 if self._learns_from(error):
@@ -202,12 +202,20 @@ class ResilientClient(ChatCompletionClient):
         self.calls += 1
         stream = self._inner.create_stream(messages, cancellation_token=token, **options)
         try:
-            while (item := await _until_cancelled(anext(stream, None), token)) is not None:
+            while (item := await self._next(stream, token)) is not None:
                 yield self._whole(item, exchange.seen) if isinstance(item, CreateResult) else item
         finally:
             await stream.aclose()
             await exchange.close()
             self._count(size_of(messages), exchange.seen)
+
+    async def _next(self, stream: AsyncGenerator[str | CreateResult, None], token: CancellationToken) -> str | CreateResult | None:
+        # The SDKs wait for the next byte; a server that keeps the connection open without an answer sends one every few seconds.
+        until = asyncio.wait_for(anext(stream, None), self._timeout * TIMES_SILENT)
+        try:
+            return cast("str | CreateResult | None", await _until_cancelled(until, token))
+        except asyncio.TimeoutError as error:
+            raise BrokenAnswer("silent") from error
 
     def _count(self, sent: int, seen: Seen) -> None:
         self._usage.prompt_tokens += seen.prompt_tokens

@@ -10,12 +10,24 @@ _FIRST_WAIT = 2.0  # seconds; doubled with each try
 _MOST_DOUBLINGS = 5
 _PATIENT_TRIES = 100  # if many clients ask together and the service is busy: they are why, and waiting helps
 # How often a request is made in all, by the kind of failure; a kind that is not here is not asked again.
-_TRIES = {"rate-limit": 4, "server": 4, "cut": 4, "unreachable": 3, "stalled": 2, "empty": 2, "tools": 2, "malformed": 2, "html": 2}
+_TRIES = {
+    "rate-limit": 4,
+    "server": 4,
+    "cut": 4,
+    "hung-up": 4,
+    "unreachable": 3,
+    "stalled": 2,
+    "empty": 2,
+    "tools": 2,
+    "malformed": 2,
+    "html": 2,
+}
 _NOTICES = {
     "rate-limit": "The model is busy{status}.",
     "quota": "The quota for now is used up{status}.",
     "server": "The model's server failed{status}.",
     "cut": "The answer broke off, and the part that arrived is dropped.",
+    "hung-up": "The model's server closed the connection without an answer.",
     "unreachable": "The model cannot be reached.",
     "stalled": "The model sent nothing for {timeout:g} s.",
     "empty": "The model sent an empty answer.",

@@ -14,6 +14,7 @@ from urllib.parse import urljoin
 from agents.models.wire import BrokenAnswer
 
 LONGEST_WAIT = 60.0  # seconds that one wait lasts, whatever a server asks for
+_LONGEST_BODY = 100_000  # characters
 _PAGE = re.compile(r"\s*<(!|\?|[a-z][\w:-]*[\s/>])", re.I)
 _UNSEEN = re.compile(r"<(script|style|svg)\b.*?</\1\s*>|<!--.*?-->", re.I | re.S)
 _TAG = re.compile(r"<[^<>]*>")
@@ -108,7 +109,7 @@ def _wait_in_words(words: str) -> float | None:
 def _body(error: BaseException) -> Any:
     # One SDK keeps only what stands under "error", which may be no more than `true`.
     try:
-        return error.response.text or getattr(error, "body", None)  # type: ignore[attr-defined]
+        return error.response.text[:_LONGEST_BODY] or getattr(error, "body", None)  # type: ignore[attr-defined]
     except Exception:  # no response, or one that was not read
         return getattr(error, "body", None)
 

@@ -57,6 +57,7 @@ class Body:
     ended: bool = False
     broken: str = ""
     _pending: list[str] = field(default_factory=list, repr=False)
+    _size: int = 0  # of what is pending
 
     async def objects(self) -> AsyncIterator[dict[str, Any]]:
         """Yield each JSON object; raises BrokenAnswer ("html", "malformed", "endless") or ErrorEvent."""
@@ -70,24 +71,25 @@ class Body:
     async def _all_objects(self) -> AsyncIterator[dict[str, Any]]:
         decoder = codecs.getincrementaldecoder("utf-8-sig")("replace")
         reader: _Events | _Documents | None = None
-        size = 0
         pieces = self.response.aiter_bytes()
-        async for raw in pieces:
-            text = decoder.decode(raw)
-            self._pending.append(text)
-            size += len(text)
-            if reader is None:
-                reader = await self._reader(pieces, decoder)
-            if "\n" in text or "\r" in text:  # a long line in many pieces is searched once
-                size = 0
+        try:
+            async for raw in pieces:
+                self._pending.append(decoder.decode(raw))
+                reader = reader or await self._reader(pieces, decoder)
                 for found in self._take_lines(reader) if reader else ():
                     yield found
-            if size > LONGEST_BODY:
-                raise BrokenAnswer("endless")
-            if isinstance(reader, _Events) and reader.done:
-                self.ended = True
-                await _drain(pieces)
-                return
+                if isinstance(reader, _Events) and reader.done:
+                    self.ended = True
+                    await _drain(pieces)
+                    return
+        except (BrokenAnswer, ErrorEvent):
+            raise
+        except Exception:
+            # A document that came whole is an answer, even if more was announced than came.
+            for found in self._take_rest(reader or _Documents()):
+                yield found
+            self.ended = False
+            raise
         self._pending.append(decoder.decode(b"", final=True))
         for found in self._take_rest(reader or _Documents()):
             yield found
@@ -105,8 +107,14 @@ class Body:
         raise BrokenAnswer("malformed" if text.startswith("<?xml") else "html", text)
 
     def _take_lines(self, reader: _Events | _Documents) -> Iterator[dict[str, Any]]:
+        newest = self._pending[-1]
+        self._size += len(newest)
+        if self._size > LONGEST_BODY:
+            raise BrokenAnswer("endless")
+        if "\n" not in newest and "\r" not in newest:
+            return  # a long line in many pieces is searched once
         *lines, rest = _LINE_END.split("".join(self._pending))
-        self._pending = [rest]
+        self._pending, self._size = [rest], len(rest)
         for line in lines:
             yield from _checked(reader.feed(line.lstrip(_BETWEEN)))
         self.broken = reader.broken
