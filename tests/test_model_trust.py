@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def test_a_key_goes_to_an_address_of_the_same_source_or_a_stronger_one(tmp_path:
     chosen = PROVIDERS[provider]
     lines = dict.fromkeys(("dotenv", "user_wide", "environment"), "")
     lines[of_key.replace("-", "_")] += f"{chosen.key_name}={KEY}\n"
-    lines[of_url.replace("-", "_")] += f"{chosen.url_name}=http://jo:hidden@evil.example/v1\n"
+    lines[of_url.replace("-", "_")] += f"{chosen.url_name}=http://jo:hidden@evil.example/base\n"
     lines["environment"] += f"MODEL_PROVIDER={provider}\nMODEL=m\nAZURE_OPENAI_DEPLOYMENT=m\n"
     settings = place(tmp_path, **lines)
     if SOURCES.index(of_url) >= SOURCES.index(of_key):
@@ -45,9 +46,9 @@ def test_a_key_goes_to_an_address_of_the_same_source_or_a_stronger_one(tmp_path:
     with pytest.raises(UntrustedAddress) as refused:
         choose_model(settings)
     error = refused.value
-    assert (error.status, error.kind, error.url) == (ExitStatus.USAGE, "untrusted-address", "http://jo:hidden@evil.example/v1")
+    assert (error.status, error.kind, error.url) == (ExitStatus.USAGE, "untrusted-address", "http://jo:hidden@evil.example/base")
     assert f"{chosen.url_name} in " in error.message
-    assert "http://evil.example/v1" in error.message
+    assert "http://evil.example/base" in error.message
     assert "hidden" not in error.message + error.hint
     assert KEY not in error.message + error.hint
     assert "\n" not in error.message
@@ -138,7 +139,7 @@ def test_the_old_name_of_the_address_is_refused_where_it_would_matter(tmp_path: 
     assert choose_model(load_settings({}, {**old, "MODEL_PROVIDER": "anthropic", "ANTHROPIC_API_KEY": KEY})).provider == "anthropic"
 
 
-@pytest.mark.parametrize("wrong", ["sk-1 2", "\u201csk-12\u201d", "sk-\u00e4", "sk\x01"])
+@pytest.mark.parametrize("wrong", ["sk-1 2", "\u201csk-12\u201d", "sk-\u00e4", "sk\x01", '"sk-12"', "'sk-12'", "sk\n12"])
 def test_a_key_that_no_header_can_hold_is_named_and_not_shown(wrong: str) -> None:
     with pytest.raises(UsageError, match="OPENAI_API_KEY has a character that no key has, at place") as refused:
         choose_model(load_settings({}, {"OPENAI_API_KEY": wrong}))
@@ -151,7 +152,12 @@ def test_a_key_that_no_header_can_hold_is_named_and_not_shown(wrong: str) -> Non
         ("ALL_PROXY", "socks://127.0.0.1:1"),
         ("https_proxy", "ftp://jo:hidden@x:1"),
         ("HTTP_PROXY", "http://"),
+        ("HTTP_PROXY", "http://127.0.0.1:99999"),
+        ("HTTP_PROXY", "http://jo:hidden/x@127.0.0.1:1"),
+        ("HTTP_PROXY", "http://a proxy:1"),
         ("SSL_CERT_FILE", "missing.pem"),
+        ("SSL_CERT_FILE", __file__),
+        ("SSLKEYLOGFILE", "missing/keys.log"),
     ],
 )
 def test_a_proxy_or_certificate_file_that_cannot_work_is_named(name: str, value: str) -> None:
@@ -159,6 +165,75 @@ def test_a_proxy_or_certificate_file_that_cannot_work_is_named(name: str, value:
         choose_model(load_settings({}, {"OPENAI_API_KEY": KEY, name: value}))
     assert "hidden" not in refused.value.message
     assert refused.value.status is ExitStatus.USAGE
+
+
+def test_blanks_around_a_proxy_are_told_because_the_sdks_keep_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", " http://127.0.0.1:1 ")
+    with pytest.raises(UsageError, match=r"HTTP_PROXY is ' http://127\.0\.0\.1:1 '"):
+        check_connection(load_settings({}, {"HTTP_PROXY": " http://127.0.0.1:1 "}))
+
+
+_FITS = {
+    "OPENAI_BASE_URL": "openai-compatible",
+    "ANTHROPIC_BASE_URL": "anthropic",
+    "OLLAMA_HOST": "ollama",
+    "AZURE_OPENAI_ENDPOINT": "azure",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "url", "told"),
+    [
+        ("OPENAI_BASE_URL", "gate.test/v1", "is 'gate.test/v1'"),
+        ("OPENAI_BASE_URL", "ftp://jo:hidden@gate.test", "is 'ftp://gate.test'"),
+        ("OPENAI_BASE_URL", "http://gate.test/v1/chat/completions/", "is 'http://gate.test/v1/chat/completions/'"),
+        ("OPENAI_BASE_URL", "http://gate.test/v1?key=hidden", "is 'http://gate.test/v1' with a part behind"),
+        ("OPENAI_BASE_URL", "http://gate.test/v 1", "is 'http://gate.test/v 1'"),
+        ("OPENAI_BASE_URL", "http://gate\n.test/v1", r"is 'http://gate\n.test/v1'"),
+        ("OPENAI_BASE_URL", "http://[::1/v1", "is no URL of a service"),
+        ("OPENAI_BASE_URL", "http://gate..test/v1", "is no URL of a service"),
+        ("OPENAI_BASE_URL", "http://jo:hid/den@gate.test/v1", "is no URL of a service"),
+        ("ANTHROPIC_BASE_URL", "https://api.anthropic.com/v1", "is 'https://api.anthropic.com/v1'"),
+        ("OLLAMA_HOST", "http://127.0.0.1:11434/api", "is 'http://127.0.0.1:11434/api'"),
+        ("OLLAMA_HOST", "unix:///run/ollama", "is 'unix:///run/ollama'"),
+        ("AZURE_OPENAI_ENDPOINT", "https://x.test/openai/deployments/d/chat/completions?api-version=1", "with a part behind"),
+    ],
+)
+def test_an_address_that_is_no_base_url_is_told(name: str, url: str, told: str) -> None:
+    chosen = PROVIDERS[_FITS[name]]
+    lines = {"MODEL_PROVIDER": _FITS[name], "MODEL": "m", "AZURE_OPENAI_DEPLOYMENT": "m", chosen.key_name: KEY, name: url}
+    with pytest.raises(UsageError) as refused:
+        choose_model(load_settings({}, lines))
+    assert refused.value.message.startswith(f"{name} is ")
+    assert told in refused.value.message
+    assert not {"hid", "hidden", "den"} & set(re.findall(r"\w+", refused.value.message + refused.value.hint))
+
+
+@pytest.mark.parametrize(
+    ("name", "url", "asked"),
+    [
+        ("OPENAI_BASE_URL", "HTTP://Gate.test/v1/", "http://Gate.test/v1"),
+        ("OPENAI_BASE_URL", "http://jo:pw@gate.test/v1", "http://jo:pw@gate.test/v1"),
+        ("OPENAI_BASE_URL", "http://[::1]:8000/v1", "http://[::1]:8000/v1"),
+        ("OLLAMA_HOST", ":11434", "127.0.0.1:11434"),
+        ("OLLAMA_HOST", "gate.test", "gate.test"),
+    ],
+)
+def test_an_address_is_taken_in_the_ways_it_is_written(name: str, url: str, asked: str) -> None:
+    assert choose_model(load_settings({}, {"MODEL_PROVIDER": _FITS[name], "MODEL": "m", name: url})).url == asked
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("OPENAI_ORG_ID", "\u201corg\u201d"), ("OPENAI_PROJECT_ID", "pro\nject"), ("OPENAI_CUSTOM_HEADERS", "X-A: 1\nX-B: \u00fc hidden")],
+)
+def test_what_an_sdk_sends_beside_the_key_is_checked_too(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(UsageError, match=f"{name} has a character that no header has") as refused:
+        choose_model(load_settings({}, {"OPENAI_API_KEY": KEY, name: value}))
+    assert "hidden" not in refused.value.message + refused.value.hint
+    monkeypatch.setenv(name, "X-A: 1\nX-B: 2" if name.endswith("HEADERS") else "plain")
+    assert choose_model(load_settings({}, {"OPENAI_API_KEY": KEY, name: "plain"})).key == KEY
 
 
 def test_a_proxy_that_works_is_let_alone_and_one_in_dotenv_means_nothing(tmp_path: Path) -> None:

@@ -115,6 +115,7 @@ def test_what_undoes_your_own_settings_is_said(folder: Path, line: str, user_wid
     [
         ("SANDBOX_TIMOUT=5", "SANDBOX_TIMEOUT"),
         ("OPENAI_APIKEY=x", "OPENAI_API_KEY"),
+        ("openai_api_key=x", "OPENAI_API_KEY"),
         ("MAX_RETRY=1", ""),
         ("FOO=1", ""),
         ("MODEL_NAME=m", ""),
@@ -125,6 +126,17 @@ def test_a_misspelt_name_in_dotenv_is_said_and_what_is_somebody_elses_is_not(fol
     said = (f".env in this folder has {name}, which is no setting. Did you mean {meant}?",) if meant else ()
     assert load(folder, line).warnings == said
     assert load(folder, "", environment=dict([line.split("=")])).warnings == ()
+
+
+@pytest.mark.parametrize(
+    "line", ["OPENAI_API_KEY: sk-1", "sk-1", 'OPENAI_API_KEY="sk-1', "set OPENAI_API_KEY=sk-1", '{"OPENAI_API_KEY": "sk-1"}']
+)
+def test_a_line_that_sets_nothing_is_told_and_not_shown(folder: Path, line: str) -> None:
+    settings = load(folder, f"# a comment\n\n{line}\nMODEL=m\n")
+    assert settings.warnings == (".env in this folder has no NAME=value in line 3, so that line is not read.",)
+    assert "OPENAI_API_KEY" not in settings.environment
+    assert settings.model == "m"
+    assert load(folder, "", f"{line}\n").warnings == (f"{folder / 'env'} has no NAME=value in line 1, so that line is not read.",)
 
 
 def test_every_name_of_the_example_is_known(folder: Path) -> None:

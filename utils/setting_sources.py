@@ -54,6 +54,11 @@ def user_file(environment: Mapping[str, str]) -> Path:
     return base / "multi-agent-codegen" / "env"
 
 
+def odd_line(file: Path | None, line: int) -> str:
+    """Say in a sentence that a line of a file, or of .env in the current folder, is no setting; it is not shown, as it may hold a key."""
+    return f"{file or '.env in this folder'} has no NAME=value in line {line}, so that line is not read."
+
+
 def open_to_others(file: Path | None) -> str:
     """Say in a sentence that other users can read or write the file; "" if they cannot, or there is no such file."""
     try:
@@ -79,7 +84,7 @@ def dotenv_change(variable: str, value: Any, otherwise: Any) -> str:
 def misspelt(names: Iterable[str], known: Sequence[str]) -> Iterator[str]:
     """Say in a sentence of each name in .env that it is close to the name of a setting or a key, but is none."""
     for name in names:
-        near = difflib.get_close_matches(name, known, 1, _CLOSE) if name not in known and not name.startswith(IMAGES) else []
+        near = difflib.get_close_matches(name.upper(), known, 1, _CLOSE) if name not in known and not name.startswith(IMAGES) else []
         if near:
             yield f".env in this folder has {name}, which is no setting. Did you mean {near[0]}?"
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from utils.errors import UsageError
 
 _UNITS = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
+_HOST = re.compile(r"(\[[^]]*\]|[^@:/?#[\]]*)(:\d*)?(?=[/?#]|\Z)")  # with nothing before it
 _YES = ("1", "true", "yes", "on")
 _NO = ("0", "false", "no", "off")
 
@@ -125,10 +126,11 @@ def check_index(name: str, url: str, credentials: bool) -> None:
 
 
 def without_password(url: str) -> str:
-    """Return the URL as it may be shown: without the name and password in it."""
-    scheme, mark, rest = url.rpartition("://")
-    host, slash, path = rest.partition("/")
-    return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}"
+    """Return the URL as it may be shown: without a name and password in it, and without what is behind ? or #, where keys stand too."""
+    scheme, mark, rest = url.partition("://") if "://" in url else ("", "", url)
+    if not _HOST.match(rest):
+        rest = rest.rpartition("@")[2]
+    return f"{scheme}{mark}{re.split('[?#]', rest, maxsplit=1)[0]}"
 
 
 YES_OR_NO = Kind(yes_or_no, "true or false")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from utils.errors import UsageError
-from utils.setting_sources import ADDRESSES, IMAGES, KEYS, Source, dotenv_change, misspelt, open_to_others
+from utils.setting_sources import ADDRESSES, IMAGES, KEYS, Source, dotenv_change, misspelt, odd_line, open_to_others
 from utils.setting_values import (
     ANYTHING,
     CERTIFICATES,
@@ -214,7 +214,8 @@ def load_settings(
 
     Raises UsageError naming the setting, the value and what is allowed.
     """
-    layers = {Source.USER_FILE: _read_file(user_file), Source.DOTENV: _read_file(dotenv), Source.ENVIRONMENT: environment}
+    (of_user, odd_of_user), (of_folder, odd_of_folder) = _read_file(user_file), _read_file(dotenv)
+    layers = {Source.USER_FILE: of_user, Source.DOTENV: of_folder, Source.ENVIRONMENT: environment}
     merged: dict[str, str] = {}
     sources: dict[str, Source] = {}
     for source, layer in layers.items():
@@ -235,7 +236,8 @@ def load_settings(
     overruled = STRICT_OFF.format(asked) if values["strict"] and asked != "off" else ""
     moved = _dotenv_changes(values, merged, sources, layers[Source.USER_FILE])
     known = [setting.variable for setting in SETTINGS] + [*ADDRESSES, *KEYS]
-    warnings = tuple(filter(None, (overruled, open_to_others(user_file), *moved, *misspelt(layers[Source.DOTENV], known))))
+    odd = (odd_line(source, line) for source, lines in ((user_file, odd_of_user), (None, odd_of_folder)) for line in lines)
+    warnings = tuple(filter(None, (overruled, open_to_others(user_file), *moved, *misspelt(of_folder, known), *odd)))
     values["images"] = {name.removeprefix(IMAGES).lower(): image for name, image in values["images"].items()}
     return Settings(**values, environment=merged, sources=sources, warnings=warnings)
 
@@ -270,12 +272,25 @@ def _dotenv_changes(
             yield dotenv_change(variable, merged[variable], below.get(variable))
 
 
-def _read_file(file: Path | None) -> dict[str, str]:
+def _read_file(file: Path | None) -> tuple[dict[str, str], list[int]]:
+    """Return what a file of settings sets, and the numbers of the lines in it that set nothing and say nothing else either.
+
+    Raises UsageError if it cannot be read.
+    """
     if file is None or not file.is_file():
-        return {}
-    from dotenv import dotenv_values
+        return {}, []
+    from dotenv.parser import parse_stream
 
     try:
-        return {name: value for name, value in dotenv_values(file, interpolate=False, encoding="utf-8-sig").items() if value}
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file} cannot be read: {error}", "fix the file or remove it", kind="setting") from error
+        with file.open(encoding="utf-8-sig") as stream:
+            bindings = list(parse_stream(stream))
+    except UnicodeDecodeError as error:
+        raise UsageError(
+            f"{file} cannot be read: it is not UTF-8 text (byte {error.start})", "save it as UTF-8, or remove it", kind="setting"
+        ) from error
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}", "make it readable, or remove it", kind="setting") from error
+    texts = [each.original for each in bindings if each.error or (each.key is not None and each.value is None)]
+    # A binding begins with the empty lines before it.
+    odd = [each.line + each.string[: -len(each.string.lstrip())].count("\n") for each in texts]
+    return {each.key: each.value for each in bindings if each.key and each.value}, odd

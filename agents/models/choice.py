@@ -10,11 +10,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from agents.models.local import HOW_TO_HAVE_ONE, model_file
-from agents.models.trust import check_address, check_connection, check_key, check_old_name
-from utils.errors import ModelError, UsageError
+from agents.models.trust import check_address, check_connection, check_key, check_old_name, check_sent_too, check_url, parts_of
+from utils.errors import ModelError
 from utils.setting_values import without_password
 from utils.settings import Settings
 
@@ -66,13 +65,31 @@ class Provider:
     url: str  # "": has to be set
     model: str  # "": has to be set
     model_name: str = "MODEL"
+    adds: tuple[str, ...] = ("/chat/completions", "/completions", "/responses", "/models")  # ends of a URL that are not for a base URL
 
 
 PROVIDERS = {
     "openai": Provider("OpenAI", "OPENAI_API_KEY", True, "OPENAI_BASE_URL", OPENAI_URL, "gpt-4.1"),
-    "azure": Provider("Azure OpenAI", "AZURE_OPENAI_API_KEY", True, "AZURE_OPENAI_ENDPOINT", "", "", "AZURE_OPENAI_DEPLOYMENT"),
-    "anthropic": Provider("Anthropic", "ANTHROPIC_API_KEY", True, "ANTHROPIC_BASE_URL", "https://api.anthropic.com", "claude-sonnet-4-5"),
-    "ollama": Provider("Ollama", "OLLAMA_API_KEY", False, "OLLAMA_HOST", OLLAMA_URL, "qwen2.5-coder"),
+    "azure": Provider(
+        "Azure OpenAI",
+        "AZURE_OPENAI_API_KEY",
+        True,
+        "AZURE_OPENAI_ENDPOINT",
+        "",
+        "",
+        "AZURE_OPENAI_DEPLOYMENT",
+        ("/chat/completions", "/openai/v1"),
+    ),
+    "anthropic": Provider(
+        "Anthropic",
+        "ANTHROPIC_API_KEY",
+        True,
+        "ANTHROPIC_BASE_URL",
+        "https://api.anthropic.com",
+        "claude-sonnet-4-5",
+        adds=("/v1/messages", "/v1"),
+    ),
+    "ollama": Provider("Ollama", "OLLAMA_API_KEY", False, "OLLAMA_HOST", OLLAMA_URL, "qwen2.5-coder", adds=("/api/chat", "/api", "/v1")),
     "openai-compatible": Provider("", "OPENAI_API_KEY", False, "OPENAI_BASE_URL", "", "gpt-4.1"),
     "local": Provider("llama.cpp", "", False, "", "", ""),  # a model file, served by a child process of ours
 }
@@ -95,16 +112,15 @@ def choose_model(settings: Settings) -> ModelChoice:
         if not value:
             hint = f"Set {variable} in the environment or in .env."
             raise ModelError(f"The provider {name} needs {variable}.", hint, kind="no-key")
-    if name != "ollama" and not url.startswith(("http://", "https://")):  # Ollama's own client takes a bare host, too
-        shown = url.rpartition("@")[2]  # the part before it may be a password
-        raise UsageError(f"{provider.url_name} is {shown!r}", "use a URL that begins with http:// or https://", kind="setting")
-    if not _has_host(url):
-        hint = "in a name or password in it, write / ? # @ : as %2F %3F %23 %40 %3A"
-        raise UsageError(f"{provider.url_name} is no URL of a service", hint, kind="setting")
+    if name == "ollama" and url.startswith(":"):
+        url = f"127.0.0.1{url}"  # as Ollama itself reads its variable
+    check_url(provider.url_name, url, provider.adds, bare_host=name == "ollama")
     check_address(settings, provider.key_name, provider.url_name, url)
     check_key(provider.key_name, key)
+    check_sent_too(settings, provider.key_name)
     check_connection(settings)
     itself = name == "openai" and is_openai_itself(url)
+    url = f"{url.partition('://')[0].lower()}://{url.partition('://')[2]}" if "://" in url else url
     return ModelChoice(name, model, url.rstrip("/"), key, itself if settings.store is None else settings.store)
 
 
@@ -113,14 +129,6 @@ def _choose_file(model: str) -> ModelChoice:
         raise ModelError("The provider local needs MODEL, a model file.", HOW_TO_HAVE_ONE, kind="no-key")
     file = model_file(model)
     return ModelChoice("local", file.name, "http://127.0.0.1", file=file)
-
-
-def _has_host(url: str) -> bool:
-    try:
-        parts = urlsplit(url if "://" in url else f"//{url}")
-        return bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:
-        return False
 
 
 def find_provider(settings: Settings) -> str:
@@ -145,13 +153,16 @@ def find_model(provider: str, settings: Settings) -> str:
 
 def is_openai_itself(url: str) -> bool:
     """Tell OpenAI's own service (also its regional hosts) from one that speaks the same protocol."""
-    host = urlsplit(url).hostname or ""
+    parts = parts_of(url)
+    host = (parts and parts.hostname) or ""
     return host == "api.openai.com" or host.endswith(".api.openai.com")
 
 
 def ollama_answers(url: str = OLLAMA_URL) -> bool:
     """Ask, for at most a moment, whether an Ollama listens at the address."""
-    parts = urlsplit(url)
+    parts = parts_of(url)
+    if parts is None:
+        return False
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=_PROBE)
     try:
         connection.request("GET", "/api/version")

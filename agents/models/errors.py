@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 from agents.models.choice import PROVIDERS, ModelChoice
 from agents.models.server_words import LONGEST_WAIT, Said, retry_after, status_of, what_was_said
-from agents.models.trust import proxy_for
+from agents.models.trust import parts_of, proxy_for
 from agents.models.wire import BrokenAnswer
 from utils.errors import ModelError
 
@@ -153,7 +152,8 @@ def _long(seconds: float) -> str:
 
 
 def _is_loopback(url: str) -> bool:
-    host = urlsplit(url if "://" in url else f"//{url}").hostname or ""
+    parts = parts_of(url)
+    host = (parts and parts.hostname) or ""
     return host in ("localhost", "::1") or host.startswith("127.")
 
 
