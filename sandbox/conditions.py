@@ -24,7 +24,8 @@ _CUT = {Verdict.TIME, Verdict.OUTPUT}
 _NO_FILE = re.compile(
     r"(?:FileNotFoundError|NotADirectoryError|PermissionError|OSError): [^\n]*"
     r"(?:No such file or directory|Permission denied|Read-only file system|non-existent directory): '([^'\n]+)'$"
-    r"|(?:^|[ '])([^\s':]+)'?: (?:\[Errno 2\] )?(?:No such file or directory|Permission denied|Read-only file system)$"
+    r"|(?:: |: cannot \w+ '|can't open file ')(?!cannot open shared)([^':\n]+)'?: "
+    r"(?:\[Errno 2\] )?(?:No such file or directory|Permission denied|Read-only file system)$"
 )
 _NO_PICTURE = re.compile(r"imread_\('([^'\n]+)'\): can't open")
 FAR = re.compile(r"(?!/workspace\b|/tmp\b|/opt\b|/proc\b|/sys\b|/var/lib\b)(?:/|~|[A-Za-z]:[\\/])")
@@ -85,6 +86,8 @@ def asks(seen: Seen) -> bool:
         return reads or "input" in seen.code.calls
     if any(len(text) > 1 and re.search(f"^{re.escape(text)}", seen.tail, re.MULTILINE) for text in seen.code.prompts):
         return seen.run.verdict in ENDED  # it got as far as its question
+    if seen.code.imports & {"click", "typer"} and re.search(r"\bAborted[!.]\s*\Z", seen.tail):
+        return seen.run.verdict is Verdict.FAILED
     error = r"EOFError" if not reads else r"EOFError|^(?:ValueError|IndexError|StopIteration)\b"
     return seen.run.verdict is Verdict.FAILED and re.search(error, seen.tail[-2000:], re.MULTILINE) is not None
 
