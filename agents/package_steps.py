@@ -40,7 +40,7 @@ _OPEN_NETWORK = "packages cannot be installed while the network is off: type /ne
 _STOPPED = {
     Verdict.TIME: f"it took longer than {INSTALL_SECONDS} s",
     Verdict.DISK: "the files of the sandbox took more than it may hold",
-    Verdict.LOST: "the contact with the container was lost",
+    Verdict.LOST: "the connection to the container was lost",
 }
 _MOST_TEXT = 4000
 _SCRIPTS = tuple(f".{ending}" for ending in (*BY_NAME["javascript"].aliases, *BY_NAME["typescript"].aliases))
@@ -138,7 +138,7 @@ class PackageSteps:
             name = name_of(requirement)
             address = address_of(requirement)
             if name is None and (address is None or not self._any):
-                wish.refused.append(Refusal(shorten(requirement, 200), _NOT_BY_NAME if address else "it is no name of a package"))
+                wish.refused.append(Refusal(shorten(requirement, 200), _NOT_BY_NAME if address else "it is not the name of a package"))
                 continue
             if name is not None and not (self._any or is_known(name) or name in self._allowed or name in wish.to_ask):
                 wish.to_ask.append(name)

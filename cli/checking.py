@@ -72,7 +72,7 @@ class Checks:
             self.status = ""
             raise
         differences = checked.result["differences"]
-        self.status = f"{name}: {'✔ same result' if not differences else '✘ not the same result'} in a fresh container"
+        self.status = f"{name}: {'✔ same result' if not differences else '✘ another result'} in a fresh container"
         if differences:
-            self.lines.append(f"{name} ran again in a fresh container with nothing but its own files, and was not the same:")
+            self.lines.append(f"{name} ran again in a fresh container with nothing but its own files, and the result was different:")
             self.lines += [f"  {difference}" for difference in differences]

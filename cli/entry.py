@@ -153,9 +153,7 @@ def _check_folder() -> None:
     try:
         Path.cwd()
     except FileNotFoundError:
-        raise UsageError(
-            "the current folder does not exist any more", "change to a folder that does, and start again", kind="usage"
-        ) from None
+        raise UsageError("the current folder no longer exists", "change to a folder that does, and start again", kind="usage") from None
 
 
 def _check_added(paths: Sequence[str]) -> None:

@@ -26,7 +26,7 @@ There is no model yet. What would you like to use?
 
   1  an API key for OpenAI or Anthropic
   2  a model on this machine: Ollama, or a GGUF file
-  3  the demo, which needs neither (real agents, real container, scripted answers)
+  3  the demo: needs neither, since its model is scripted
 """
 _NO_OLLAMA = """\
 Ollama is not running on this machine. To use it: install it from ollama.com, then `ollama pull qwen2.5-coder`.
@@ -96,7 +96,7 @@ def _on_this_machine(start: _Start) -> Settings | None:
     ollama = {"MODEL_PROVIDER": "ollama"}
     names = list(list_models(start.reload(ollama)))
     if names:
-        print_out(f"Ollama answers and has: {', '.join(names)}")
+        print_out(f"Ollama is running and has: {', '.join(names)}")
     name = input(f"Which model? [{names[0] if names else 'qwen2.5-coder'}] ").strip() or (names[0] if names else "")
     return _tried({**ollama, **({"MODEL": name} if name else {})}, start)
 
@@ -110,7 +110,7 @@ def _tried(changes: Mapping[str, str], start: _Start) -> Settings | None:
     except AppError as error:
         print_out(f"That did not work: {error.message}" + (f"\n  → {error.hint}" if error.hint else ""))
         return None
-    print_out(f"It answers. It can be kept for next time in {start.keep_in}, which only you can read.")
+    print_out(f"The model answers. This can be kept for next time in {start.keep_in}, which only you can read.")
     if says_yes(input("Keep it? [y/N] ")):
         keep(changes, start.keep_in)
         print_out("Kept.")

@@ -209,11 +209,11 @@ def _within_limits(files: Sequence[StoredFile], source: Path) -> tuple[tuple[Sto
     for file in files:
         path = source / file.name
         if file.added and is_ours(file.name):
-            left_out.append((file.name, "its name is taken by a file of this folder"))
+            left_out.append((file.name, "a file in this folder already has its name"))
         elif file.size > MOST_FILE or total + file.size > MOST_FILES:
             left_out.append((file.name, "it is too large"))
         elif path.is_symlink() or not path.is_file():
-            left_out.append((file.name, "it is not there any more"))
+            left_out.append((file.name, "it is no longer there"))
         else:
             kept.append(file)
             total += file.size
@@ -290,7 +290,9 @@ def _readme(session: StoredSession, planned: Handover, name: str) -> str:
         )
         parts.append(f"`requirements.txt` names every package {kind}. Packages that are part of the image are not in it.\n")
     if planned.npm:
-        parts.append("`package.json` names the packages of npm that the programs import, by version; their install scripts did not run.\n")
+        parts.append(
+            "`package.json` names the npm packages that the programs import, with their versions; their install scripts did not run.\n"
+        )
     if session.info.image_digest.startswith("sha256:"):
         parts.append(f"The image was built on the machine of the session. Elsewhere, use {session.info.image} or one like it.\n")
     if planned.results:

@@ -115,7 +115,7 @@ class HistoryJournal:
         writing = self._loop.run_in_executor(self._thread, self._flush)
         done, _ = await asyncio.wait([writing], timeout=_SHOW_AFTER)
         if not done and not self._failure:
-            self._notice("Waiting for the history's database, which another program keeps busy.")
+            self._notice("Waiting for the history's database, which another program is using.")
         failure = await asyncio.shield(writing)
         if failure != self._failure:
             self._tell(failure)

@@ -88,7 +88,7 @@ async def take_up(session: Session, stored: StoredSession) -> None:
     await session.restore(messages, events, lock_of(stored), done, versions=versions, ended=_ended(stored, outcome_of(messages)))
     await _end(session, stored, outcome_of(messages))
     if missing:
-        sandbox.concerns.append(f"Not there any more: {', '.join(missing)}.")
+        sandbox.concerns.append(f"No longer there: {', '.join(missing)}.")
 
 
 def _ended(stored: StoredSession, outcome: str) -> TaskEnded | None:

@@ -51,12 +51,12 @@ async def check(
 ) -> Approval:
     """Run the approved programs in a fresh room with the files of their folder alone; return the approval with what was found.
 
-    HistoryError if what was handed over is not there any more; what the sandbox raises passes through.
+    HistoryError if what was handed over is no longer there; what the sandbox raises passes through.
     """
     here = folder / approval.folder
     planned = plan(_as_approved(session, approval), folder)
     if planned is None or not here.is_dir():
-        raise HistoryError(f"{here} is not there any more.", "the session's folder may have been moved or deleted")
+        raise HistoryError(f"{here} is no longer there.", "the session's folder may have been moved or deleted")
     programs = [replace(program, code=_read(here / program.name)) for program in planned.programs]
     async with open_room() as room:
         lock = here / "requirements.txt"

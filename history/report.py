@@ -151,7 +151,7 @@ class _Pictures:
 
 
 def _read(folder: Path, file: StoredFile, most: int) -> bytes | None:
-    """Return a file of the session as it was when it was kept; None if it is not there any more, is another one, or is too large."""
+    """Return a file of the session as it was when it was kept; None if it is no longer there, is another one, or is too large."""
     path = folder / file.name
     try:
         if path.is_symlink() or not path.is_file() or path.stat().st_size > most:

@@ -51,7 +51,7 @@ def what_came_back(stored: StoredSession) -> str:
     ours, from_npm = len(python_packages(stored.packages)), len(npm_versions(stored.packages))
     later = f"; {counted(ours, 'package')} will be installed at the next run" if ours else ""
     if from_npm:
-        later += f"; {counted(from_npm, 'package')} of npm will be installed once a program imports {'it' if from_npm == 1 else 'them'}"
+        later += f"; {counted(from_npm, 'package')} from npm will be installed once a program imports {'it' if from_npm == 1 else 'them'}"
     return f"Restored: {', '.join(parts)}{later}. What was in memory or running in the background is gone."
 
 

@@ -58,6 +58,8 @@ class Record:
     """The programs of the present task that were started, oldest first; one that ran again with its packages counts once."""
     files: dict[str, ProducedFile] = field(default_factory=dict)
     """Every file that programs made in this session, by name, as it was when it last changed."""
+    made: tuple[str, ...] = ()
+    """The names of the files that the newest program made or changed."""
     packages: list[Package] = field(default_factory=list)
     """The packages that were installed in this session."""
     tokens: TokensUsed | None = None
@@ -162,6 +164,7 @@ class Record:
         if self._repaired and self.attempts and self.attempts[-1].program.code == event.code:
             self.attempts.pop()
         self._repaired = False
+        self.made = ()
         self.attempts.append(Attempt(program, state=event.state))
 
     @_take.register
@@ -178,6 +181,7 @@ class Record:
     @_take.register
     def _(self, event: FilesProduced) -> None:
         self.files.update({file.name: file for file in event.files})
+        self.made = () if event.put_back else tuple(file.name for file in event.files)
 
     @_take.register
     def _(self, event: PackagesInstalled) -> None:

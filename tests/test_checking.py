@@ -34,7 +34,7 @@ async def test_a_check_that_cannot_be_made_is_said_and_leaves_the_approval_unche
         await ended(checks)
         await checks.close()
     assert checks.lines[0].startswith("01-answer was not checked: ")
-    assert "not there any more" in checks.lines[0]
+    assert "no longer there" in checks.lines[0]
     assert kept(tmp_path).approvals[0].checked is None
 
 

@@ -128,7 +128,7 @@ def test_added_files_come_along_unless_they_are_too_large_or_gone(tmp_path: Path
     folder = tmp_path / approval.folder
     assert (folder / "data/sales.csv").read_bytes() == b"a,b\n"
     readme = (folder / "README.md").read_text()
-    for name, why in (("gone.csv", "not there any more"), ("large.bin", "too large"), ("README.md", "its name is taken")):
+    for name, why in (("gone.csv", "no longer there"), ("large.bin", "too large"), ("README.md", "already has its name")):
         assert re.search(rf"Not in this folder: `{name}`, because .*{why}", readme), name
 
 

@@ -249,7 +249,7 @@ ANSWERS = {
     "a limit per minute that is called a quota": Shape(
         [refused(429, "You exceeded your current quota. Please retry in 34.07s."), OK],
         2,
-        notices=("The quota for now is used up (429). Trying again in 34 s",),
+        notices=("The quota is used up for now (429). Trying again in 34 s",),
     ),
     # Anthropic
     "anthropic: the usual": Shape([Answer(PROGRAM)], 1, provider="anthropic"),

@@ -134,7 +134,7 @@ async def test_retry_at_the_question_is_not_sent_to_the_model() -> None:
 
 async def test_retry_before_any_task_asks_nothing() -> None:
     async with rehearsal([FIRST]) as session:
-        assert await session.converse(RETRY) == "There is nothing to retry yet. Type a task.\n"
+        assert await session.converse(RETRY) == "There is nothing to retry: no step failed or was stopped. Type a task.\n"
         assert session.asked == []
         assert session.chat.status() is ExitStatus.DONE
 

@@ -149,6 +149,12 @@ def test_files_are_known_by_name_as_they_were_last() -> None:
     other = ProducedFile(Path("out/b"), "b", 3, new=True)
     record = record_of(FilesProduced(source=EXECUTOR, files=(old, other)), FilesProduced(source=EXECUTOR, files=(new,)))
     assert record.files == {"a": new, "b": other}
+    assert record.made == ("a",)
+    record.take(FilesProduced(source=EXECUTOR, files=(old,), put_back=True))
+    assert not record.made
+    record.take(FilesProduced(source=EXECUTOR, files=(new,)))
+    record.take(started("a"))
+    assert not record.made
 
 
 def test_packages_are_known_once() -> None:

@@ -239,7 +239,7 @@ async def test_a_session_is_taken_up_with_its_record_its_files_and_its_packages(
     assert all(line.endswith("…") for line in longer if "Change this." in line)
     assert what_came_back(stored) == ("Restored: 4 messages, program 1, 2 files. What was in memory or running in the background is gone.")
     packages = (StoredPackage("six", "1.17.0"), StoredPackage("npm:left-pad", "1.3.0"), StoredPackage("npm:is-number", "7.0.0", "", False))
-    assert "; 1 package will be installed at the next run; 1 package of npm will be installed once a program imports it. " in (
+    assert "; 1 package will be installed at the next run; 1 package from npm will be installed once a program imports it. " in (
         what_came_back(replace(stored, packages=packages))
     )
     async with opened(tmp_path, [program("two")], ran("2\n"), resumed=stored) as (session, second):
@@ -247,7 +247,7 @@ async def test_a_session_is_taken_up_with_its_record_its_files_and_its_packages(
         assert session.record.newest is not None
         assert session.record.newest.code.strip() == "one"
         assert list(session.record.files) == ["out.txt", "gone.txt"] or set(session.record.files) == {"out.txt", "gone.txt"}
-        assert session.sandbox.concerns == ["Not there any more: gone.txt."]
+        assert session.sandbox.concerns == ["No longer there: gone.txt."]
         await live(session, "And now two.", "APPROVE")
     assert second.requests[0].texts[1:-1] == [*first.requests[0].texts[1:], *[m.content for m in stored.messages[1:]]]
     again = kept(tmp_path)

@@ -141,7 +141,7 @@ async def test_a_folder_that_is_gone_or_was_changed_is_said(tmp_path: Path) -> N
     approval = hand_over(session, tmp_path)
     assert approval is not None
     shutil.rmtree(tmp_path / approval.folder)
-    with pytest.raises(HistoryError, match="not there any more"):
+    with pytest.raises(HistoryError, match="no longer there"):
         await check(session, approval, tmp_path, lambda: pytest.fail("no room is needed"))
     (tmp_path / approval.folder).mkdir()
 

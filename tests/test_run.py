@@ -80,7 +80,7 @@ def test_a_task_that_stays_failing_prints_nothing_on_stdout_and_ends_with_1(capf
     out, err = capfd.readouterr()
     assert (done.status, out, done.requests) == (ExitStatus.NOT_DONE, "", 4)
     assert "ValueError: 3" in err
-    assert err.splitlines()[-1] == "not approved: no program ended well"
+    assert err.splitlines()[-1] == "not approved: no program succeeded"
 
 
 def test_packages_that_nobody_can_allow_are_not_installed(capfd: pytest.CaptureFixture[str]) -> None:
@@ -176,7 +176,7 @@ def test_a_reader_that_goes_away_is_one_line(monkeypatch: pytest.MonkeyPatch) ->
     os.close(reading)
     with os.fdopen(writing, "w") as stream:
         monkeypatch.setattr("sys.stdout", stream)
-        with pytest.raises(AppError, match="went away"):
+        with pytest.raises(AppError, match="closed it before the end"):
             unattended([ONE], ran("1\n"))
 
 

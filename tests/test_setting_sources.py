@@ -123,7 +123,7 @@ def test_what_undoes_your_own_settings_is_said(folder: Path, line: str, user_wid
 )
 def test_a_misspelt_name_in_dotenv_is_said_and_what_is_somebody_elses_is_not(folder: Path, line: str, meant: str) -> None:
     name = line.partition("=")[0]
-    said = (f".env in this folder has {name}, which is no setting. Did you mean {meant}?",) if meant else ()
+    said = (f".env in this folder has {name}, which is not a setting. Did you mean {meant}?",) if meant else ()
     assert load(folder, line).warnings == said
     assert load(folder, "", environment=dict([line.split("=")])).warnings == ()
 

@@ -17,7 +17,7 @@ from tests.terminal import ROOT, program_environment
 from utils.errors import ExitStatus
 
 NO_HISTORY = "error: There is no history yet."
-GONE = "error: the current folder does not exist any more"
+GONE = "error: the current folder no longer exists"
 FULL = "error: the output could not be written: No space left on device"
 
 

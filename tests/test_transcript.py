@@ -218,6 +218,9 @@ def test_the_closing_lines_are_true() -> None:
     assert closing(long)[2] == "✔ Output: 100,002 lines, the last: last"
     assert closing(ran("1%\r2%\r100%\n"))[2] == "✔ Output: 100%"
     assert closing(ran(""))[2] == "✔ Output: none, it printed nothing"
+    made = [line.plain for line in closing_lines(ran(""), made=["a.png", "b.png", "c.png", "d.png"])]
+    assert made[2] == "✔ Output: nothing printed, but files: a.png, b.png, c.png and 1 more"
+    assert [line.plain for line in closing_lines(ran("x\n"), made=["a.png"])][2] == "✔ Output: x"
     failed = closing(ran("Traceback\nModuleNotFoundError: No module named 'x'\n", Verdict.FAILED, 1))
     assert failed[1:3] == [
         "✘ Code executed in Docker, but it failed with exit code 1",

@@ -69,7 +69,7 @@ async def test_undo_puts_files_back_one_attempt_after_the_other(sandbox: Sandbox
         assert await inside(sandbox) == ["./log.txt one", "./sub/kept.txt kept"]
         assert here(tmp_path) == {"log.txt": "one", "sub/kept.txt": "kept"}
         first, second = seen.split("This is the newest program again. The model will see this.\n")[1:]
-        assert first.startswith("Files are as they were after it: put back ")
+        assert first.startswith("Files are as it left them: put back ")
         assert "log.txt" in first.splitlines()[0]
         assert "made.txt (" in first  # /files still has it
         assert "sub/kept.txt" in second.splitlines()[0]
@@ -163,8 +163,8 @@ async def test_a_program_that_rewrote_itself_is_not_put_over_what_was_shown(sand
 @pytest.mark.parametrize(
     ("done", "lines"),
     [
-        (PutBack(), ["Files are as they were after it; none had changed."]),
-        (PutBack(("a", "b"), ("c",)), ["Files are as they were after it: put back a, b; removed c."]),
+        (PutBack(), ["Files are as it left them; none had changed."]),
+        (PutBack(("a", "b"), ("c",)), ["Files are as it left them: put back a and b; removed c."]),
         (
             PutBack(("a",), (), (LeftOut("big", "larger than 50 MiB"), LeftOut("\x1b[2J", "a link"))),
             ["Files: put back a; not put back: big (larger than 50 MiB); \\x1b[2J (a link)."],

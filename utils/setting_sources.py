@@ -86,7 +86,7 @@ def misspelt(names: Iterable[str], known: Sequence[str]) -> Iterator[str]:
     for name in names:
         near = difflib.get_close_matches(name.upper(), known, 1, _CLOSE) if name not in known and not name.startswith(IMAGES) else []
         if near:
-            yield f".env in this folder has {name}, which is no setting. Did you mean {near[0]}?"
+            yield f".env in this folder has {name}, which is not a setting. Did you mean {near[0]}?"
 
 
 def _differs(value: Any, otherwise: Any) -> bool:

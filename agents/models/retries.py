@@ -24,7 +24,7 @@ _TRIES = {
 }
 _NOTICES = {
     "rate-limit": "The model is busy{status}.",
-    "quota": "The quota for now is used up{status}.",
+    "quota": "The quota is used up for now{status}.",
     "server": "The model's server failed{status}.",
     "cut": "The answer broke off, and the part that arrived is dropped.",
     "hung-up": "The model's server closed the connection without an answer.",

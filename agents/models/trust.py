@@ -75,7 +75,7 @@ def check_url(name: str, url: str, ends: Sequence[str], *, bare_host: bool) -> N
     parts = parts_of(url)
     if parts is None:
         hint = "use one such as https://host/v1; in a name or password in it, write / ? # @ : as %2F %3F %23 %40 %3A"
-        raise UsageError(f"{name} is no URL of a service", hint, kind="setting")
+        raise UsageError(f"{name} is not the URL of a service", hint, kind="setting")
     if parts.query or parts.fragment:
         raise UsageError(f"{name} is {shown!r} with a part behind ? or #", "leave that part out", kind="setting")
     too_much = next((end for end in ends if parts.path.rstrip("/").endswith(end)), "")
@@ -87,7 +87,11 @@ def check_key(name: str, key: str) -> None:
     """Check that the key can be sent in a header; UsageError never shows it."""
     wrong = next((place for place, char in enumerate(key, 1) if not "!" <= char <= "~" or char in _QUOTES), 0)
     if wrong:
-        raise UsageError(f"{name} has a character that no key has, at place {wrong}", "copy the key again, without quotes", kind="setting")
+        raise UsageError(
+            f"{name} has a character that keys never have, at position {wrong}",
+            "copy the key again, without quotation marks",
+            kind="setting",
+        )
 
 
 def check_sent_too(settings: Settings, key_name: str) -> None:

@@ -114,7 +114,7 @@ def _found(results: Results, options: BatchOptions) -> Found:
         tell(f"{results.path}: the last line was not whole and is cut; its task runs again")
     if found.unreadable:
         numbers = ", ".join(map(str, found.unreadable[:20])) + (" and more" if len(found.unreadable) > 20 else "")
-        tell(f"{results.path}: no results are in line {numbers}; moved to {results.aside}")
+        tell(f"{results.path}: line {numbers} holds no results and was moved to {results.aside}")
     return found
 
 

@@ -215,7 +215,7 @@ class Chat:
                 waiting.cancel()
                 state.screen.show()
         if not opening.done():
-            state.notice("Stopped. The container goes on starting.")
+            state.notice("Stopped waiting. The container keeps starting in the background.")
             return None
         return opening.result()
 

@@ -60,7 +60,7 @@ def days_of(text: str) -> float:
     """Read a span such as 30d, 12h, 4w, 6m or 1y as days; UsageError if it is none."""
     match = _SPAN.fullmatch(text.strip().lower())
     if match is None:
-        raise UsageError(f"--older {text}: this is no span of time", "use a number and h, d, w, m or y, such as 30d", kind="usage")
+        raise UsageError(f"--older {text}: this is not a span of time", "use a number and h, d, w, m or y, such as 30d", kind="usage")
     return int(match[1]) * _DAYS[match[2]]
 
 
@@ -129,7 +129,7 @@ def _delete(store: Store, settings: Settings, options: HistoryOptions, words: Se
 
 def _agreed(question: str) -> bool:
     if not sys.stdin.isatty():
-        raise UsageError("nobody is here to ask before sessions are deleted", "add --yes", kind="usage")
+        raise UsageError("there is no terminal in which to ask before sessions are deleted", "add --yes", kind="usage")
     sys.stdout.write(question)
     sys.stdout.flush()
     return says_yes(sys.stdin.readline())

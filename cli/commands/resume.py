@@ -57,5 +57,5 @@ def _chosen(settings: Settings, words: Sequence[str]) -> StoredSession | None:
             if not found:
                 raise
             if len(found) > 1:
-                tell(f"{len(found)} sessions hold these words; the newest is {found[0].info.id}.")
+                tell(f"{len(found)} sessions contain these words; continuing the newest, {found[0].info.id}.")
             return store.read(found[0].info.id)

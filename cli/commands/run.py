@@ -120,7 +120,7 @@ class _Unattended:
         last = record.last_run
         if last is not None and last.output:
             sys.stderr.write(sanitize(last.output if last.output.endswith("\n") else f"{last.output}\n"))
-        reason = {"stopped": "the task was stopped", "failed": "no program ended well"}.get(status_of(record), "the task failed")
+        reason = {"stopped": "the task was stopped", "failed": "no program succeeded"}.get(status_of(record), "the task failed")
         tell(f"not approved: {reason}")
         return ExitStatus.NOT_DONE
 
@@ -150,7 +150,7 @@ def write_out(text: str) -> None:
         while data:
             data = data[raw.write(data) :]
     except BrokenPipeError as error:
-        raise AppError("whoever reads standard output went away before the end", kind="output") from error
+        raise AppError("whatever reads standard output closed it before the end", kind="output") from error
     except (AttributeError, OSError, ValueError) as error:  # closed by the shell (>&-) it is None
         reason = getattr(error, "strerror", None) or "it is closed"
         raise AppError(f"standard output cannot be written: {reason}", "make room, or write elsewhere", kind="output") from error

@@ -113,7 +113,7 @@ class Picker:
     def _rows(self) -> StyleAndTextTuples:
         matching = self._matching()
         if not matching:
-            return [("", "No session holds these words.")]
+            return [("", "No session contains these words.")]
         first = max(0, min(self._at - _ROWS // 2, len(matching) - _ROWS))
         width = shutil.get_terminal_size().columns - 3
         rows: StyleAndTextTuples = []

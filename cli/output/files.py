@@ -51,8 +51,8 @@ def put_back_lines(done: PutBack) -> list[str]:
     """Say what going back has done to the files, and which files are not what they were."""
     parts = [f"{verb} {named(names)}" for verb, names in (("put back", done.stored), ("removed", done.removed)) if names]
     if not parts and not done.left_out:
-        return ["Files are as they were after it; none had changed."]
-    lines = [f"Files are as they were after it: {'; '.join(parts)}."] if parts and not done.left_out else []
+        return ["Files are as it left them; none had changed."]
+    lines = [f"Files are as it left them: {'; '.join(parts)}."] if parts and not done.left_out else []
     if done.left_out:
         missing = "; ".join(f"{names} ({reason})" for reason, names in by_reason(done.left_out).items())
         lines.append(f"Files: {'; '.join([*parts, f'not put back: {missing}'])}.")

@@ -125,7 +125,8 @@ class Transcript:
     def show_ending(self) -> None:
         """Show how the task ended, and where its program is kept."""
         if self._record.approved:
-            self._screen.say("", *closing_lines(self._record.last_run, self._record.kept, stored=self._record.stored))
+            record = self._record
+            self._screen.say("", *closing_lines(record.last_run, record.kept, stored=record.stored, made=record.made))
             return
         by = self._record.ended.by if self._record.ended else ""
         ending = "Stopped." if by == user_proxy_agent.NAME else f"{by} ended the task: there is nothing left to run."

@@ -78,7 +78,7 @@ class Machines:
             async with self._turns.alone():
                 return await self._do(task, report)
         except KilledWorker:
-            error = AppError("every worker that did this task died", "see what the workers' machines say", kind="killed-worker")
+            error = AppError("every worker that did this task died", "look at what the workers have printed", kind="killed-worker")
             return failed_result(task, self._settings, self._model, error)
 
     async def stop(self) -> None:

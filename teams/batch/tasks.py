@@ -85,7 +85,7 @@ class TaskFile:
                 if first == line:
                     self.count += 1
                     continue
-                task = _Fault(f"the id {task.key!r} is that of line {first}, too")
+                task = _Fault(f"the id {task.key!r} is already used in line {first}")
             if len(faults) < _MOST_FAULTS:
                 faults.append(f"line {line}: {task}")
             else:
@@ -94,7 +94,9 @@ class TaskFile:
             told = "\n  ".join([*faults, *([f"and {more} more"] if more else [])])
             raise UsageError(f"{self.name} cannot be run:\n  {told}", "correct these lines; nothing was started", kind="tasks")
         if not self.count:
-            raise UsageError(f"{self.name} holds no task", "write one task a line, or JSON Lines with a field named task", kind="tasks")
+            raise UsageError(
+                f"{self.name} contains no tasks", "write one task per line, or JSON Lines with a field named task", kind="tasks"
+            )
 
     def _entries(self) -> Iterator[tuple[int, BatchTask | _Fault]]:
         self._copy.seek(0)
@@ -137,7 +139,7 @@ class TaskFile:
         self.ignored |= fields.keys() - set(FIELDS)
         task = fields.get("task")
         if not isinstance(task, str) or not task.strip():
-            raise _Fault("it has no task" if task in (None, "") else "its task is not a text")
+            raise _Fault("it has no task" if task in (None, "") else "its task is not text")
         key = fields.get("id")
         if isinstance(key, bool) or not isinstance(key, str | int | None):
             raise _Fault("its id is neither a text nor a whole number")
@@ -217,7 +219,7 @@ def _pattern(expect: object) -> str:
     if expect is None:
         return ""
     if not isinstance(expect, str):
-        raise _Fault("expect is not a text")
+        raise _Fault("expect is not text")
     if "\0" in expect:
         raise _Fault("expect holds a zero byte")
     try:
