@@ -80,19 +80,12 @@ def escaped(character: str) -> str:
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
 
 
-def whole_unicode(text: str) -> str:
-    """Return the text with each lone half of a surrogate pair replaced: such a text cannot be written as UTF-8."""
-    if text.isascii():
-        return text
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-
-
 def whole_characters(text: str) -> str:
     """Return the text with every lone half of a character replaced by \ufffd: no request, file or terminal can take it.
 
     Such halves come from bytes that are not UTF-8 and from JSON; two that belong together become the character that they mean.
     """
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def shorten(text: str, limit: int) -> str:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from agents.models.local import LocalServer
 from agents.models.quirks import Quirks
 from agents.models.wire import Body, BrokenAnswer, ErrorEvent
-from utils.text import whole_unicode
+from utils.text import whole_characters
 
 Finish = Literal["stop", "length", "function_calls", "content_filter"]
 LONGEST_ANSWER = 2_000_000  # characters; no model means to send more
@@ -50,7 +50,7 @@ class Seen:
 
     def add(self, text: str, thought: str) -> str:
         """Note a piece; return what the screen is to show of it: thoughts are put between <think> and </think>."""
-        shown, text, thought = "", self._mended(text), whole_unicode(thought)
+        shown, text, thought = "", self._mended(text), whole_characters(thought)
         if thought:
             shown = thought if self.thinking else f"<think>{thought}"
             self.thinking = True
@@ -67,7 +67,7 @@ class Seen:
     def _mended(self, text: str) -> str:
         text = self._held + text
         self._held = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
-        return whole_unicode(text.removesuffix(self._held))
+        return whole_characters(text.removesuffix(self._held))
 
     def count(self, prompt: Any, completion: Any) -> None:
         """Note the tokens that the service counted; what it left out stays as it was."""

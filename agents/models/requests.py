@@ -8,7 +8,7 @@ from typing import Any
 from autogen_core.models import AssistantMessage, LLMMessage, SystemMessage, UserMessage
 
 from agents.events import RECOVERY_SOURCE
-from utils.text import whole_unicode
+from utils.text import whole_characters
 
 BETWEEN_JOINED = "\n\n\n"
 """The text between two joined messages: more than what separates the paragraphs of one."""
@@ -69,5 +69,5 @@ def _mended(message: LLMMessage) -> LLMMessage:
 
 def _mended_content(content: Any) -> Any:
     if isinstance(content, str):
-        return whole_unicode(content)
-    return [whole_unicode(part) if isinstance(part, str) else part for part in content]
+        return whole_characters(content)
+    return [whole_characters(part) if isinstance(part, str) else part for part in content]

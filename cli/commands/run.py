@@ -68,7 +68,6 @@ class _Unattended:
         self._options = options
         self._model = model
         self._session: Session | None = None
-        self._output = ""
 
     async def work(self, wiring: Wiring, task: str) -> None:
         """Run the task to its end; the session is closed afterwards, container and all."""
@@ -80,7 +79,6 @@ class _Unattended:
                 self._say(line)
             self._session = session
             await self._follow(session, task)
-            self._output = session.whole_output
 
     def stop(self, work: asyncio.Future[None]) -> None:
         """Stop the task, or what opens the session for it."""
@@ -108,11 +106,11 @@ class _Unattended:
                 model=self._model,
                 limits=session.sandbox.limits,
                 seconds=seconds,
-                output=self._output,
+                output=session.whole_output,
             )
             write_out(json.dumps(result, ensure_ascii=False) + "\n")
         elif record.approved and not self._options.events:
-            write_out(self._output)
+            write_out(session.whole_output)
         if record.approved:
             return ExitStatus.DONE
         if record.ended is not None and record.ended.error is not None:
