@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,7 +28,7 @@ def deliver(record: Record, folder: Path) -> list[Path]:
         program.write_text(record.newest.code, encoding="utf-8", errors="replace", newline="\n")
         paths = [program]
         for file in record.files.values():
-            if file.path.name == program.name and _same(file.path, program):
+            if file.path.name == program.name and filecmp.cmp(file.path, program, shallow=False):
                 continue
             target = _free(folder / file.name)
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -41,7 +42,3 @@ def deliver(record: Record, folder: Path) -> list[Path]:
 def _free(path: Path) -> Path:
     numbered = (path.with_stem(f"{path.stem}-{number}") for number in range(2, 10_000))
     return path if not path.exists() and not path.is_symlink() else next(each for each in numbered if not each.exists())
-
-
-def _same(one: Path, other: Path) -> bool:
-    return one.read_bytes() == other.read_bytes()

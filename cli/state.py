@@ -31,10 +31,6 @@ RETRY = "/retry"
 """What the prompt returns for the command that asks the model again."""
 
 
-async def _nothing_follows(events: AsyncIterator[Event]) -> None:
-    raise AssertionError("no session is open")
-
-
 @dataclass
 class ChatState:
     """The parts of one interactive session, as the slash commands and the questions need them."""
@@ -57,7 +53,7 @@ class ChatState:
     progress: str = "starting …"
     switched: dict[str, str] = field(default_factory=dict)
     """The settings that were switched at the prompt, by variable."""
-    follow: Callable[[AsyncIterator[Event]], Awaitable[None]] = _nothing_follows
+    follow: Callable[[AsyncIterator[Event]], Awaitable[None]] = field(init=False, repr=False)
     """Show a stream of events and answer its questions; questions are answered with slash commands, some of which run programs."""
     checks: Checks | None = None
     """Runs approved programs once more; None without a terminal."""
