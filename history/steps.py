@@ -10,10 +10,11 @@ from history.records import FRESH, Attempt, Message, StoredFile, StoredPackage, 
 from sandbox.languages import ALIASES
 from utils.code_blocks import CodeBlock, split_blocks
 from utils.text import diff_lines
-from utils.words import BACK_TO, spoken_word
+from utils.words import BACK_TO, STOPPED_STEP, spoken_word
 
 Who = Literal["generator", "executor", "you", "other"]
 UNKNOWN = "result unknown"
+_STOPPED = "Stopped the step before this"
 WENT_BACK = "The result before the last feedback: the step after that did not finish."
 # Names and verdicts as agents/ and sandbox/ give them. Importing those would import AutoGen and the engine's client, which take a second.
 TASK, GENERATOR, EXECUTOR, USER, RECOVERY = "user", "CodeGeneratorAgent", "CodeExecutorAgent", "UserProxyAgent", "Recovery"
@@ -99,7 +100,9 @@ def steps_of(session: StoredSession) -> list[Step]:
 
 
 def duration(seconds: float) -> str:
-    """Write a time as it is said: 0.4 s, 12 s, 3 min 5 s, 2 h 10 min."""
+    """Write a time as it is said: 0.04 s, 0.4 s, 12 s, 3 min 5 s, 2 h 10 min."""
+    if 0 < seconds < 0.095:
+        return f"{max(seconds, 0.01):.2f} s"
     if seconds < 10:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -121,7 +124,8 @@ def _step(session: StoredSession, message: Message, position: int, before: float
     end = max(before, message.at)
     step = Step(0, "other", message.source, "Said", before, end, message.content)
     if message.source == TASK:
-        return replace(step, who="you", name="You", title=_task_title(session, position), start=before)
+        said = "" if message.content == STOPPED_STEP else message.content
+        return replace(step, who="you", name="You", title=_task_title(session, position) if said else _STOPPED, text=said, start=before)
     if message.source == FRESH:
         return replace(step, who="you", name="You", title="Began a fresh conversation", text="")
     if message.source == USER:
@@ -145,7 +149,8 @@ def _step(session: StoredSession, message: Message, position: int, before: float
         wrote = f"Wrote {_programs(numbers)}" if numbers else "Wrote a program"
         prose, has_programs = _prose_of(message.content)
         title = wrote if has_programs else "Answered"
-        step = replace(step, who="generator", name="Generator", title=title, text=prose)
+        # A program that ran is shown where it ran; one that did not would be seen nowhere.
+        step = replace(step, who="generator", name="Generator", title=title, text=prose if numbers else message.content)
         return replace(step, prompt_tokens=sent, completion_tokens=received)
     return step
 

@@ -19,6 +19,7 @@ from history.report import lanes_of, output_of, render_report
 from history.steps import duration, steps_of
 from sandbox.verdicts import Verdict
 from tests.histories import HOSTILE, START, info, varied_session, whole_session
+from utils.words import STOPPED_STEP
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), "")
 
@@ -75,6 +76,18 @@ def test_steps_say_who_did_what(tmp_path: Path) -> None:
     assert [line for line in found[5].ran[0].diff() if line[0] in "+-"] == [
         '-        totals[row["month"]] += float(row["amount"])',
         '+        totals[row["Month"]] += float(row["Amount"])',
+    ]
+
+
+def test_a_program_that_did_not_run_is_shown_in_its_answer_and_a_step_that_was_stopped_is_a_step() -> None:
+    answer = "Here:\n\n```python\n1, 4, 9\n```"
+    words = (Message("user", "squares"), Message("CodeGeneratorAgent", answer), Message("user", STOPPED_STEP), Message("user", "cubes"))
+    found = steps_of(StoredSession(info(), words))
+    assert [(step.title, step.text) for step in found] == [
+        ("Task", "squares"),
+        ("Wrote a program", answer),
+        ("Stopped the step before this", ""),
+        ("Next", "cubes"),
     ]
 
 
@@ -203,7 +216,17 @@ def test_an_empty_session_and_a_killed_one_have_a_page(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"), [(0.04, "0.0 s"), (9.94, "9.9 s"), (59.6, "1 min 0 s"), (73, "1 min 13 s"), (7800, "2 h 10 min")]
+    ("seconds", "said"),
+    [
+        (0, "0.0 s"),
+        (0.001, "0.01 s"),
+        (0.04, "0.04 s"),
+        (0.096, "0.1 s"),
+        (9.94, "9.9 s"),
+        (59.6, "1 min 0 s"),
+        (73, "1 min 13 s"),
+        (7800, "2 h 10 min"),
+    ],
 )
 def test_times_are_written_as_they_are_said(seconds: float, said: str) -> None:
     assert duration(seconds) == said
