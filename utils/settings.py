@@ -139,7 +139,7 @@ SETTINGS = (
     ),
     Setting(
         *("packages", "SANDBOX_PACKAGES", None, "known", one_of(*PACKAGES)),
-        "`known`: well-known packages are installed without asking, others after your yes; "
+        "`known`: well-known packages are installed without asking, others only if you say yes; "
         "`any`: all without asking, also from addresses, paths and source code",
     ),
     Setting(
