@@ -6,8 +6,6 @@ every program here; only whether it matters is a guess.
 
 from __future__ import annotations
 
-import re
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -19,8 +17,12 @@ from sandbox.conditions import (
     asks,
     calls_apt,
     goes_on,
+    hidden_by,
+    hides_a_module,
+    imports_itself,
     installs_into_its_own,
     lacks_arguments,
+    lacks_library,
     no_desktop,
     plays,
     printed,
@@ -34,10 +36,8 @@ from sandbox.outdated import replacement
 from sandbox.packages.names import missing_module
 from sandbox.tools import instead_of, missing_tool
 from sandbox.verdicts import TRIED_NETWORK, ProgramRun, Verdict
-from utils.docker_utils import WORKSPACE
 from utils.text import last_line, plain
 
-_OWN_FILE = re.compile(rf'File "{WORKSPACE}/(\w+\.py)"')
 _TAIL = 4000  # characters of the output that are looked at
 
 
@@ -73,9 +73,6 @@ HIDES = "{} hides Python's own module of that name from every program in this fo
 GONE = "what it uses has been taken out of Python or of the package"
 NO_TOOL = "{} is not here, and nothing can be installed with apt or sudo"
 NO_MODULE = "There is no module {} here: do without it, or write it as a file of its own in the same answer."
-_LACKS_LIBRARY = printed(
-    r"cannot load library '|no library called \"|(?<!\w)lib(?!GL|gthread|SM|tk)[\w.+-]+\.so[\w.]*: cannot open shared object"
-)
 ADVICE = (
     SHOWN_TO_NOBODY,
     SERVES,
@@ -119,7 +116,7 @@ ADVICE = (
     Advice(
         "a library of the system that it needs is not here, and nothing can be installed with apt",
         "Use a package that brings all it needs: fpdf2 or reportlab for PDF, matplotlib or pillow for pictures.",
-        lambda seen: "playwright" not in seen.code.imports and _LACKS_LIBRARY(seen),
+        lacks_library,
     ),
     Advice(
         "there is no terminal here",
@@ -205,6 +202,21 @@ ADVICE = (
         lambda seen: seen.run.verdict is Verdict.FAILED and not seen.tail and seen.run.language == "sh" and "set -" in seen.run.code,
     ),
     Advice(
+        "an error ended one of its threads, although it ended with exit code 0",
+        "Let errors of threads end the program: run them with concurrent.futures, and ask each for its result().",
+        printed(r"^Exception in thread .*:$", Verdict.OK),
+    ),
+    Advice(
+        "programs have no rights of an administrator here",
+        "Do without raw sockets, mounts, and the files of other users.",
+        printed(r"PermissionError: \[Errno 1\] Operation not permitted|(?:must be|run as|requires) root\b(?! to use this library)"),
+    ),
+    Advice(
+        "it imports its own file in place of the package of that name",
+        "Give the file another name.",
+        lambda seen: imports_itself(seen) and not hides_a_module(seen.run.file_name),
+    ),
+    Advice(
         "it defines tests and starts none of them",
         "Start them at the end of the program: sys.exit(pytest.main([__file__])), or unittest.main().",
         lambda seen: seen.run.verdict is Verdict.OK and seen.code.idle_tests,
@@ -234,10 +246,8 @@ def advise(run: ProgramRun, stored: Sequence[str] = ()) -> ProgramRun:
     found += [*_of_its_language(seen), *_of_names(seen)]
     module = missing_module(seen.tail) if run.verdict is Verdict.FAILED and not found and " module named " in last_line(seen.tail) else None
     remedies = dict.fromkeys([remedy for _, remedy in found] + ([NO_MODULE.format(module)] if module else []))
-    found += [(HIDES.format(name), "Give the file another name.") for name in (run.file_name, *stored) if _hides_a_module(name)]
-    found += [
-        (HIDES.format(name), f"Delete it before the program, with `rm {name}` in a ```sh block.") for name in _hidden_by(seen, stored)
-    ]
+    found += [(HIDES.format(name), "Give the file another name.") for name in (run.file_name, *stored) if hides_a_module(name)]
+    found += [(HIDES.format(name), f"Delete it before the program, with `rm {name}` in a ```sh block.") for name in hidden_by(seen, stored)]
     # A server looks up its own address by way of a network.
     notes = tuple(note for note in run.notes if note != TRIED_NETWORK or not SERVES.matters(seen))
     remedies |= dict.fromkeys(remedy for _, remedy in found)
@@ -261,13 +271,3 @@ def _of_names(seen: Seen) -> Iterator[tuple[str, str]]:
     )
     if tool and not calls_apt(seen):
         yield NO_TOOL.format(tool), f"Use {instead_of(tool)}."
-
-
-def _hidden_by(seen: Seen, stored: Sequence[str]) -> list[str]:
-    """Return the files of earlier programs that stood in for a module of Python when this one failed."""
-    named = dict.fromkeys(_OWN_FILE.findall(seen.tail)) if seen.run.verdict is Verdict.FAILED else {}
-    return [name for name in named if _hides_a_module(name) and name not in (seen.run.file_name, *stored)]
-
-
-def _hides_a_module(name: str) -> bool:
-    return name.endswith(".py") and name.removesuffix(".py") in sys.stdlib_module_names

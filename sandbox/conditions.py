@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from sandbox.calls import LONGEST, Code
 from sandbox.packages.shell_scan import simple_commands
 from sandbox.tools import missing_tool
 from sandbox.verdicts import WAITED, ProgramRun, Verdict
+from utils.docker_utils import WORKSPACE
 from utils.text import last_line
 
 _PICTURES = {"matplotlib", "pylab", "PIL", "plotly", "cv2", "seaborn"}
@@ -28,6 +30,7 @@ _NO_FILE = re.compile(
     r"(?:\[Errno 2\] )?(?:No such file or directory|Permission denied|Read-only file system)$"
 )
 _NO_PICTURE = re.compile(r"imread_\('([^'\n]+)'\): can't open")
+_OWN_FILE = re.compile(rf'File "{WORKSPACE}/(\w+\.py)"')
 FAR = re.compile(r"(?!/workspace\b|/tmp\b|/opt\b|/proc\b|/sys\b|/var/lib\b)(?:/|~|[A-Za-z]:[\\/])")
 
 
@@ -74,7 +77,8 @@ def serves(seen: Seen) -> bool:
 
 def goes_on(seen: Seen) -> bool:
     """Whether it is a loop that was meant to go on, and had to be stopped."""
-    return seen.run.verdict is Verdict.TIME and seen.code.endless and not (serves(seen) or plays(seen) or asks(seen))
+    endless = seen.code.endless or seen.calls_any({"BlockingScheduler"})
+    return seen.run.verdict is Verdict.TIME and endless and not (serves(seen) or plays(seen) or asks(seen))
 
 
 def asks(seen: Seen) -> bool:
@@ -112,6 +116,12 @@ def installs_into_its_own(seen: Seen) -> bool:
     return own and printed(r"No module named|ModuleNotFoundError")(seen)
 
 
+def imports_itself(seen: Seen) -> bool:
+    """Whether its file stood in for the package of that name, which it imports."""
+    found = re.search(rf"partially initialized module '(\w+)'|from '(\w+)' \({WORKSPACE}/", last_line(seen.tail))
+    return seen.run.verdict is Verdict.FAILED and found is not None and seen.run.file_name == f"{found[1] or found[2]}.py"
+
+
 def unreadable(seen: Seen) -> str:
     """Return the file that it could not open, "" if it did not fail over one."""
     if seen.run.verdict is not Verdict.FAILED or missing_tool(seen.tail):
@@ -136,3 +146,24 @@ def no_desktop(seen: Seen) -> bool:
     """Whether it failed because there is no window, keyboard or clipboard of a desktop."""
     lacks_library = bool(seen.code.imports & _TOOLKITS) and printed(r"cannot open shared object")(seen)
     return lacks_library or _WINDOW(seen)
+
+
+_LIBRARY = printed(
+    r"cannot load library '|no library called \"|(?<!\w)lib(?!GL|gthread|SM|tk)[\w.+-]+\.so[\w.]*: cannot open shared object"
+)
+
+
+def lacks_library(seen: Seen) -> bool:
+    """Whether a package needs a library of the system; one that a browser needs is of no use without it."""
+    return "playwright" not in seen.code.imports and _LIBRARY(seen)
+
+
+def hidden_by(seen: Seen, stored: Sequence[str]) -> list[str]:
+    """Return the files of earlier programs that stood in for a module of Python when this one failed."""
+    named = dict.fromkeys(_OWN_FILE.findall(seen.tail)) if seen.run.verdict is Verdict.FAILED else {}
+    return [name for name in named if hides_a_module(name) and name not in (seen.run.file_name, *stored)]
+
+
+def hides_a_module(name: str) -> bool:
+    """Whether a file of this name would be imported in place of a module of Python."""
+    return name.endswith(".py") and name.removesuffix(".py") in sys.stdlib_module_names

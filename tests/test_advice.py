@@ -88,6 +88,9 @@ def facts(code: str, verdict: Verdict, output: str = "", language: str = "python
         ("import openai", FAILED, "openai.OpenAIError: Missing credentials. Please pass an `api_key`\n", "keys or passwords"),
         ("import transformers", TIME, "error thrown while requesting HEAD https://huggingface.co/x/config.json\n", "models and data sets"),
         ("import cv2", FAILED, "findDecoder imread_('a.jpg'): can't open/read file\ncv2.error: !_src.empty()\n", "holds only"),
+        ("import threading", OK, "Exception in thread Thread-1 (f):\nTraceback\nValueError: no\ndone\n", "one of its threads"),
+        ("import socket", FAILED, "PermissionError: [Errno 1] Operation not permitted\n", "no rights of an administrator"),
+        ("from apscheduler.schedulers.blocking import BlockingScheduler\nBlockingScheduler().start()", TIME, "", "written to go on"),
         ("import PIL", FAILED, "OSError: cannot open resource\n", "fonts of Windows"),
         ("import playwright", FAILED, "Exception: Connection closed while reading from the driver\n", "no web browser"),
         ("import locale", FAILED, "locale.Error: unsupported locale setting\n", "locale that it sets"),
@@ -277,6 +280,22 @@ def test_a_server_that_looks_up_its_own_address_has_not_tried_the_network() -> N
     code = "from flask import Flask\nFlask('x').run(host='0.0.0.0')"
     assert advise(replace(run(code, TIME), notes=(TRIED_NETWORK,))).notes == (SERVES.fact,)
     assert advise(replace(run("1", TIME), notes=(TRIED_NETWORK,))).notes == (TRIED_NETWORK,)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        "AttributeError: partially initialized module 'requests' has no attribute 'get' (most likely due to a circular import)",
+        "ImportError: cannot import name 'get' from 'requests' (/workspace/requests.py)",
+    ],
+)
+def test_a_program_that_is_named_as_the_package_that_it_imports_is_told_so(error: str) -> None:
+    seen = advise(run("import requests\nrequests.get", FAILED, f"{error}\n", name="requests.py"))
+    assert (seen.notes, seen.advice) == (
+        ("it imports its own file in place of the package of that name",),
+        ("Give the file another name.",),
+    )
+    assert advise(run("import requests", FAILED, f"{error}\n", name="client.py")).notes == ()
 
 
 def test_a_file_of_an_earlier_program_that_hides_a_module_is_named_when_a_program_fails_over_it() -> None:
