@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from agents.models.choice import PROVIDERS, choose_model
+from agents.models.errors import explain_model_error
 from agents.models.trust import UntrustedAddress, check_connection, proxy_for
+from agents.models.wire import ErrorEvent
 from tests.asking import KEY, ask, client_at
 from tests.endpoint import Answer, ModelEndpoint
 from tests.program import run_piped
@@ -141,7 +143,7 @@ def test_the_old_name_of_the_address_is_refused_where_it_would_matter(tmp_path: 
 
 @pytest.mark.parametrize("wrong", ["sk-1 2", "\u201csk-12\u201d", "sk-\u00e4", "sk\x01", '"sk-12"', "'sk-12'", "sk\n12"])
 def test_a_key_that_no_header_can_hold_is_named_and_not_shown(wrong: str) -> None:
-    with pytest.raises(UsageError, match="OPENAI_API_KEY has a character that no key has, at place") as refused:
+    with pytest.raises(UsageError, match="OPENAI_API_KEY has a character that keys never have, at position") as refused:
         choose_model(load_settings({}, {"OPENAI_API_KEY": wrong}))
     assert wrong not in refused.value.message + refused.value.hint
 
@@ -232,8 +234,12 @@ def test_what_an_sdk_sends_beside_the_key_is_checked_too(name: str, value: str, 
     with pytest.raises(UsageError, match=f"{name} has a character that no header has") as refused:
         choose_model(load_settings({}, {"OPENAI_API_KEY": KEY, name: value}))
     assert "hidden" not in refused.value.message + refused.value.hint
-    monkeypatch.setenv(name, "X-A: 1\nX-B: 2" if name.endswith("HEADERS") else "plain")
-    assert choose_model(load_settings({}, {"OPENAI_API_KEY": KEY, name: "plain"})).key == KEY
+    monkeypatch.setenv(name, "X-A: 1\nAuthorization: Bearer a-token-of-theirs" if name.endswith("HEADERS") else "plain")
+    choice = choose_model(load_settings({}, {"OPENAI_API_KEY": KEY, name: "plain"}))
+    assert choice.key == KEY
+    told = explain_model_error(ErrorEvent({"message": "no a-token-of-theirs, plain"}), choice).message
+    assert told.endswith("no ***, plain" if name.endswith("HEADERS") else "no a-token-of-theirs, plain")
+    assert "a-token" not in repr(choice)
 
 
 def test_a_proxy_that_works_is_let_alone_and_one_in_dotenv_means_nothing(tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ class ModelChoice:
     key: str = field(default="", repr=False)
     store: bool = False  # keep completions in the provider's dashboard
     file: Path | None = None  # of a model of one's own
+    sent_too: tuple[str, ...] = field(default=(), repr=False)  # secrets that the SDK adds by itself
 
     @property
     def who(self) -> str:
@@ -117,11 +118,11 @@ def choose_model(settings: Settings) -> ModelChoice:
     check_url(provider.url_name, url, provider.adds, bare_host=name == "ollama")
     check_address(settings, provider.key_name, provider.url_name, url)
     check_key(provider.key_name, key)
-    check_sent_too(settings, provider.key_name)
+    sent_too = check_sent_too(settings, provider.key_name)
     check_connection(settings)
     itself = name == "openai" and is_openai_itself(url)
     url = f"{url.partition('://')[0].lower()}://{url.partition('://')[2]}" if "://" in url else url
-    return ModelChoice(name, model, url.rstrip("/"), key, itself if settings.store is None else settings.store)
+    return ModelChoice(name, model, url.rstrip("/"), key, itself if settings.store is None else settings.store, sent_too=sent_too)
 
 
 def _choose_file(model: str) -> ModelChoice:

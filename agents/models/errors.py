@@ -112,7 +112,7 @@ def explain_model_error(error: BaseException, choice: ModelChoice, timeout: floa
     kind = _kind(error, said)
     if kind == "cut" and not begun:
         kind = "hung-up"
-    words = _clean(said.words or said.code, choice.key, choice.password)
+    words = _clean(said.words or said.code, choice.key, choice.password, *choice.sent_too)
     status = status_of(error)
     facts = {
         "who": choice.who,

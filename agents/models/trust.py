@@ -94,13 +94,17 @@ def check_key(name: str, key: str) -> None:
         )
 
 
-def check_sent_too(settings: Settings, key_name: str) -> None:
-    """Check what an SDK reads from the environment and sends beside the key; UsageError never shows it."""
+def check_sent_too(settings: Settings, key_name: str) -> tuple[str, ...]:
+    """Return the secrets that an SDK reads from the environment and sends beside the key; raises UsageError, which never shows them."""
+    secrets: list[str] = []
     for name in (*_SENT_TOO.get(key_name, ()), *(_NAMES_SENT if key_name.endswith("OPENAI_API_KEY") else ())):
         value = os.environ.get(name, "") if settings.source(name) is Source.ENVIRONMENT else ""
         lines = value.split("\n") if name.endswith("_HEADERS") else [value]
         if any(not (line.isascii() and line.isprintable()) for line in lines):
             raise UsageError(f"{name} has a character that no header has", "set it again, in plain letters, or unset it", kind="setting")
+        if name not in _NAMES_SENT:
+            secrets += [line.rpartition(": ")[2].strip().removeprefix("Bearer ") for line in lines]
+    return tuple(filter(None, secrets))
 
 
 def check_connection(settings: Settings) -> None:
