@@ -75,8 +75,11 @@ async def test_an_output_made_to_keep_the_search_busy_does_not_hold_up_the_other
     assert "could not be searched" in await expectation_fails("^(a+)+$", "a" * 60 + "b", seconds=1)
 
 
-def test_a_wrong_key_costs_one_request(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    with ModelEndpoint([wrong_key(KEY)], repeat=True) as endpoint:
+@pytest.mark.parametrize(
+    "refusal", [wrong_key(KEY), Answer(status=307, headers={"Location": "http://moved.test/v1"}, body=""), Answer(status=407, body="who?")]
+)
+def test_a_wrong_key_or_address_costs_one_request(refusal: Answer, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with ModelEndpoint([refusal], repeat=True) as endpoint:
         with pytest.raises(AppError) as error:
             run_batch(tmp_path, "count\n" * 50, endpoint, jobs=5)
         assert len(endpoint.requests) == 1

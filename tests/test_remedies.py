@@ -15,7 +15,7 @@ def test_whatever_a_model_does_there_is_something_to_do_about_it(kind: str) -> N
 
 
 # Here the hint of the layer below is all there is to say.
-_SAID_BELOW = ("wrong-key", "forbidden", "wrong-url", "bad-request")
+_SAID_BELOW = ("wrong-key", "forbidden", "wrong-url", "bad-request", "moved", "proxy", "foreign")
 
 
 @pytest.mark.parametrize(

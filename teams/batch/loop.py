@@ -12,7 +12,7 @@ from teams.batch.tasks import BatchTask
 from utils.errors import AppError, ModelError
 
 Result = Mapping[str, Any]
-SAME_FOR_ALL = {"wrong-key", "forbidden", "quota", "unknown-model", "wrong-url"}
+SAME_FOR_ALL = {"wrong-key", "forbidden", "quota", "unknown-model", "wrong-url", "moved", "proxy", "certificate"}
 """Kinds of errors that every other task would meet, too: the batch stops at the first of them."""
 _IN_A_ROW = 5
 """So many errors of one kind, one after the other, stop the batch: something is broken that no task can help."""
