@@ -40,7 +40,6 @@ from sandbox.sandbox import Sandbox
 from sandbox.verdicts import ProgramRun, Verdict, keep_short, tell_person
 from utils.code_blocks import Answer, CodeBlock
 from utils.errors import AppError
-from utils.text import last_line
 
 NAME = "CodeExecutorAgent"
 
@@ -239,7 +238,7 @@ class SandboxCodeExecutorAgent(CodeExecutorAgent):
         found["elsewhere"] = tuple(path for name in missing for path in self._sandbox.found(name.rpartition("/")[2]))
         found["silent"] = good and not made and not any(run.plain_output.strip() for run in runs)
         if not good:
-            found |= {"error": last.reason or last_line(last.plain_output), "remedy": self._packages.remedy}
+            found |= {"error": last.reason or last.last_words, "remedy": self._packages.remedy}
         left = [NOTHING_LEFT] if good and not missing and not found["silent"] else []
         # The output stands last, to the end of the message: nothing that a program prints can be taken for what we say after it.
         parts = [*left, *(f"[sandbox] {note}" for note in notes), *tell_runs(runs, total, self._sandbox.limits)]

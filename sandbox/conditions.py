@@ -31,7 +31,8 @@ _NO_FILE = re.compile(
 )
 _NO_PICTURE = re.compile(r"imread_\('([^'\n]+)'\): can't open")
 _OWN_FILE = re.compile(rf'File "{WORKSPACE}/(\w+\.py)"')
-FAR = re.compile(r"(?!/workspace\b|/tmp\b|/opt\b|/proc\b|/sys\b|/var/lib\b)(?:/|~|[A-Za-z]:[\\/])")
+# The folder's own name in a relative one, too: models that have heard of /workspace write to workspace/.
+FAR = re.compile(r"(?:/workspace/)?workspace/|(?!/workspace\b|/tmp\b|/opt\b|/proc\b|/sys\b|/var/lib\b)(?:/|~|[A-Za-z]:[\\/])")
 
 
 class Seen(NamedTuple):

@@ -9,8 +9,9 @@ from types import TracebackType
 
 from sandbox.monitor import Seen
 
-IDLE_SECONDS = 10.0
-"""How long a program has to listen, without a connection, output or work, before it is stopped."""
+IDLE_SECONDS = 15.0
+"""How long a program has to listen, without a connection, output or work, before it is stopped: servers that are shown for a while and then
+end by themselves are shown for 5 or 10 seconds."""
 _BETWEEN = 1.0  # seconds between two looks
 _WORK = 0.1  # of one processor: what servers use to look whether they should end
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from utils.docker_utils import Limits
-from utils.text import plain, shorten
+from utils.text import last_line, plain, shorten
 
 MODEL_CHARACTERS = 16 * 1024
 TIMED_OUT = (124, 137, 143)
@@ -93,6 +93,22 @@ class ProgramRun:
     def plain_output(self) -> str:
         """The output as a terminal shows it in the end, as far as characters go."""
         return plain(self.output)
+
+    @property
+    def last_words(self) -> str:
+        """The line that says what went wrong, as far as lines can tell: that of the last traceback's error, or else the last one."""
+        _, traceback, behind = self.plain_output.rpartition(_TRACEBACK)
+        error = _ERROR_LINE.search(behind) if traceback else None
+        if error is None:
+            return last_line(self.plain_output)
+        more = "" if error["what"] else next(filter(_HAS_WORDS.search, behind[error.end() :].splitlines()), "")
+        return f"{error[0].rstrip()} {more.strip()}".rstrip()
+
+
+_TRACEBACK = "Traceback (most recent call last):\n"
+# Behind the frames, which are indented; an error may go on for many lines, of which the last is often a row of stars or a link.
+_ERROR_LINE = re.compile(r"^[\w.]+(?::(?P<what>.*\S)?[ \t]*)?$", re.MULTILINE)
+_HAS_WORDS = re.compile(r"\w{2}")
 
 
 class _Words(NamedTuple):

@@ -16,7 +16,7 @@ from agents.events import FAILED_ALIKE, NO_CODE, REFUSED, STARTS_OVER, TASK_SOUR
 from agents.run_report import missing_text
 from agents.user_proxy_agent import AskUser, SendBack
 from sandbox.languages import ALIASES
-from sandbox.verdicts import Verdict
+from sandbox.verdicts import WAITED, Verdict
 from teams.missing_program import NO_FILE, PRINT, SEND_CODE, what_to_send_back
 from utils.code_blocks import Answer, CodeBlock
 from utils.docker_utils import WORKSPACE
@@ -197,7 +197,7 @@ def _describe(result: RunResult) -> str:
     if verdict == Verdict.COMPILE.value:
         return f"does not compile: {error[:200]}"
     if verdict in _FAILURES:
-        return _FAILURES[verdict]
+        return f"was stopped: {error}" if verdict == Verdict.TIME.value and error == WAITED else _FAILURES[verdict]
     if not error:
         return f"exit code {result.exit_code} and no output"
     # A traceback ends with what went wrong; any other last line needs the exit code beside it to be understood.

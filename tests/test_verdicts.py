@@ -107,3 +107,31 @@ def test_the_model_is_told_what_to_do_and_only_without_advice_to_do_less() -> No
 
 def test_sizes_are_written_with_units() -> None:
     assert [size(number) for number in (5, 1536, 1024**2, 2 * 1024**3)] == ["5 B", "1.5 KiB", "1 MiB", "2 GiB"]
+
+
+TRACEBACK = 'Traceback (most recent call last):\n  File "/workspace/program.py", line 1, in <module>\n    work()\n'
+
+
+@pytest.mark.parametrize(
+    ("output", "words"),
+    [
+        ("", ""),
+        ("a\nb\n\n", "b"),
+        (f"{TRACEBACK}ValueError: bad\n", "ValueError: bad"),
+        (f"{TRACEBACK}KeyboardInterrupt\n", "KeyboardInterrupt"),
+        (
+            f"{TRACEBACK}lib.core.ValidationError: 1 error for M\nx\n  Input is bad\n    For more visit https://x.y\n",
+            "lib.core.ValidationError: 1 error for M",
+        ),
+        (
+            f"{TRACEBACK}LookupError: \n*****\n  Resource punkt not found.\n  Please use it.\n*****\n",
+            "LookupError: Resource punkt not found.",
+        ),
+        (f"{TRACEBACK}KeyError: 'a'\n\nDuring handling of it:\n\n{TRACEBACK}OSError: gone\nsee https://x.y\n", "OSError: gone"),
+        (f"{TRACEBACK}    ~~~~^^\nZeroDivisionError: division by zero\nbye\n", "ZeroDivisionError: division by zero"),
+        ('  File "program.py", line 1\n    x = = 1\n        ^\nSyntaxError: invalid syntax\n', "SyntaxError: invalid syntax"),
+        ('Traceback (most recent call last):\n  File "/workspace/pro', 'File "/workspace/pro'),  # the rest was cut
+    ],
+)
+def test_the_words_of_a_failure_are_those_of_its_error(output: str, words: str) -> None:
+    assert ProgramRun("python", "", "program.py", Verdict.FAILED, 1, 0.1, output).last_words == words
