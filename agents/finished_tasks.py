@@ -22,7 +22,8 @@ _LONGEST_LINE = 240
 _LONGEST_REPORT = 2_000
 _LONGEST_WORD = 40  # with punctuation and blanks around it
 _HEAD = "[Finished tasks of this conversation, oldest first"
-_STOPPED = "[Stopped before it was done]\n- "
+# Told of a stopped task in these words, a 0.5B model did the next one in 6 of 6 tries; as "[Stopped before it was done]", in 3.
+_STOPPED = (f"{_HEAD}]\n- ", " (stopped)")
 _COUNT = re.compile(re.escape(_HEAD) + r"(?:; (\d+) earlier ones are not listed)?\]")
 
 
@@ -67,7 +68,11 @@ def _with_unfinished_marked(messages: Sequence[LLMMessage]) -> list[LLMMessage]:
 
 def _marked(task: LLMMessage) -> LLMMessage:
     text = str(task.content)
-    return task if text.startswith(_STOPPED) else UserMessage(content=f"{_STOPPED}{text}", source=TASK_SOURCE)
+    return task if _is_marked(text) else UserMessage(content=text.join(_STOPPED), source=TASK_SOURCE)
+
+
+def _is_marked(text: str) -> bool:
+    return text.startswith(_STOPPED[0]) and text.endswith(_STOPPED[1])
 
 
 def _ends_task(message: LLMMessage) -> bool:
@@ -96,8 +101,8 @@ def _lines(over: Sequence[LLMMessage]) -> tuple[list[str], int]:
             said = []
         elif isinstance(message, UserMessage) and message.source in (TASK_SOURCE, USER):
             text = str(message.content)
-            if text.startswith(_STOPPED):
-                lines.append(_line([text.removeprefix(_STOPPED)], "stopped"))
+            if _is_marked(text):
+                lines.append(_line([text.removeprefix(_STOPPED[0]).removesuffix(_STOPPED[1])], "stopped"))
             else:
                 said.append(text)
     return lines, left_out

@@ -394,7 +394,7 @@ async def test_a_stopped_step_loses_nothing_and_says_nothing_twice() -> None:
         words = [text for text in asked if not text.startswith(("[sandbox]", "This is version"))]
         over = f"- the task | {' | '.join(replies)} (approved)"
         finished = f"[Finished tasks of this conversation, oldest first]\n{over}"
-        assert words == [finished, "[Stopped before it was done]\n- one more", "and now?"]
+        assert words == [finished, "[Finished tasks of this conversation, oldest first]\n- one more (stopped)", "and now?"]
         assert asked.count(answers[4]) == 1
         assert answers[0] not in asked  # it is folded, and yet kept
         assert sum(map(len, asked)) < 2 * MOST_OLD

@@ -32,7 +32,7 @@ def answer(text: str) -> AssistantMessage:
 
 
 def stopped(text: str) -> UserMessage:
-    return task(f"[Stopped before it was done]\n- {text}")
+    return task(f"[Finished tasks of this conversation, oldest first]\n- {text} (stopped)")
 
 
 def result(text: str) -> UserMessage:
@@ -78,7 +78,8 @@ def test_every_way_to_end_a_task_ends_it(end: LLMMessage) -> None:
     [said("STOP printing the header"), said("do not APPROVE"), result("APPROVE"), task("STOP"), answer(program("STOP")), answer("STOP it")],
 )
 def test_nothing_else_ends_one(end: LLMMessage) -> None:
-    assert not str(folded([*done("a")[:-1], end, task("next")])[0].content).startswith("[Finished")
+    first = folded([*done("a")[:-1], end, task("next")])[0]
+    assert first in (task("task a"), stopped("task a"))
 
 
 STOP_NOTE = task(STOPPED_STEP)

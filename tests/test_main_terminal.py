@@ -22,7 +22,7 @@ from tests.views import GATE, PACKAGES, QUESTION
 pytestmark = pytest.mark.engine
 
 FOREVER = program("import time\nprint('it runs', flush=True)\nwhile True:\n    time.sleep(0.1)")
-STOPPED = "[Stopped before it was done]\n- "
+STOPPED = "[Finished tasks of this conversation, oldest first]\n- {} (stopped)"
 
 
 def session(endpoint: ModelEndpoint, folder: Path, *arguments: str, **environment: str) -> Terminal:
@@ -93,7 +93,7 @@ def test_ctrl_c_stops_the_step_and_the_session_goes_on(tmp_path: Path, engine: d
     assert shown.count("Stopped. ") == 2
     assert "Traceback" not in shown
     told = endpoint.requests[2].texts[1:]
-    assert [told.count(text) for text in (f"{STOPPED}first task", f"{STOPPED}run for ever", TASK)] == [1, 1, 1]
+    assert [told.count(text) for text in (STOPPED.format("first task"), STOPPED.format("run for ever"), TASK)] == [1, 1, 1]
     assert any("it runs" in text and "cancelled by the" in text for text in told)
     assert containers_of(engine, terminal.process.pid) == []
 
@@ -170,7 +170,7 @@ def test_a_model_error_is_shown_and_the_session_goes_on(tmp_path: Path) -> None:
         terminal.line("Try again.")
         terminal.wait_for(QUESTION)
         terminal.wait_for_prompt()
-        assert endpoint.requests[1].texts[1:] == [f"{STOPPED}{TASK}", "Try again."]
+        assert endpoint.requests[1].texts[1:] == [STOPPED.format(TASK), "Try again."]
         assert "Traceback" not in terminal.text()
 
 

@@ -138,7 +138,7 @@ async def test_a_step_that_was_stopped_is_said_to_the_model_as_in_one_process() 
     async with team_of([program("print(2)")], ran("2\n")) as rig:
         await rig.team.restore([load_message(row) for row in whole.rows[:1]], was_stopped=True)
         await rig.say("something else")
-        assert rig.asked[0] == [f"[Stopped before it was done]\n- {TASK}", "something else"]
+        assert rig.asked[0] == [f"[Finished tasks of this conversation, oldest first]\n- {TASK} (stopped)", "something else"]
 
 
 def test_a_message_of_no_team_is_refused() -> None:

@@ -23,7 +23,7 @@ GENERATOR, EXECUTOR, USER = "CodeGeneratorAgent", "CodeExecutorAgent", "UserProx
 ONE_ROUND = ["user", GENERATOR, EXECUTOR, USER]
 FIRST, SECOND = program("print(1)"), program("print(2)")
 STOPPED = "(I stopped the step before this message; it did not finish.)"
-MARK = "[Stopped before it was done]\n- "
+MARK = "[Finished tasks of this conversation, oldest first]\n- {} (stopped)"
 
 
 def told_once(texts: list[str], *expected: str) -> None:
@@ -134,11 +134,11 @@ async def test_after_a_cancel_the_session_goes_on(where: str) -> None:
         result = await rig.say("count differently")
         assert result is not None
         assert result.stop_reason == "APPROVE"
-        told_once(rig.asked[1], f"{MARK}count", *here.known, "count differently")
+        told_once(rig.asked[1], MARK.format("count"), *here.known, "count differently")
         # The cancelled program is not run again.
         assert [block.code for block in rig.executor.blocks] == ["print(1)\n"] * (where != "model") + ["print(2)\n"]
         await rig.say("third")
-        told_once(rig.asked[2], f"{MARK}count", *here.known, "count differently", SECOND, "two\n", "APPROVE", "third")
+        told_once(rig.asked[2], MARK.format("count"), *here.known, "count differently", SECOND, "two\n", "APPROVE", "third")
         thread = [str(message["content"]) for message in rig.team.messages()]
         told_once(thread[: 1 + len(here.known)], "count", *here.known)
         assert thread.count("count differently") == 1
@@ -152,7 +152,7 @@ async def test_a_cancel_twice_in_a_row_loses_and_repeats_nothing(where: str) -> 
         await rig.say("count", here.is_here)
         await rig.say("count", here.is_here)
         await rig.say("count")
-        told_once(rig.asked[2], *[f"{MARK}count", *here.known] * 2, "count")
+        told_once(rig.asked[2], *[MARK.format("count"), *here.known] * 2, "count")
 
 
 @pytest.mark.parametrize("where", CANCELS)
@@ -175,7 +175,7 @@ async def test_a_cancel_at_any_moment_loses_and_repeats_nothing(number: int) -> 
         before = len(rig.asked)
         kept = [str(message["content"]) for message in rig.team.messages()]
         await rig.say("go on")
-        stopped = [*kept, STOPPED] if "so?" in kept else [f"{MARK}count", *kept[1:]]
+        stopped = [*kept, STOPPED] if "so?" in kept else [MARK.format("count"), *kept[1:]]
         assert rig.asked[before] == [*stopped, "go on"]
 
 
@@ -216,7 +216,7 @@ async def test_after_a_model_error_a_new_message_is_told_with_the_old_one_once()
         with pytest.raises(RuntimeError):
             await rig.say("more")
         await rig.say("much more")
-        told_once(rig.asked[2], "count", FIRST, "one\n", "APPROVE", f"{MARK}more", "much more")
+        told_once(rig.asked[2], "count", FIRST, "one\n", "APPROVE", MARK.format("more"), "much more")
 
 
 async def test_after_an_executor_error_the_session_goes_on() -> None:
@@ -227,7 +227,7 @@ async def test_after_an_executor_error_the_session_goes_on() -> None:
             await rig.say("count")
         assert asyncio.all_tasks() == tasks
         await rig.say("try again")
-        told_once(rig.asked[1], f"{MARK}count", FIRST, "try again")
+        told_once(rig.asked[1], MARK.format("count"), FIRST, "try again")
         assert [block.code for block in rig.executor.blocks] == ["print(1)\n", "print(2)\n"]
 
 
@@ -268,7 +268,7 @@ async def test_a_cancel_in_a_team_of_four_tells_each_model_everything_once(where
         cancelled = await rig.say("count", lambda event: isinstance(event, ModelClientStreamingChunkEvent) and event.source == speaker)
         assert cancelled is None
         await rig.say("go on")
-        known = [f"{MARK}count"] if where == "first" else [f"{MARK}count", FIRST]
+        known = [MARK.format("count")] if where == "first" else [MARK.format("count"), FIRST]
         told_once(rig.asked[-2], *known, "go on")
         told_once(rig.asked[-1], "count", *known[1:], STOPPED, "go on", SECOND)  # the reviewer's context leaves all as it is
 
