@@ -21,7 +21,7 @@ from utils.text import sanitize
 
 _ROWS = 12
 _WIDEST = 400  # columns of a line, before it is cut to those of the window
-_HELP = "↑↓ choose · Enter resume · Space preview · / search · Esc quit"
+_HELP = "↑↓ · Enter resume · Space preview · / search · Esc quit"
 
 
 class Picker:
