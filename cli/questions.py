@@ -96,9 +96,17 @@ async def _approve(state: ChatState, question: Question) -> str:
 
 def _say_question(state: ChatState, question: Question) -> None:
     if state.prompt.is_terminal and not state.prompt.leaving:
-        verb = "to accept" if question.ran or question.stored else "to end the task"
-        words = ("Type ", ("APPROVE", "bold"), f" {verb}, ", ("STOP", "bold"), " to give up, or say what to change.")
+        words = ("Type ", ("APPROVE", "bold"), f" {_what_approve_does(state, question)}, ", ("STOP", "bold"), " to give up, or say what to change.")
         state.screen.say("", Text.assemble(*words))
+
+
+def _what_approve_does(state: ChatState, question: Question) -> str:
+    from sandbox.verdicts import Verdict
+
+    if question.ran or question.stored:
+        return "to accept"
+    earlier = state.record.last_run if state.record else None
+    return "to accept the result before this answer" if earlier and earlier.verdict is Verdict.OK else "to end the task"
 
 
 def _why_asked(state: ChatState, question: Question) -> list[Text]:

@@ -285,6 +285,14 @@ async def test_a_task_without_a_program_is_no_result_to_accept(max_retries: str)
         assert "to accept" not in seen
 
 
+async def test_after_an_answer_without_a_program_the_result_before_it_can_be_accepted() -> None:
+    async with rehearsal([FIRST, "That is a matter of taste."], ran("1\n"), typed=["why?", "APPROVE"]) as session:
+        seen = await session.converse("count")
+        assert "Type APPROVE to accept the result before this answer, STOP" in seen
+        assert "to end the task" not in seen
+        assert session.state.record.approved
+
+
 async def test_a_program_that_could_not_be_run_is_not_called_missing() -> None:
     not_run = replace(ran("no index\n", Verdict.NOT_RUN, None), reason="x could not be installed")
     async with rehearsal([FIRST, SECOND], not_run, not_run, typed=["STOP"], max_retries="1") as session:
