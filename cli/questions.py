@@ -96,7 +96,8 @@ async def _approve(state: ChatState, question: Question) -> str:
 
 def _say_question(state: ChatState, question: Question) -> None:
     if state.prompt.is_terminal and not state.prompt.leaving:
-        words = ("Type ", ("APPROVE", "bold"), f" {_what_approve_does(state, question)}, ", ("STOP", "bold"), " to give up, or say what to change.")
+        approve = f" {_what_approve_does(state, question)}, "
+        words = ("Type ", ("APPROVE", "bold"), approve, ("STOP", "bold"), " to give up, or say what to change.")
         state.screen.say("", Text.assemble(*words))
 
 

@@ -484,7 +484,7 @@ ERRORS = {
         )
     },
     "words of a page": Shape(
-        [failed(403, "<html><head><title>403 Forbidden</title><style>a{}</style></head><h1>403 Forbidden</h1>nginx &amp; co</html>")],
+        [failed(403, "<title>403 Forbidden</title><style>a{}</style><h1>403 Forbidden</h1>nginx &amp; co<!-- never closed <p>hidden")],
         1,
         f"{WHO} does not allow this request (status 403): 403 Forbidden; nginx & co",
         "forbidden",

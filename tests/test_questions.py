@@ -290,6 +290,7 @@ async def test_after_an_answer_without_a_program_the_result_before_it_can_be_acc
         seen = await session.converse("count")
         assert "Type APPROVE to accept the result before this answer, STOP" in seen
         assert "to end the task" not in seen
+        assert session.state.record is not None
         assert session.state.record.approved
 
 

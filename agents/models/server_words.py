@@ -16,7 +16,8 @@ from agents.models.wire import BrokenAnswer
 LONGEST_WAIT = 60.0  # seconds that one wait lasts, whatever a server asks for
 _LONGEST_BODY = 100_000  # characters
 _PAGE = re.compile(r"\s*<(!|\?|[a-z][\w:-]*[\s/>])", re.I)
-_UNSEEN = re.compile(r"<(script|style|svg)\b.*?</\1\s*>|<!--.*?-->", re.I | re.S)
+# What is not closed goes on to the end, as in a browser; so no part of a page is looked at twice.
+_UNSEEN = re.compile(r"<(script|style|svg)\b.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)", re.I | re.S)
 _TAG = re.compile(r"<[^<>]*>")
 # The fields that say what is wrong, in the order of how much they say; what stands in one is searched in the same way.
 _SAYING = (
