@@ -23,7 +23,8 @@ _LONGEST_REPORT = 2_000
 _LONGEST_WORD = 40  # with punctuation and blanks around it
 _HEAD = "[Finished tasks of this conversation, oldest first"
 # Told of a stopped task in these words, a 0.5B model did the next one in 6 of 6 tries; as "[Stopped before it was done]", in 3.
-_STOPPED = (f"{_HEAD}]\n- ", " (stopped)")
+_BEFORE_STOPPED = f"{_HEAD}]\n"
+_STOPPED = ("- ", " (stopped)")
 _COUNT = re.compile(re.escape(_HEAD) + r"(?:; (\d+) earlier ones are not listed)?\]")
 
 
@@ -53,22 +54,23 @@ def _with_unfinished_marked(messages: Sequence[LLMMessage]) -> list[LLMMessage]:
     """
     kept: list[LLMMessage] = []
     unfinished: int | None = None  # where the task at hand is
+    head = _BEFORE_STOPPED  # of the first in a row
     for message in messages:
         if isinstance(message, UserMessage) and message.source == TASK_SOURCE and message.content != STOPPED_STEP:
             if unfinished is not None:
-                kept[unfinished] = _marked(kept[unfinished])
+                kept[unfinished], head = _marked(kept[unfinished], head), ""
                 if kept[-1].content == STOPPED_STEP:
                     kept.pop()
             unfinished = len(kept)
         elif _ends_task(message) or (isinstance(message, UserMessage) and message.source == USER):
-            unfinished = None
+            unfinished, head = None, _BEFORE_STOPPED
         kept.append(message)
     return kept
 
 
-def _marked(task: LLMMessage) -> LLMMessage:
-    text = str(task.content)
-    return task if _is_marked(text) else UserMessage(content=text.join(_STOPPED), source=TASK_SOURCE)
+def _marked(task: LLMMessage, head: str) -> LLMMessage:
+    text = str(task.content).removeprefix(_BEFORE_STOPPED)
+    return UserMessage(content=head + (text if _is_marked(text) else text.join(_STOPPED)), source=TASK_SOURCE)
 
 
 def _is_marked(text: str) -> bool:
@@ -100,7 +102,7 @@ def _lines(over: Sequence[LLMMessage]) -> tuple[list[str], int]:
             lines += [_line(said, ended)] if said else []
             said = []
         elif isinstance(message, UserMessage) and message.source in (TASK_SOURCE, USER):
-            text = str(message.content)
+            text = str(message.content).removeprefix(_BEFORE_STOPPED)
             if _is_marked(text):
                 lines.append(_line([text.removeprefix(_STOPPED[0]).removesuffix(_STOPPED[1])], "stopped"))
             else:

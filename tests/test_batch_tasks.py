@@ -54,15 +54,15 @@ def test_every_wrong_line_is_named_with_its_number(tmp_path: Path) -> None:
     told = faults(tmp_path, "\n".join(lines)).splitlines()[1:]
     assert [line.split(":")[0].strip() for line in told] == [f"line {number}" for number in range(2, 10)]
     for word, line in zip(
-        ("not JSON", "object", "no task", "not a text", "id", "not a pattern", "/no/such/file", "list of paths"), told, strict=True
+        ("not JSON", "object", "no task", "not text", "id", "not a pattern", "/no/such/file", "list of paths"), told, strict=True
     ):
         assert word in line
 
 
 def test_ids_that_come_twice_are_named_with_both_lines(tmp_path: Path) -> None:
     told = faults(tmp_path, '{"task": "a", "id": "x"}\n{"task": "b"}\n{"task": "c", "id": "x"}\n{"task": "d", "id": 2}\n')
-    assert "line 3: the id 'x' is that of line 1" in told
-    assert "line 4: the id '2' is that of line 2" in told
+    assert "line 3: the id 'x' is already used in line 1" in told
+    assert "line 4: the id '2' is already used in line 2" in told
 
 
 @pytest.mark.parametrize(
@@ -72,8 +72,8 @@ def test_ids_that_come_twice_are_named_with_both_lines(tmp_path: Path) -> None:
         ("task,id\ncount\n", "t.csv", "line 2: it has 1 cells"),
         ("task\ncount\n\xff\n".encode("latin-1"), "t.csv", "line 3: it is not UTF-8"),
         (b"count\n\xff\xfe\n", "t.txt", "line 2: it is not UTF-8"),
-        ("\n \n", "t.txt", "holds no task"),
-        ("", "t.csv", "holds no task"),
+        ("\n \n", "t.txt", "contains no tasks"),
+        ("", "t.csv", "contains no tasks"),
         ("[" * 100_000, "t.jsonl", "line 1: not JSON"),
     ],
 )

@@ -90,7 +90,11 @@ STOP_NOTE = task(STOPPED_STEP)
     [
         ([task("a"), STOP_NOTE, task("b")], [stopped("a"), task("b")]),
         ([task("a"), task("b")], [stopped("a"), task("b")]),  # the model failed
-        ([task("a"), STOP_NOTE, task("b"), STOP_NOTE, task("c")], [stopped("a"), stopped("b"), task("c")]),
+        ([task("a"), STOP_NOTE, task("b"), STOP_NOTE, task("c")], [stopped("a"), task("- b (stopped)"), task("c")]),
+        (
+            [task("a"), STOP_NOTE, task("b"), answer("one"), said("STOP"), task("c"), STOP_NOTE, task("d")],
+            [stopped("a"), task("b"), answer("one"), said("STOP"), stopped("c"), task("d")],
+        ),
         ([task("a"), answer("one"), result("1"), STOP_NOTE, task("b")], [stopped("a"), answer("one"), result("1"), task("b")]),
         ([task("a"), answer("one"), said("APPROVE"), task("b")], [task("a"), answer("one"), said("APPROVE"), task("b")]),
         ([task("a"), STOP_NOTE], [task("a"), STOP_NOTE]),  # asked again
