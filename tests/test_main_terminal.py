@@ -93,7 +93,7 @@ def test_ctrl_c_stops_the_step_and_the_session_goes_on(tmp_path: Path, engine: d
     assert shown.count("Stopped. ") == 2
     assert "Traceback" not in shown
     told = endpoint.requests[2].texts[1:]
-    assert [told.count(text) for text in (STOPPED.format("first task"), STOPPED.format("run for ever"), TASK)] == [1, 1, 1]
+    assert [told.count(text) for text in (STOPPED.format("first task"), "- run for ever (stopped)", TASK)] == [1, 1, 1]
     assert any("it runs" in text and "cancelled by the" in text for text in told)
     assert containers_of(engine, terminal.process.pid) == []
 
