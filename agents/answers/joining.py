@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from agents.answers.examples import with_examples
 from agents.answers.missing_imports import missing_imports, with_imports
+from agents.answers.moved_names import moved_names, with_moves
 from agents.answers.naming import with_names_by_import, with_names_by_instruction
 from agents.answers.other_code import join_texts
 from agents.answers.parts import MOST_COMPARED, Part, Sorted, is_in, with_text
@@ -227,8 +228,13 @@ def _with_what_it_forgot(part: Part, files: Set[str], found: Sorted) -> Part:
     if part.other and part.other.is_unopened:
         found.notes.append(f"added `<?php` to the program at line {part.line}: without it, PHP prints the program")
         return with_text(part, f"<?php\n{part.text}")
-    lines = missing_imports(part.python) if part.python else []
-    if part.python is None or not lines:
+    if part.python is None:
         return part
-    found.notes.append(f"added {names_listed([f'`{line}`' for line in lines])}: the program uses {'it' if len(lines) == 1 else 'them'}")
-    return with_text(part, with_imports(part.text, part.python, lines))
+    lines, moves = missing_imports(part.python), moved_names(part.python, files)
+    if lines:
+        found.notes.append(f"added {names_listed([f'`{line}`' for line in lines])}: the program uses {'it' if len(lines) == 1 else 'them'}")
+    if moves:
+        changes = names_listed(list(dict.fromkeys(f"`{move.old}` with `{move.new}`" for move in moves)))
+        found.notes.append(f"replaced {changes}: {'an old name' if len(moves) == 1 else 'old names'}")
+    lines += dict.fromkeys(move.imports for move in moves if move.imports)
+    return with_text(part, with_imports(with_moves(part.text, moves), part.python, lines)) if lines or moves else part
