@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from agents.models.continuation import close_last_block, join_continuation, repeats_itself, split_thought
+from agents.models.continuation import close_last_block, join_continuation, repeats_itself, split_thought, without_repetition
 
 
 @pytest.mark.parametrize(
@@ -62,17 +62,19 @@ def test_thoughts_are_split_from_the_beginning_only(text: str, thoughts: list[st
 
 
 @pytest.mark.parametrize(
-    ("text", "repeats"),
+    ("text", "short"),
     [
-        ("print('again')\n" * 100, True),
-        ("A beginning.\n" + "0" * 1000, True),
-        ("one\ntwo\nthree\n" * 60 + "one\nt", True),
-        ("x" * 300 + "\n" + "\n".join(f"row {number}" for number in range(500)), False),
-        ("0, 0, 0,\n" * 60, False),  # a short table
-        (("a paragraph of three hundred characters " * 8)[:299] + "\n", False),
-        ("".join(f"def f{number}():\n    return {number}\n\n" for number in range(200)), False),
-        ("", False),
+        ("print('again')\n" * 100, "print('again')\n" * 2),
+        ("A beginning.\n" + "0" * 1000, "A beginning.\n00"),
+        ("one\ntwo\nthree\n" * 60 + "one\nt", "one\ntwo\nthree\n" * 2),
+        ("Now:\n" + "a long line of its own\n" * 1000, "Now:\n" + "a long line of its own\n" * 2),
+        ("x" * 300 + "\n" + "\n".join(f"row {number}" for number in range(500)), ""),
+        ("0, 0, 0,\n" * 60, ""),  # a short table
+        (("a paragraph of three hundred characters " * 8)[:299] + "\n", ""),
+        ("".join(f"def f{number}():\n    return {number}\n\n" for number in range(200)), ""),
+        ("", ""),
     ],
 )
-def test_a_text_that_repeats_itself_to_its_end_is_known(text: str, repeats: bool) -> None:
-    assert repeats_itself(text) is repeats
+def test_a_text_that_repeats_itself_to_its_end_is_known_and_made_short(text: str, short: str) -> None:
+    assert bool(repeats_itself(text)) is bool(short)
+    assert without_repetition(text).rstrip() == (short or text).rstrip()

@@ -102,6 +102,9 @@ UNICODE = "héé 😀\n```python\nprint(1)\n```"
 RAW = f"data: {json.dumps(chunk({'content': UNICODE}), ensure_ascii=False)}\n\ndata: {json.dumps(END)}\n\n"
 CUT_CALL = sse(chunk({"tool_calls": [CALL]}), chunk({}, "tool_calls"))
 LOOP = "```python\n" + "print('again and again')\n" * 100
+ENDLESS = Answer(LOOP + LOOP.removeprefix("```python\n") * 9, stall_after=900)
+ROWS = "```python\nrows = [\n" + "    [0, 0, 0, 0, 0, 0, 0, 0, 0, 0],\n" * 100 + "]\nprint(rows)\n```"
+TWICE = ("```python\n" + "print('again and again')\n" * 2).rstrip()
 OVERLOADED = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
 
 ANSWERS = {
@@ -212,7 +215,15 @@ ANSWERS = {
     "an answer that reached its length": Shape(
         [Answer("```python\nx = ", finish="length"), Answer("1\n```\n")], 2, "```python\nx = 1\n```\n", notices=("The answer reached",)
     ),
-    "a loop up to the length": Shape([Answer(LOOP, finish="length", piece=500)], 1, LOOP, notices=("The answer repeats itself",)),
+    "a loop up to the length": Shape([Answer(LOOP, finish="length", piece=500)], 1, TWICE, notices=("The answer repeats itself",)),
+    **{
+        f"a loop without end, of {provider}": Shape([ENDLESS], 1, TWICE, provider=provider, notices=("The answer repeats itself without",))
+        for provider in ("openai-compatible", "anthropic", "ollama")
+    },
+    "a loop of blank lines": Shape(
+        [Answer(PROGRAM + "\n" * 20_000)], 1, PROGRAM + "\n", notices=("The answer repeats itself without end",)
+    ),
+    "a long table that ends": Shape([Answer(ROWS, piece=500)], 1, ROWS),
     # What a server does not know
     "stream_options": Shape([refused(400, "Unrecognized request argument supplied: stream_options"), OK], 2),
     "stream_options, as FastAPI says it": Shape(
@@ -397,6 +408,7 @@ ERRORS = {
         "quota",
     ),
     "forbidden": Shape([refused(403, "Country not supported")], 1, f"{WHO} does not allow this request (status 403): Coun", "forbidden"),
+    "a thought without end": Shape([Answer(thought="Wait. " * 2_000, stall_after=0)], 1, "gpt-4.1 spent its whole answer on", "thinking"),
     "filtered": Shape(
         [refused(400, "The response was filtered", "content_filter")],
         1,
@@ -666,7 +678,13 @@ async def test_an_answer_is_read_at_the_cost_of(name: str) -> None:
             shown, answer = await ask(client)
             assert client.calls == len(endpoint.requests) == shape.requests
     assert answer.content == shape.said
-    assert shown.endswith(shape.said) or "</think>" in shown or shape.requests > 1 or name == "the program in the thought"
+    is_loop = any("repeats itself" in notice for notice in shape.notices)
+    assert (
+        (shown.startswith if is_loop else shown.endswith)(shape.said)
+        or "</think>" in shown
+        or shape.requests > 1
+        or name == "the program in the thought"
+    )
     check_notices(notices, shape.notices)
 
 

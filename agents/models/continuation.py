@@ -12,8 +12,6 @@ _OPENING_FENCE = re.compile(r"^\s*(?:`{3,}|~{3,})[ \t]*[A-Za-z][^\n`]*\n")
 _THOUGHT = re.compile(r"\s*<think>(.*?)(?:</think>\s*|\Z)", re.DOTALL)
 
 _LOOKED_AT = 4_000  # characters
-_LEAST_REPEATED = 800  # characters
-_TIMES = 6
 
 
 def join_continuation(text: str, more: str) -> str:
@@ -44,9 +42,12 @@ def split_thought(text: str) -> tuple[list[str], str]:
     return thoughts, text
 
 
-def repeats_itself(text: str) -> bool:
-    """Tell whether the end of a text is one piece over and over: at least six times, and no less than 800 characters in all."""
-    end = text[-_LOOKED_AT:][::-1]
+def repeats_itself(text: str, least: int = 800, times: int = 6) -> int:
+    """Return the length of the piece that the end of a text is over and over; 0 if it is none.
+
+    `least` is how many characters these pieces have together, `times` how many there are.
+    """
+    end = text[-max(_LOOKED_AT, least) :][::-1]
     # The prefix function: how long a prefix of `end` ends at each position. The rest of the position is the period.
     borders = [0] * len(end)
     for position in range(1, len(end)):
@@ -55,9 +56,18 @@ def repeats_itself(text: str) -> bool:
             border = borders[border - 1]
         borders[position] = border + (end[position] == end[border])
         length = position + 1
-        if length >= _LEAST_REPEATED and length >= _TIMES * (length - borders[position]):
-            return True
-    return False
+        if length >= least and length >= times * (length - borders[position]):
+            return length - borders[position]
+    return 0
+
+
+def without_repetition(text: str) -> str:
+    """Return a text that repeats itself to its end with the piece twice, and any other as it is: a model copies what it is shown."""
+    period = repeats_itself(text)
+    begin = len(text) - period
+    while period and begin > 0 and text[begin - 1] == text[begin - 1 + period]:
+        begin -= 1
+    return text[: begin + 2 * period] if period else text
 
 
 def _open_fence(text: str) -> str:

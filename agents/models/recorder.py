@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from agents.models.continuation import repeats_itself
 from agents.models.local import LocalServer
 from agents.models.quirks import Quirks
 from agents.models.wire import Body, BrokenAnswer, ErrorEvent
@@ -19,6 +20,10 @@ from utils.text import whole_characters
 
 Finish = Literal["stop", "length", "function_calls", "content_filter"]
 LONGEST_ANSWER = 2_000_000  # characters; no model means to send more
+# One piece over and over, of so many characters together and so many times, is nothing that anybody wants to read: the model has lost its
+# way, and goes on to the end of its context if it is let.
+_LOOP, _LOOP_TIMES = 5_000, 25
+_LOOK_EVERY = 1_000  # characters
 # The words of all providers for why a model stopped; the first that fits. Whatever fits none is a proper end.
 _FINISHES: tuple[tuple[re.Pattern[str], Finish | Literal["error"]], ...] = (
     (re.compile(r"error|abort|cancel|insufficient|malformed", re.I), "error"),
@@ -46,6 +51,7 @@ class Seen:
     choice: Any = None  # the index of the choice that is read, which is the first that comes
     thinking: bool = False
     size: int = 0  # characters of text and thought
+    loops: bool = False  # it repeats itself without end
     _held: str = ""  # the first half of a character, whose second half is in the next piece
 
     def add(self, text: str, thought: str) -> str:
@@ -59,7 +65,10 @@ class Seen:
             shown += f"</think>\n{text}" if self.thinking else text
             self.thinking = False
             self.text.append(text)
+        looked = self.size // _LOOK_EVERY
         self.size += len(text) + len(thought)
+        if self.size // _LOOK_EVERY > looked and repeats_itself(_end(self.text if text else self.thought), _LOOP, _LOOP_TIMES):
+            self.loops, self.finish = True, "length"
         if self.size > LONGEST_ANSWER:
             raise BrokenAnswer("endless")
         return shown
@@ -110,6 +119,15 @@ class Seen:
             raise BrokenAnswer("thinking")
         else:
             raise BrokenAnswer("tools" if self.uninvited_tools else "empty")
+
+
+def _end(pieces: Sequence[str]) -> str:
+    """Return as much of the end as has to be looked at for a loop."""
+    size, first = 0, len(pieces)
+    while first and size < _LOOP:
+        first -= 1
+        size += len(pieces[first])
+    return "".join(pieces[first:])
 
 
 def _tokens(count: Any) -> int:
@@ -189,6 +207,8 @@ class Recorder:
             async for event in body.objects():
                 for shown in read(event, seen):
                     yield shown
+                if seen.loops:
+                    break
         except Exception as error:
             # What breaks after the finish reason (a server that does not close properly) takes nothing from the answer.
             if seen.finish is None or (isinstance(error, BrokenAnswer) and error.kind == "endless"):

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from agents.models.budget import Budget
 from agents.models.choice import ModelChoice
-from agents.models.continuation import close_last_block, join_continuation, repeats_itself, split_thought
+from agents.models.continuation import close_last_block, join_continuation, repeats_itself, split_thought, without_repetition
 from agents.models.errors import TIMES_SILENT, explain_model_error
 from agents.models.gate import Gate
 from agents.models.recorder import Recorder, Seen
@@ -32,6 +32,7 @@ _MAY_BE_A_QUIRK = (400, 403, 404, 422, 500, 501)
 _NOT_STREAMED = "This service does not stream this model, so the answer arrives all at once."
 _PIECE_MISSING = "Part of the answer could not be read and is missing."
 _REPEATS = "The answer repeats itself, so the model is not asked to continue."
+_LOOPS = "The answer repeats itself without end, so the model was stopped."
 JsonOutput = bool | type[BaseModel] | None
 ToolChoice = Tool | Literal["auto", "required", "none"]
 
@@ -142,7 +143,7 @@ class ResilientClient(ChatCompletionClient):
         if parts[-1].finish_reason != "length" or len(parts) > MOST_CONTINUATIONS:
             return False
         if repeats_itself(text):
-            self.notify(_REPEATS)
+            self.notify(_LOOPS if self._recorder.seen.loops else _REPEATS)
             return False
         self.notify(f"The answer reached the model's length limit. Asking the model to continue ({len(parts)} of {MOST_CONTINUATIONS}).")
         return True
@@ -301,6 +302,8 @@ def _join(parts: Sequence[CreateResult], text: str) -> CreateResult:
         thought, answer = [], text.replace("<think>", "", 1).lstrip()  # the end of the thought is missing, not the program
     if not answer.strip():
         raise BrokenAnswer("thinking")
+    if last.finish_reason == "length":
+        answer = without_repetition(answer)
     if last.finish_reason == "stop":  # nothing more comes: what a model forgot is only the fence
         answer = close_last_block(answer)
     return last.model_copy(update={"content": answer, "thought": "\n".join([*thoughts, *thought]) or None, "usage": usage})
