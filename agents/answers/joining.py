@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from agents.answers.examples import with_examples
-from agents.answers.missing_imports import missing_imports, with_imports
-from agents.answers.moved_names import moved_names, with_moves
+from agents.answers.mending import mended
 from agents.answers.naming import with_names_by_import, with_names_by_instruction
 from agents.answers.other_code import join_texts
 from agents.answers.parts import MOST_COMPARED, Part, Sorted, is_in, with_text
@@ -40,7 +39,7 @@ def join_parts(found: Sorted) -> Joined:
         parts = [part for part in whole if part.language == language]
         units += _with_pieces(parts, found) if language in BY_NAME and BY_NAME[language].entry else _joined(parts, found)
     units = with_names_by_instruction(sorted(units, key=lambda part: part.line), found)
-    units = [_with_what_it_forgot(part, {each.name for each in [*whole, *units]}, found) for part in units]
+    units = [mended(part, {each.name for each in [*whole, *units]}, found) for part in units]
     running = running_parts(units, found.scripts)
     named = [part for part in [*whole, *units] if part.name]
     files = {file.name: file for file in [*found.files, *(StoredFile(part.name, part.text, part.line) for part in named)]}
@@ -218,23 +217,3 @@ def _merge(parts: Sequence[Part], like: Part | None = None) -> Part:
     texts = [part.text for part in parts]
     text = join_python(texts) if like.python else join_texts(like.language, texts)
     return replace(with_text(like, text), line=parts[0].line)
-
-
-def _with_what_it_forgot(part: Part, files: Set[str], found: Sorted) -> Part:
-    """Add the imports, and the endings of the answer's own files in them, that the program forgot: it could only fail without them."""
-    if part.other and (text := part.other.with_endings(files)) != part.text:
-        found.notes.append(f"added the ending `{part.other.language.ending}` where the program imports the answer's files")
-        return with_text(part, text)
-    if part.other and part.other.is_unopened:
-        found.notes.append(f"added `<?php` to the program at line {part.line}: without it, PHP prints the program")
-        return with_text(part, f"<?php\n{part.text}")
-    if part.python is None:
-        return part
-    lines, moves = missing_imports(part.python), moved_names(part.python, files)
-    if lines:
-        found.notes.append(f"added {names_listed([f'`{line}`' for line in lines])}: the program uses {'it' if len(lines) == 1 else 'them'}")
-    if moves:
-        changes = names_listed(list(dict.fromkeys(f"`{move.old}` with `{move.new}`" for move in moves)))
-        found.notes.append(f"replaced {changes}: {'an old name' if len(moves) == 1 else 'old names'}")
-    lines += dict.fromkeys(move.imports for move in moves if move.imports)
-    return with_text(part, with_imports(with_moves(part.text, moves), part.python, lines)) if lines or moves else part

@@ -33,6 +33,7 @@ _MOVED = (
     ("pandas.util.testing", "assert_frame_equal assert_index_equal assert_series_equal", "pandas.testing"),
     ("numpy", _TYPES, ""),
 )
+_MOST_DOTS = 3
 _PLACES = {(module, name): place for module, names, place in _MOVED for name in names.split()}
 _RENAMED = {
     ("time", "clock"): "perf_counter",
@@ -55,8 +56,8 @@ _RENAMED = {
 
 
 @dataclass(frozen=True)
-class Move:
-    """A piece of a program's text that names something by where it was, and the text that takes its place."""
+class Edit:
+    """A piece of a program's text, and the text that takes its place."""
 
     node: ast.stmt | ast.expr
     old: str
@@ -65,7 +66,7 @@ class Move:
     """The line that the new text needs at the top of the program."""
 
 
-def moved_names(code: PythonCode, files: Set[str]) -> list[Move]:
+def moved_names(code: PythonCode, files: Set[str]) -> list[Edit]:
     """Return what the program names by where it no longer is, unless it means one of the answer's own files.
 
     What stands in a `try` is left as it is: such a program knows both places.
@@ -75,23 +76,23 @@ def moved_names(code: PythonCode, files: Set[str]) -> list[Move]:
     nodes = [node for node in ast.walk(code.tree) if id(node) not in tried]
     bound = set(_bound(code.tree))
     modules = {name: module for name, module in _modules(code.tree) if name not in bound}
-    found: list[Move] = []
+    found: list[Edit] = []
     for node in nodes:
         if isinstance(node, ast.ImportFrom) and not node.level and node.module not in own:
             found += _import_moved(node)
         elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
-            module = modules.get(ast.unparse(node.value), "")
+            module = modules.get(_dotted(node.value), "")
             found += _attribute_moved(node, module) if module not in own and node.attr not in bound else []
-    return sorted(found, key=lambda move: (move.node.lineno, move.node.col_offset))
+    return sorted(found, key=lambda edit: (edit.node.lineno, edit.node.col_offset))
 
 
-def with_moves(text: str, moves: list[Move]) -> str:
-    """Return the program's text with the new names in place of the old ones."""
+def with_edits(text: str, edits: list[Edit]) -> str:
+    """Return the program's text with these edits, which are in the order of the text and do not overlap."""
     lines = [line.encode() for line in text.split("\n")]
-    for move in reversed(moves):  # the positions of the earlier ones stay true
-        first, last = move.node.lineno - 1, (move.node.end_lineno or move.node.lineno) - 1
-        end = lines[last][move.node.end_col_offset :]
-        lines[first : last + 1] = [lines[first][: move.node.col_offset] + move.new.encode() + end]
+    for edit in reversed(edits):  # the positions of the earlier ones stay true
+        first, last = edit.node.lineno - 1, (edit.node.end_lineno or edit.node.lineno) - 1
+        end = lines[last][edit.node.end_col_offset :]
+        lines[first : last + 1] = [lines[first][: edit.node.col_offset] + edit.new.encode() + end]
     return b"\n".join(lines).decode()
 
 
@@ -104,6 +105,15 @@ def _modules(tree: ast.Module) -> Iterator[tuple[str, str]]:
             yield from ((alias.asname or alias.name, f"{node.module}.{alias.name}") for alias in node.names)
 
 
+def _dotted(node: ast.expr) -> str:
+    """Return a name with the dots in it, "" for anything else, or for more dots than modules have."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute) and len(parts) < _MOST_DOTS:
+        parts.append(node.attr)
+        node = node.value
+    return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else ""
+
+
 def _bound(tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
@@ -114,7 +124,7 @@ def _bound(tree: ast.Module) -> Iterator[str]:
             yield node.name
 
 
-def _import_moved(node: ast.ImportFrom) -> list[Move]:
+def _import_moved(node: ast.ImportFrom) -> list[Edit]:
     """Split the statement into one for each module in which its names are now."""
     by_module: dict[str, list[ast.alias]] = {}
     lines = []
@@ -131,14 +141,14 @@ def _import_moved(node: ast.ImportFrom) -> list[Move]:
     old = ast.unparse(node)
     texts = [f"from {module} import {', '.join(map(ast.unparse, names))}" for module, names in by_module.items()]
     new = "; ".join([*texts, *lines]) or "pass"
-    return [Move(node, old, new)] if new != old else []
+    return [Edit(node, old, new)] if new != old else []
 
 
-def _attribute_moved(node: ast.Attribute, module: str) -> list[Move]:
+def _attribute_moved(node: ast.Attribute, module: str) -> list[Edit]:
     old = ast.unparse(node)
     if new := _RENAMED.get((module, node.attr)):
-        return [Move(node, old, f"{ast.unparse(node.value)}.{new}")]
+        return [Edit(node, old, f"{ast.unparse(node.value)}.{new}")]
     place = _PLACES.get((module, node.attr))
     if place is None:
         return []
-    return [Move(node, old, f"{place}.{node.attr}", f"import {place}") if place else Move(node, old, node.attr)]
+    return [Edit(node, old, f"{place}.{node.attr}", f"import {place}") if place else Edit(node, old, node.attr)]

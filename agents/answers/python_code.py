@@ -135,8 +135,8 @@ class PythonCode:
 
     @property
     def is_literal(self) -> bool:
-        """Whether it holds nothing that could even fail: literal values and comments."""
-        return self.is_only_shown and not any(isinstance(node, ast.Name) for node in ast.walk(self.tree))
+        """Whether it computes nothing: literal values and comments."""
+        return all(isinstance(node, ast.Pass) or (isinstance(node, ast.Expr) and is_literal_value(node.value)) for node in self.tree.body)
 
     @property
     def stands_alone(self) -> bool:
@@ -323,6 +323,15 @@ def _acts(node: ast.stmt) -> bool:
 
 def _has_effect(node: ast.expr) -> bool:
     return any(isinstance(each, (ast.Call, ast.Await, ast.NamedExpr, ast.Yield)) for each in ast.walk(node))
+
+
+def is_literal_value(node: ast.expr) -> bool:
+    """Tell whether an expression is a value as it is written: a number, a text, or a list of them and the like."""
+    try:
+        ast.literal_eval(node)
+    except _FAULTS:
+        return False
+    return True
 
 
 def _is_value(node: ast.stmt) -> bool:

@@ -1,0 +1,77 @@
+"""Values that a Python program ends with and does not print: it was written for a notebook or a prompt, which show them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from itertools import takewhile
+
+from agents.answers.moved_names import Edit
+from agents.answers.python_code import PythonCode, is_literal_value
+
+# What shows or writes something by itself: the value behind it may be a count of characters, or a status for the system.
+_SHOWS = frozenset({"display", "exec", "help", "input", "open", "pprint", "print", "stderr", "stdout", "subprocess", "system"})
+_WRITES = ("print", "write")
+_VALUES = frozenset(
+    """
+    abs all any bin bool bytes chr complex dict divmod float format hash hex int isinstance len list max min oct ord pow repr round set
+    sorted str sum tuple type
+    """.split()  # noqa: SIM905  # thirty quotes say no more
+)
+# How calls are named that are made for what they do. Whatever else returns nothing prints nothing.
+_ACTIONS = tuple(
+    """
+    add append close commit configure connect create exit extend grid insert main make mkdir pack plot quit remove rename run save seed
+    serve set show sleep start stop to_ train unlink update
+    """.split()  # noqa: SIM905
+)
+
+
+def unshown_values(code: PythonCode) -> list[Edit]:
+    """Return the edits that print the values of the expressions with which the program ends, unless it prints by itself.
+
+    What is no call can have no other purpose: if such a value is the last thing, it is printed in any case.
+    """
+    shows = any(map(_is_shown, ast.walk(code.tree)))
+    functions = dict(_functions(code.tree))
+    edits: list[Edit] = []
+    for node in takewhile(lambda each: isinstance(each, ast.Expr), reversed(code.tree.body)):
+        assert isinstance(node, ast.Expr)
+        text = ast.get_source_segment(code.source, node.value) or ""
+        if node is code.tree.body[-1] or not shows:
+            new = _printed(node, text, functions, only_values=shows)
+            edits += [Edit(node, text, new)] if new else []
+    return edits[::-1]
+
+
+def _printed(node: ast.Expr, text: str, functions: dict[str, bool], *, only_values: bool) -> str:
+    """Return the statement that prints the value of this one, "" if it has none that is to be shown."""
+    value = node.value
+    calls = any(isinstance(each, (ast.Call, ast.Await, ast.Yield, ast.YieldFrom)) for each in ast.walk(value))
+    if is_literal_value(value) or (calls and only_values) or isinstance(value, (ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr)):
+        return ""
+    if not isinstance(value, ast.Call):
+        return f"print({text})"
+    called = value.func
+    name = called.attr if isinstance(called, ast.Attribute) else called.id if isinstance(called, ast.Name) else ""
+    if isinstance(called, ast.Name) and functions.get(name, name in _VALUES):
+        return f"print({text})"
+    is_action = name in functions if isinstance(called, ast.Name) else False
+    if is_action or not name or name.startswith(_ACTIONS) or node.col_offset:
+        return ""
+    return f"if (_ := {text}) is not None:\n    print(_)"
+
+
+def _is_shown(node: ast.AST) -> bool:
+    if isinstance(node, ast.Name):
+        return node.id in _SHOWS
+    return isinstance(node, ast.Attribute) and (node.attr in _SHOWS or node.attr.startswith(_WRITES))
+
+
+def _functions(tree: ast.Module) -> Iterator[tuple[str, bool]]:
+    """Yield each function and class that the program defines at its outermost level, and whether calling it gives a value to show."""
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef):
+            yield node.name, any(isinstance(each, ast.Return) and each.value is not None for each in ast.walk(node))
+        elif isinstance(node, (ast.AsyncFunctionDef, ast.ClassDef)):
+            yield node.name, False
