@@ -18,6 +18,7 @@ from agents.answers.reading import read_answer
 from agents.conversation_context import ConversationContext, starts_over
 from agents.events import Notice, TokensUsed
 from sandbox.languages import ALIASES, LANGUAGES
+from utils.markdown import without_stop_tokens
 from utils.settings import Settings
 from utils.words import STOP
 
@@ -136,4 +137,4 @@ def word_of_the_generator(text: str) -> str | None:
     if answer.blocks or answer.skipped or answer.files or answer.cut:
         return None
     # Bare, or emphasised: a quoted line ("> STOP"), a heading or an item of a list speaks about the word.
-    return STOP if _STOP_LINE.fullmatch(answer.last_line.strip()) else None
+    return STOP if _STOP_LINE.fullmatch(without_stop_tokens(answer.last_line).strip()) else None

@@ -11,6 +11,7 @@ import pytest
 
 from cli.output.answer import AnswerView
 from cli.output.code import Highlighter, highlight_program
+from tests.thoughts import THOUGHTS
 from tests.views import HOSTILE, assert_only_ours, assert_plain, folded, pipe, shown, splits, terminal
 
 CODE = '''\
@@ -127,10 +128,30 @@ def test_backticks_in_a_line_begin_no_code(line: str) -> None:
     assert "\x1b[32m" not in written
 
 
-def test_thoughts_are_dimmed_until_they_end() -> None:
-    _, written = view_of(["<think>\nhm\n</think>\nThe answer."])
-    assert "\x1b[2mhm\x1b[0m" in written
+@pytest.mark.parametrize("before", ["", "\n"])
+@pytest.mark.parametrize("marks", THOUGHTS.values(), ids=THOUGHTS)
+def test_thoughts_are_dimmed_until_they_end(marks: tuple[str, str], before: str) -> None:
+    begun = before if marks[0][-1] in ">]▷" else ""
+    thought = f"{marks[0]}{begun}We need it.\nhm\n{marks[1]}"
+    for answer in (f"{thought}{before}The answer.", f'{thought}```python\nvalue = "text"\n```\nThe answer.'):
+        for pieces in splits(answer):
+            _, written = view_of(pieces)
+            assert "\x1b[2mhm\x1b[0m" in written, pieces
+            assert "\x1b[0mThe answer." in written.replace("▏ ", "\x1b[0m"), pieces
+            assert "python" not in answer or "╭─ python" in written, pieces
+            assert "python" not in answer or "\x1b[32m" in written, pieces
+
+
+@pytest.mark.parametrize("line", ["Write `{}` first", "x {}", "`{}` is a mark, as the one here is", '"{}" is its mark, and it stays'])
+@pytest.mark.parametrize("marks", THOUGHTS.values(), ids=THOUGHTS)
+def test_a_mark_inside_a_line_begins_no_thought(marks: tuple[str, str], line: str) -> None:
+    _, written = view_of([f"{line.format(marks[0])}\nThe answer."])
     assert "\x1b[2mThe answer." not in written
+
+
+def test_a_line_of_many_thoughts_is_shown_whole() -> None:
+    _, written = view_of(["<think>a</think>" * 2000 + "b"])
+    assert written.count("<think>a</think>") == 2000
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from tests.thoughts import ANALYSIS, FINAL
 from utils.code_blocks import Answer, CodeBlock, SkippedBlock, judge, read_markdown, split_blocks
 
 ALIASES = {"python": "python", "py": "python", "python3": "python", "bash": "shell", "shell": "shell", "sh": "shell"}
@@ -242,6 +243,17 @@ def test_what_was_wrapped_is_read_again(seed: int) -> None:
         "```markdown\n```python\n```\n",
         "<think>\n",
         "</think>\n",
+        *(
+            "[THINK]\n",
+            "[/THINK]\n",
+            f"{ANALYSIS}\n",
+            "<|end|>",
+            "<|end|>\n",
+            FINAL,
+            f"<|end|>{FINAL}",
+            "<|start|>assistant",
+            "analysisWe ",
+        ),
         "<!-- \n",
         "<!-- \n\n\n",
         "[a]: b\n",

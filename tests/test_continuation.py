@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from agents.models.continuation import close_last_block, join_continuation, repeats_itself, split_thought, without_repetition
+from agents.models.continuation import close_last_block, join_continuation, repeats_itself, without_repetition
 
 
 @pytest.mark.parametrize(
@@ -43,22 +43,6 @@ def test_a_continuation_is_joined_without_a_second_fence(text: str, more: str, j
 )
 def test_a_block_that_is_open_at_the_end_is_closed(text: str, closed: str) -> None:
     assert close_last_block(text) == closed
-
-
-@pytest.mark.parametrize(
-    ("text", "thoughts", "answer"),
-    [
-        ("answer", [], "answer"),
-        ("<think>a</think>answer", ["a"], "answer"),
-        ("\n<think>\na\n</think>\n\nanswer", ["a"], "answer"),
-        ("<think>a</think><think>b</think>answer", ["a", "b"], "answer"),
-        ("<think>never closed ```python", ["never closed ```python"], ""),
-        ("print('<think>x</think>')", [], "print('<think>x</think>')"),
-        ("", [], ""),
-    ],
-)
-def test_thoughts_are_split_from_the_beginning_only(text: str, thoughts: list[str], answer: str) -> None:
-    assert split_thought(text) == (thoughts, answer)
 
 
 @pytest.mark.parametrize(

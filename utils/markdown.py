@@ -1,7 +1,7 @@
 """Finds the fenced code blocks in a model's Markdown answer by CommonMark's rules.
 
 Five things go beyond CommonMark, because models do them all the time:
-- thoughts (`<think>` … `</think>`) are no part of the answer;
+- thoughts (`<think>` … `</think>`, or between other marks) are no part of the answer;
 - a ``` at the start of a line inside a Python docstring or a shell here-document does not end the program, as long as the longer reading
   is a whole program;
 - a ```markdown fence ends where the fences inside it are balanced, so that the examples in a README are not run;
@@ -23,10 +23,8 @@ from markdown_it.rules_block import StateBlock, fence, html_block
 from markdown_it.token import Token
 
 from utils.labels import MARKDOWN, canonical, language_of
+from utils.thoughts import LONE_CLOSING, OPENING, closing_of
 
-_OPENING = re.compile(r"<(think|thinking)>", re.IGNORECASE)
-# Some servers swallow the opening tag. The closing one then counts at the start or the end of a line only: programs mention it elsewhere.
-_LONE_CLOSING = re.compile(r"^[ \t]*</(?:think|thinking)>|</(?:think|thinking)>[ \t]*$", re.IGNORECASE | re.MULTILINE)
 FENCE_LINE = re.compile(r"^[ \t]*(?:```|~~~)[`~]*(.*)$", re.MULTILINE)
 _STOP_TOKENS = re.compile(r"(?:\s*(?:<\|[^<>\n]+>|</?[\w-][\w|-]*>|<｜[^｜\n]*｜>|\[/?[A-Z_]+\]))+\s*")
 _MID_LINE = re.compile(r"[A-Za-z*_][^`\n]*[^`\s][ \t]*(`{3,})[ \t]*([\w.+#-]+)[ \t]*")
@@ -53,39 +51,41 @@ def parse(
     source: str, aliases: Mapping[str, str], open_string: OpenString = lambda script: False
 ) -> tuple[list[Token], list[tuple[int, int]], bool]:
     """Return the block tokens, the spans of thoughts in source, and whether the last thought is unfinished."""
-    lone = _LONE_CLOSING.search(source)
-    opening = _OPENING.search(source)
+    lone = LONE_CLOSING.search(source)
+    opening = OPENING.search(source)
     if lone is None or (opening and opening.start() < lone.start()):
-        return _parse_behind(source, aliases, open_string, [])
-    whole = _parse_behind(source, aliases, open_string, [])
-    if _in_program(whole[0], source.count("\n", 0, lone.end())):
+        return _parse_behind(source, aliases, open_string, 0)
+    whole = _parse_behind(source, aliases, open_string, 0)
+    if _in_program(whole[0], source, lone.end()):
         return whole
-    return _parse_behind(source, aliases, open_string, [(0, lone.end())])
+    return _parse_behind(source, aliases, open_string, lone.end())
 
 
 def _parse_behind(
-    source: str, aliases: Mapping[str, str], open_string: OpenString, thoughts: list[tuple[int, int]]
+    source: str, aliases: Mapping[str, str], open_string: OpenString, thought: int
 ) -> tuple[list[Token], list[tuple[int, int]], bool]:
-    """Parse what is left when the given thoughts are left out."""
+    """Parse a source whose first characters, as many as given, are a thought."""
     env: dict[str, Any] = {
         "aliases": aliases,
         "open_string": open_string,
-        "thoughts": list(thoughts),
+        "thought": thought,
+        "thoughts": [],
         "unfinished": False,
         "lines": _LOOKAHEAD_LINES,
         "parses": _LOOKAHEAD_PARSES,
         "early": _EARLY_ENDS,
     }
-    tokens = _parser().parse(blank(source, thoughts), env)
+    tokens = _parser().parse(source, env)
     return tokens, env["thoughts"], env["unfinished"]
 
 
-def _in_program(tokens: list[Token], line: int) -> bool:
-    """Tell whether the 0-based line is in a closed block, rather than in one that a thought left open and the answer closed."""
+def _in_program(tokens: list[Token], source: str, position: int) -> bool:
+    """Tell whether the position is in a closed block, rather than in one that a thought left open and the answer closed."""
+    line = source.count("\n", 0, position)
     for token in tokens:
         start, end = token.map or (0, 0)
-        if token.type == "fence" and start < line < end:
-            behind = token.content.split("\n")[line - start :]
+        if token.type == "fence" and start < line < end - 1:
+            behind = [source[position:].split("\n", 1)[0], *token.content.split("\n")[line - start :]]
             opened = any(found[1].strip() for found in map(FENCE_LINE.match, behind) if found)
             return bool(token.meta["closed"]) and not opened
     return False
@@ -112,28 +112,41 @@ def _parser() -> MarkdownIt:
 
 
 def _thoughts_rule(state: StateBlock, start: int, end: int, silent: bool) -> bool:
-    """Consume a thought that opens at the start of a line outside code; text behind its closing tag is read as a line of its own."""
-    position = state.bMarks[start] + state.tShift[start]
-    opening = _OPENING.match(state.src, position)
-    if state.level or opening is None or state.is_code_block(start):
+    """Consume thoughts that open at the start of a line outside code; text behind a closing mark is read as a line of its own."""
+    position = behind = state.bMarks[start] + state.tShift[start]
+    in_code = state.is_code_block(start) and position >= state.env["thought"]
+    if state.level or in_code or not _opens(state, position):
         return False
     if silent:
         return True
-    closing = re.compile(f"</{opening[1]}>", re.IGNORECASE).search(state.src, opening.end())
-    state.env["unfinished"] = closing is None
-    state.env["thoughts"].append((position, closing.end() if closing else len(state.src)))
-    if closing is None:
-        state.line = end
-        return True
-    line = start + state.src.count("\n", position, closing.end())
-    after = state.skipSpaces(closing.end())
-    state.bMarks[line] = closing.end()
-    state.tShift[line] = state.sCount[line] = after - closing.end()
+    closed = position
+    while _opens(state, behind) and not state.env["unfinished"]:
+        closed = _close_thought(state, behind)
+        behind = state.skipSpaces(closed)
+    line = end if state.env["unfinished"] else start + state.src.count("\n", position, closed)
+    if line < end:
+        state.bMarks[line] = closed
+        state.tShift[line] = state.sCount[line] = behind - closed
     state.line = line
     # On one line the parser must see progress: let the other rules read what is left of it.
     if line == start and state.isEmpty(line):
         state.line = start + 1
     return state.line > start
+
+
+def _opens(state: StateBlock, position: int) -> bool:
+    return position < state.env["thought"] or OPENING.match(state.src, position) is not None
+
+
+def _close_thought(state: StateBlock, position: int) -> int:
+    """Note the thought that opens at the position; return where it ends."""
+    closed = state.env["thought"]
+    if position >= closed and (opening := OPENING.match(state.src, position)):
+        closing = closing_of(opening).search(state.src, opening.end())
+        state.env["unfinished"] = closing is None
+        closed = closing.end() if closing else len(state.src)
+    state.env["thoughts"].append((position, closed))
+    return int(closed)
 
 
 def _html_rule(state: StateBlock, start: int, end: int, silent: bool) -> bool:

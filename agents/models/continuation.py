@@ -1,4 +1,4 @@
-"""Pure text work on answers: joining one that came in parts, and taking the thoughts out of one that holds them."""
+"""Pure text work on answers: joining one that came in parts, and closing or judging one that breaks off."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from utils.markdown import fence_mid_line
 
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})(.*)$")
 _OPENING_FENCE = re.compile(r"^\s*(?:`{3,}|~{3,})[ \t]*[A-Za-z][^\n`]*\n")
-_THOUGHT = re.compile(r"\s*<think>(.*?)(?:</think>\s*|\Z)", re.DOTALL)
 
 _LOOKED_AT = 4_000  # characters
 
@@ -28,18 +27,6 @@ def close_last_block(text: str) -> str:
     """Close the code block that an answer leaves open at its end, for an answer of which the server says that it is whole."""
     fence = _open_fence(text)
     return f"{text.rstrip()}\n{fence}" if fence else text
-
-
-def split_thought(text: str) -> tuple[list[str], str]:
-    """Split the thoughts at the beginning of an answer from the rest; one that is never closed is all of the answer.
-
-    Only the beginning is searched: later on, the same tags may be part of a program.
-    """
-    thoughts: list[str] = []
-    while match := _THOUGHT.match(text):
-        thoughts.append(match[1].strip())
-        text = text[match.end() :]
-    return thoughts, text
 
 
 def repeats_itself(text: str, least: int = 800, times: int = 6) -> int:

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from agents.models.budget import Budget
 from agents.models.choice import ModelChoice
-from agents.models.continuation import close_last_block, join_continuation, repeats_itself, split_thought, without_repetition
+from agents.models.continuation import close_last_block, join_continuation, repeats_itself, without_repetition
 from agents.models.errors import TIMES_SILENT, explain_model_error
 from agents.models.gate import Gate
 from agents.models.recorder import Recorder, Seen
@@ -26,6 +26,7 @@ from agents.models.server_words import status_of, what_was_said
 from agents.models.wire import BrokenAnswer
 from utils.errors import ModelError
 from utils.text import whole_characters
+from utils.thoughts import split_thoughts, without_opening
 
 MOST_CONTINUATIONS = 3
 _MAY_BE_A_QUIRK = (400, 403, 404, 422, 500, 501)
@@ -297,9 +298,9 @@ def _join(parts: Sequence[CreateResult], text: str) -> CreateResult:
     thoughts = [part.thought for part in parts if part.thought]
     if not isinstance(last.content, str):
         return last.model_copy(update={"usage": usage})
-    thought, answer = split_thought(text)
+    thought, answer = split_thoughts(text)
     if not answer.strip() and last.finish_reason == "stop" and "```" in text:
-        thought, answer = [], text.replace("<think>", "", 1).lstrip()  # the end of the thought is missing, not the program
+        thought, answer = [], without_opening(text)  # the end of the thought is missing, not the program
     if not answer.strip():
         raise BrokenAnswer("thinking")
     if last.finish_reason == "length":

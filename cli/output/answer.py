@@ -14,6 +14,7 @@ from cli.output.wrapping import columns, fold
 from sandbox.languages import ALIASES
 from utils.markdown import fence_mid_line
 from utils.text import StreamSanitizer
+from utils.thoughts import LONGEST_MARK, begins_thought, may_open
 
 MARK = "▏ "
 """Before each row of the model's prose: without it, an answer could show a run that never was."""
@@ -24,7 +25,6 @@ _TRIPLE_QUOTES = re.compile(r'"""|\'\'\'')
 _SIGNS = r"[\u2022\u2026\u203a\u2190-\u21ff\u2500-\u25ff\u2700-\u27bf]"
 _LIKE_OURS = re.compile(rf"\s*(?:{_SIGNS}|\w*Agent\b|Type APPROVE|error:|Stopped\b)", re.IGNORECASE)
 _GAP = re.compile(r"\S\s{8,}\S")
-_THOUGHT_END = "</think>"
 _ENOUGH = 24  # characters that show the kind of a line
 _LONGEST_HELD = 4000  # characters of a line whose end shows its kind
 _MOST_TABLE = 200  # rows
@@ -55,8 +55,9 @@ class AnswerView:
         self._quotes = ""  # of a Python string that is open: a fence inside it is text
         self._colors = Highlighter("")
         self._is_python = False
-        self._thinking = self._ends_thought = False
-        self._newest = ""
+        self._closing: re.Pattern[str] | None = None  # what ends the thought that is being written
+        self._ends_thought = False
+        self._newest = ""  # of a thought, enough to hold the mark that ends it
         self._blank = False
         self._written = False
 
@@ -120,23 +121,54 @@ class AnswerView:
     # What is complete, in rows
 
     def _grow(self, piece: str) -> list[Text]:
-        """Take characters of a line; return the rows of prose that are full."""
-        if self._prose is not None:
-            self._line = (self._line + piece)[:_LONGEST_HELD]
-            self._newest = self._newest[-len(_THOUGHT_END) :] + piece
-            self._ends_thought |= _THOUGHT_END in self._newest
-            return self._prose.feed(piece)
-        self._source += piece
-        if self._fence or len(self._source) < _ENOUGH or (_may_end_otherwise(self._source) and len(self._source) < _LONGEST_HELD):
-            return []
-        return [*self._begin_prose(self._source), *self._grow("")]
+        """Take characters of a line; return the rows of prose that are full. What follows a thought is a line of its own."""
+        rows: list[Text] = []
+        while True:
+            if self._prose is None:
+                self._source += piece
+                if self._fence or not self._shows_its_kind(self._source):
+                    return rows
+                piece, behind = self._split_at_end(self._source)
+                rows += [*self._begin_prose(piece), *self._prose_rows("")]
+            else:
+                piece, behind = self._split_at_end(piece)
+                rows += self._prose_rows(piece)
+            if not behind:
+                return rows
+            rows += self._close_line()
+            piece = behind
+
+    def _prose_rows(self, piece: str) -> list[Text]:
+        self._line = (self._line + piece)[:_LONGEST_HELD]
+        return self._prose.feed(piece) if self._prose else []
+
+    def _shows_its_kind(self, source: str) -> bool:
+        if may_open(source):
+            return False
+        if self._closing.search(source) if self._closing else begins_thought(source, first=not self._written):
+            return True
+        return len(source) >= (_LONGEST_HELD if _may_end_otherwise(source) else _ENOUGH)
+
+    def _split_at_end(self, piece: str) -> tuple[str, str]:
+        """Note where a thought begins and ends in the next characters of a line; return them, and what is behind the thought."""
+        begins = 0
+        if self._prose is None and self._closing is None:
+            begins, self._closing = begins_thought(piece, first=not self._written) or (0, None)
+        if self._closing is None:
+            return piece, ""
+        before = len(self._newest)
+        self._newest += piece
+        found = None if self._ends_thought else self._closing.search(self._newest, before + begins if begins else 0)
+        self._newest = self._newest[-LONGEST_MARK:]
+        end = max(found.end() - before, 0) if found else 0 if self._ends_thought else len(piece)
+        self._ends_thought |= found is not None
+        behind = piece[end:].lstrip()
+        return (piece[:end], behind) if behind else (piece, "")
 
     def _begin_prose(self, source: str) -> list[Text]:
         """Begin a line of prose; return what has to be shown before it."""
         rows = [*self._close_table(), *self._space()]
-        self._thinking |= "<think>" in source
-        self._newest, self._ends_thought = source, _THOUGHT_END in source
-        self._prose = ProseLine(source, self._mark, self._room, QUIET_STYLE if self._thinking else "")
+        self._prose = ProseLine(source, self._mark, self._room, QUIET_STYLE if self._closing else "")
         self._source, self._line = "", source
         return rows
 
@@ -149,10 +181,7 @@ class AnswerView:
     def _close_line(self) -> list[Text]:
         line, self._source = self._source, ""
         if self._prose is not None:
-            rows, self._prose = self._prose.finish(), None
-            self._thinking &= not self._ends_thought
-            sign, language = fence_mid_line(self._line, ALIASES)
-            return [*rows, self._open_panel("", sign, language)] if sign and not self._thinking else rows
+            return self._close_prose(self._prose)
         if self._fence:
             return self._code_line(line)
         if line.lstrip().startswith("|") and len(self._table) < _MOST_TABLE:
@@ -165,11 +194,21 @@ class AnswerView:
             rows = self._close_table()
             self._blank = True
             return rows
+        self._split_at_end(line)  # a mark that breaks off
         rows = self._begin_prose(line)
         if is_rule(line):
             rows, self._prose = [*rows, self._mark + rule(self._room - len(MARK))], None
         else:
             rows += self._close_line()
+        return rows
+
+    def _close_prose(self, prose: ProseLine) -> list[Text]:
+        rows, self._prose = prose.finish(), None
+        sign, language = fence_mid_line(self._line, ALIASES)
+        rows += [self._open_panel("", sign, language)] if sign and not self._closing else []
+        if self._ends_thought:
+            self._closing, self._ends_thought = None, False
+        self._newest = ""
         return rows
 
     def _close_table(self) -> list[Text]:
@@ -220,7 +259,7 @@ class AnswerView:
 
     def _draw(self) -> None:
         self._drawn = time.monotonic()
-        style = QUIET_STYLE if self._thinking else ""
+        style = QUIET_STYLE if self._closing else ""
         rows = [self._mark + Text(line, style=QUIET_STYLE) for line in self._table[-_MOST_DRAWN:]]
         if self._prose is not None:
             rows += self._prose.preview()
