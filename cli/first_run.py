@@ -14,6 +14,7 @@ from typing import NamedTuple
 from cli.streams import print_out
 from cli.wiring import Wiring
 from utils.errors import AppError, ModelError
+from utils.plain_files import read_text_file
 from utils.platform import BINARY
 from utils.settings import Settings
 from utils.words import says_yes
@@ -120,7 +121,7 @@ def _tried(changes: Mapping[str, str], start: _Start) -> Settings | None:
 def keep(changes: Mapping[str, str], file: Path) -> None:
     """Write the settings into the file, in place of those of the same name; only the user can read it. Raises OSError."""
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    old = file.read_text("utf-8").splitlines() if file.is_file() else []
+    old = read_text_file(file).splitlines()
     kept = [line for line in old if line.partition("=")[0].strip() not in changes]
     part = file.with_name(f"{file.name}.{os.getpid()}")
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | BINARY, 0o600), "w", encoding="utf-8") as stream:

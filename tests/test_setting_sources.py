@@ -139,6 +139,15 @@ def test_a_line_that_sets_nothing_is_told_and_not_shown(folder: Path, line: str)
     assert load(folder, "", f"{line}\n").warnings == (f"{folder / 'env'} has no NAME=value in line 1, so that line is not read.",)
 
 
+def test_a_folder_in_the_place_of_dotenv_is_told(tmp_path: Path) -> None:
+    dotenv = tmp_path / ".env"
+    dotenv.mkdir()
+    told = ".env in this folder is a folder, so no settings are read from it: give it another name, and put settings into a file."
+    assert load_settings({}, {}, dotenv).warnings == (told,)
+    (dotenv / "pyvenv.cfg").touch()
+    assert load_settings({}, {}, dotenv).warnings == ()
+
+
 def test_every_name_of_the_example_is_known(folder: Path) -> None:
     example = (Path(__file__).parent.parent / ".env.example").read_text("utf-8")
     names = [line.lstrip("# ").partition("=")[0] for line in example.splitlines() if "=" in line and line.lstrip("# ")[:1].isupper()]

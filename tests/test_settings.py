@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import fields
 from pathlib import Path
 
@@ -260,14 +261,13 @@ def test_the_file(tmp_path: Path, text: str | bytes, model: str) -> None:
     assert load_settings({}, {}, write(tmp_path, text)).model == model
 
 
-def test_a_file_that_is_not_there_or_a_folder_is_no_file(tmp_path: Path) -> None:
-    assert load_settings({}, {}, tmp_path / "none").model == ""
-    assert load_settings({}, {}, tmp_path).model == ""
-
-
-def test_a_file_that_is_no_text_is_told(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"\.env cannot be read"):
-        load_settings({}, {}, write(tmp_path, b"MODEL=\xff\xfe"))
+@pytest.mark.parametrize("name", ["none", "file/none", "link", "null"])
+def test_a_file_that_is_not_there_sets_nothing_and_is_not_told(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to("none")
+    (tmp_path / "null").symlink_to(os.devnull)
+    settings = load_settings({}, {}, tmp_path / name, tmp_path / name)
+    assert (settings.model, settings.warnings) == ("", ())
 
 
 def test_switches() -> None:

@@ -59,6 +59,13 @@ def odd_line(file: Path | None, line: int) -> str:
     return f"{file or '.env in this folder'} has no NAME=value in line {line}, so that line is not read."
 
 
+def folder_for_file(dotenv: Path | None) -> str:
+    """Say in a sentence that .env, which is a folder, is not read; "" if it is a virtual environment of Python, or there is none."""
+    if dotenv is None or (dotenv / "pyvenv.cfg").is_file():
+        return ""
+    return ".env in this folder is a folder, so no settings are read from it: give it another name, and put settings into a file."
+
+
 def open_to_others(file: Path | None) -> str:
     """Say in a sentence that other users can read or write the file; "" if they cannot, or there is no such file."""
     try:

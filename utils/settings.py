@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from utils.errors import UsageError
-from utils.setting_sources import ADDRESSES, IMAGES, KEYS, Source, dotenv_change, misspelt, odd_line, open_to_others
+from utils.plain_files import read_text_file
+from utils.setting_sources import ADDRESSES, IMAGES, KEYS, Source, dotenv_change, folder_for_file, misspelt, odd_line, open_to_others
 from utils.setting_values import (
     ANYTHING,
     CERTIFICATES,
@@ -74,7 +77,7 @@ class Settings:
     sources: Mapping[str, Source] = field(default_factory=dict, repr=False)
     """Where the value of each variable in `environment`, or of its flag, comes from."""
     warnings: tuple[str, ...] = ()
-    """Sentences to show at the start: what .env in the current folder weakens or moves, and files that are open to others."""
+    """Sentences to show at the start: what .env in the current folder weakens or moves or is not, and files that are open to others."""
     agreed_address: str = field(default="", repr=False)
     """An address from a source weaker than the key's, which the user has agreed to send the key to."""
 
@@ -214,6 +217,7 @@ def load_settings(
 
     Raises UsageError naming the setting, the value and what is allowed.
     """
+    folder, dotenv = (dotenv, None) if dotenv and os.path.isdir(dotenv) else (None, dotenv)  # noqa: PTH112  # pathlib may raise
     (of_user, odd_of_user), (of_folder, odd_of_folder) = _read_file(user_file), _read_file(dotenv)
     layers = {Source.USER_FILE: of_user, Source.DOTENV: of_folder, Source.ENVIRONMENT: environment}
     merged: dict[str, str] = {}
@@ -237,7 +241,9 @@ def load_settings(
     moved = _dotenv_changes(values, merged, sources, layers[Source.USER_FILE])
     known = [setting.variable for setting in SETTINGS] + [*ADDRESSES, *KEYS]
     odd = (odd_line(source, line) for source, lines in ((user_file, odd_of_user), (None, odd_of_folder)) for line in lines)
-    warnings = tuple(filter(None, (overruled, open_to_others(user_file), *moved, *misspelt(of_folder, known), *odd)))
+    warnings = tuple(
+        filter(None, (overruled, open_to_others(user_file), folder_for_file(folder), *moved, *misspelt(of_folder, known), *odd))
+    )
     values["images"] = {name.removeprefix(IMAGES).lower(): image for name, image in values["images"].items()}
     return Settings(**values, environment=merged, sources=sources, warnings=warnings)
 
@@ -277,19 +283,12 @@ def _read_file(file: Path | None) -> tuple[dict[str, str], list[int]]:
 
     Raises UsageError if it cannot be read.
     """
-    if file is None or not file.is_file():
+    text = read_text_file(file) if file else ""
+    if not text:
         return {}, []
     from dotenv.parser import parse_stream
 
-    try:
-        with file.open(encoding="utf-8-sig") as stream:
-            bindings = list(parse_stream(stream))
-    except UnicodeDecodeError as error:
-        raise UsageError(
-            f"{file} cannot be read: it is not UTF-8 text (byte {error.start})", "save it as UTF-8, or remove it", kind="setting"
-        ) from error
-    except OSError as error:
-        raise UsageError(f"{file} cannot be read: {error.strerror}", "make it readable, or remove it", kind="setting") from error
+    bindings = list(parse_stream(io.StringIO(text)))
     texts = [each.original for each in bindings if each.error or (each.key is not None and each.value is None)]
     # A binding begins with the empty lines before it.
     odd = [each.line + each.string[: -len(each.string.lstrip())].count("\n") for each in texts]

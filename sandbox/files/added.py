@@ -18,6 +18,7 @@ from sandbox.files.transfer import LeftOut
 from sandbox.verdicts import Ended, size
 from utils.docker_utils import SHELL
 from utils.errors import ContainerLost, EngineError, UsageError
+from utils.plain_files import read_text_file
 from utils.platform import open_file
 
 IGNORE_FILE = ".sandboxignore"
@@ -126,8 +127,7 @@ def _may_follow(target: Path, folder: Path) -> bool:
 
 
 def _ignored(folder: Path) -> GitIgnoreSpec:
-    file = folder / IGNORE_FILE
-    return GitIgnoreSpec.from_lines(file.read_text("utf-8", "replace").splitlines() if file.is_file() else [])
+    return GitIgnoreSpec.from_lines(read_text_file(folder / IGNORE_FILE).splitlines())
 
 
 @dataclass(frozen=True)
