@@ -91,7 +91,11 @@ class Language:
         return found
 
 
-_COMPILE = "import sys; file = sys.argv[1]; compile(open(file, 'rb').read(), file, 'exec', dont_inherit=True)"
+# The version is for sandbox/newer.py.
+_COMPILE = (
+    "import sys; print('%d.%d' % sys.version_info[:2], flush=True); file = sys.argv[1]; "
+    "compile(open(file, 'rb').read(), file, 'exec', dont_inherit=True)"
+)
 _NODE = Step(("node",))
 _STRIP = "require('node:module').stripTypeScriptTypes(require('node:fs').readFileSync(process.argv[1], 'utf8'))"
 _BUILT = Step(("env",), (BINARY,))

@@ -17,6 +17,7 @@ from sandbox.exec_stream import Command
 from sandbox.files.added import Selection
 from sandbox.files.transfer import LeftOut
 from sandbox.monitor import Counters
+from sandbox.newer import name_newer_syntax
 from sandbox.program import ARGV, Denied, Job, NotStarted, not_run, run_program
 from sandbox.toolchain_cache import bring_cache
 from sandbox.verdicts import Ended, ProducedFile, ProgramRun, Verdict, not_compiled, tell_disk
@@ -118,7 +119,8 @@ class Runner:
         if run.verdict is Verdict.FAILED and language.check:
             with contextlib.suppress(EngineError):  # the image has nothing to check it with, or the container is gone: it has run
                 checked = self._run_step(replace(job, step=language.check), compiling, stop, lambda text: None)
-                return not_compiled(run, compiling, language.cannot) if checked.verdict is Verdict.FAILED else run
+                if checked.verdict is Verdict.FAILED:
+                    return name_newer_syntax(not_compiled(run, compiling, language.cannot), checked.output)
         return run
 
     def _bring_cache(self, job: Job, stop: threading.Event) -> None:

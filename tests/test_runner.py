@@ -49,6 +49,16 @@ def names(files: list[ProducedFile]) -> list[str]:
     return [file.name for file in files]
 
 
+def test_a_program_that_is_too_new_for_the_image_is_told_so_with_the_version_of_the_image(runner: Runner) -> None:
+    version = python(runner, "import sys\nprint('%d.%d' % sys.version_info[:2], end='')").output
+    run = python(runner, "try:\n    print(1)\nexcept ValueError, TypeError:\n    pass\n")
+    if tuple(map(int, version.split("."))) >= (3, 14):
+        assert (run.verdict, run.output) == (Verdict.OK, "1\n")
+    else:
+        assert run.verdict is Verdict.COMPILE
+        assert [note.partition(" needs ")[2] for note in run.notes] == [f"Python 3.14, and the image has Python {version}"]
+
+
 def test_new_and_changed_files_are_mirrored_once_and_the_program_itself_is_not_listed(runner: Runner, folder: Path) -> None:
     python(runner, "import os\nos.makedirs('sub')\nopen('sub/a.bin', 'wb').write(bytes(range(256)) * 400)\nopen('empty', 'w')")
     files = runner.collect()
