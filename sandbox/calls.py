@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 LONGEST = 200_000
 """Characters; longer code is not looked into."""
@@ -55,17 +54,32 @@ def _goes_on(loop: ast.While) -> bool:
     return bool(called & _WAITS) and not called & _ENDS and not any(isinstance(each, (ast.Break, ast.Return, ast.Raise)) for each in inside)
 
 
+def tests_in(tree: ast.Module) -> dict[str, str]:
+    """Return the tests that a program defines, by their names, each with what runs it: "pytest" or "unittest"."""
+    with_pytest = any(name.partition(".")[0] == "pytest" for name in _imports(tree).values())
+    tests = {}
+    for node in tree.body:
+        if _is_test(node, with_pytest):
+            tests[node.name] = "pytest"
+        elif isinstance(node, ast.ClassDef) and any(ast.unparse(base).endswith("TestCase") for base in node.bases):
+            tests |= {node.name: "unittest"} if any(_is_test(each, with_pytest, own=1) for each in node.body) else {}
+    return tests
+
+
+def _is_test(node: ast.stmt, with_pytest: bool, own: int = 0) -> TypeGuard[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef]:
+    """Whether pytest takes it for a test or a class of tests, and its author meant that; `own` is how many arguments it gets by itself."""
+    if isinstance(node, ast.ClassDef):
+        return node.name.startswith("Test") and not node.bases and any(_is_test(each, with_pytest, own=1) for each in node.body)
+    if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) or not node.name.startswith("test"):
+        return False
+    checks = any(isinstance(each, (ast.Assert, ast.Raise)) or "assert" in getattr(each, "attr", "") for each in ast.walk(node))
+    return with_pytest or (checks and len(node.args.args) <= own)
+
+
 def _has_idle_tests(tree: ast.Module, calls: frozenset[str]) -> bool:
-    tests = set(_tests(tree))
+    tests = tests_in(tree).keys()
     named = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     return bool(tests) and not tests & named and not {_last(name) for name in calls} & _STARTS_TESTS
-
-
-def _tests(tree: ast.Module) -> Iterator[str]:
-    functions = [node for node in tree.body if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
-    classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
-    yield from (each.name for each in functions if each.name.startswith("test_"))
-    yield from (each.name for each in classes if "TestCase" in {_last(_dotted(base, {})) for base in each.bases})
 
 
 def _imports(tree: ast.Module) -> dict[str, str]:

@@ -41,6 +41,7 @@ def outcome(answer: Answer, folder: Path) -> subprocess.CompletedProcess[str]:
         (py(ADD, TEST), "pytest"),
         (py(ADD, FIXTURE), "pytest"),
         (py(ADD, CLASS), "pytest"),
+        (py(ADD, FIXTURE.replace("import pytest", "from pytest import fixture").replace("pytest.fixture", "fixture")), "pytest"),
         (py(ADD, CASE), "unittest"),
         (py(ADD, "from unittest import TestCase\n", CASE.replace("unittest.", "").replace("import unittest\n", "")), "unittest"),
         (py(ADD) + "The tests:\n\n" + py(TEST), "pytest"),
