@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from utils.errors import UsageError
+from utils.free_path import free_path
 
 if TYPE_CHECKING:
     from teams.record import Record
@@ -24,21 +25,16 @@ def deliver(record: Record, folder: Path) -> list[Path]:
         return []
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        program = _free(folder / fitting_name(record.task, record.newest.code, record.newest.language))
+        program = free_path(folder / fitting_name(record.task, record.newest.code, record.newest.language))
         program.write_text(record.newest.code, encoding="utf-8", errors="replace", newline="\n")
         paths = [program]
         for file in record.files.values():
             if file.path.name == program.name and filecmp.cmp(file.path, program, shallow=False):
                 continue
-            target = _free(folder / file.name)
+            target = free_path(folder / file.name)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file.path, target)
             paths.append(target)
     except OSError as error:
         raise UsageError(f"--output {folder}: {error.strerror or error}", "name a folder that can be written", kind="usage") from error
     return paths
-
-
-def _free(path: Path) -> Path:
-    numbered = (path.with_stem(f"{path.stem}-{number}") for number in range(2, 10_000))
-    return path if not path.exists() and not path.is_symlink() else next(each for each in numbered if not each.exists())

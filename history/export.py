@@ -13,6 +13,7 @@ from history.records import SessionInfo, StoredSession
 from history.report import data_of, render_report
 from history.steps import WORKED, Ran, Step, duration, steps_of
 from sandbox.languages import find_language
+from utils.free_path import free_path
 from utils.text import counted, fenced, sanitize, shorten
 
 FORMATS = {"html": ".html", "md": ".md", "ipynb": ".ipynb", "json": ".json"}
@@ -37,12 +38,7 @@ def export_text(session: StoredSession, workspace: Path, kind: str) -> str:
 def free_name(info: SessionInfo, kind: str) -> Path:
     """Return a name in the current folder that nothing has yet, made of the session's name or ID."""
     stem = re.sub(r"[^\w.-]+", "-", info.name).strip("-.") or info.id
-    path = Path(f"{stem}{FORMATS[kind]}")
-    number = 1
-    while path.exists() or path.is_symlink():
-        number += 1
-        path = Path(f"{stem}-{number}{FORMATS[kind]}")
-    return path
+    return free_path(Path(f"{stem}{FORMATS[kind]}"))
 
 
 def list_json(infos: list[SessionInfo]) -> list[dict[str, Any]]:

@@ -18,6 +18,7 @@ from sandbox.files.names import header_name
 from sandbox.languages import BUILT, BY_NAME
 from sandbox.packages.pip_lines import find_pip_lines
 from teams.naming import fitting_name
+from utils.free_path import free_path
 
 APPROVED = "approved"
 """The folder of approved programs, in a session's folder."""
@@ -159,11 +160,7 @@ def _program(session: StoredSession, attempt: Attempt, packages: Sequence[Stored
     asked = _header(attempt.code) or _own_name(attempt)
     if asked and not is_ours(asked):
         name = asked  # other programs may import it, or open it, by this name
-    number = 1
-    while name in taken:
-        number += 1
-        path = Path(name)
-        name = f"{path.stem}-{number}{path.suffix}"
+    name = free_path(Path(name), lambda path: path.as_posix() in taken).as_posix()
     code = find_pip_lines(attempt.language, attempt.code).rest
     image = str(attempt.said.get("image") or _image(session))
     if attempt.language != "python":

@@ -10,6 +10,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from history.records import HistoryError
+from utils.free_path import free_path
 
 BUSY_SECONDS = 10.0
 """How long a locked database is waited for."""
@@ -182,26 +183,17 @@ def _migrate(connection: sqlite3.Connection, migrations: Sequence[Sequence[str]]
 def _copy(connection: sqlite3.Connection, version: int) -> None:
     # By a second connection, never by opening the file: see connect.
     path = Path(str(connection.execute("PRAGMA database_list").fetchone()[2]))
-    copy = _free(path.with_name(f"{path.name}.version-{version}"))
+    copy = free_path(path.with_name(f"{path.name}.version-{version}"))
     with closing(connect(path, read_only=True)) as source, closing(connect(copy)) as target:
         source.backup(target)
 
 
 def _set_aside(path: Path, notice: Callable[[str], None]) -> None:
-    aside = _free(path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}"))
+    aside = free_path(path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}"))
     path.rename(aside)
     with suppress(FileNotFoundError):
         _journal(path).rename(_journal(aside))
     notice(f"{path.name} is damaged. It was renamed to {aside.name}, and a new history begins.")
-
-
-def _free(path: Path) -> Path:
-    number = 1
-    candidate = path
-    while candidate.exists():
-        number += 1
-        candidate = path.with_name(f"{path.name}-{number}")
-    return candidate
 
 
 def _journal(path: Path) -> Path:

@@ -95,6 +95,11 @@ def test_all_programs_of_the_newest_answer_are_handed_over_in_their_order(tmp_pa
     assert line.endswith("sh -c 'python3 lib.py && python3 factorial.py'")
 
 
+def test_a_second_program_of_a_name_gets_a_number_in_the_same_folder(tmp_path: Path) -> None:
+    kept = session("# filename: src/a.py\nprint(1)\n", "# filename: src/a.py\nprint(2)\n")
+    assert [program.name for program in planned(kept, tmp_path).programs] == ["src/a.py", "src/a-2.py"]
+
+
 def test_lines_that_install_packages_are_left_to_the_requirements(tmp_path: Path) -> None:
     kept = session("print(1)\n")
     install = replace(kept.attempts[0], language="sh", code="pip install numpy\n")
