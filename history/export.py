@@ -11,10 +11,10 @@ from typing import Any
 
 from history.records import SessionInfo, StoredSession
 from history.report import data_of, render_report
-from history.steps import WORKED, Ran, Step, duration, steps_of
+from history.steps import WORKED, Ran, Step, steps_of
 from sandbox.languages import find_language
 from utils.free_path import free_path
-from utils.text import counted, fenced, sanitize, shorten
+from utils.text import counted, duration, fenced, sanitize, shorten
 
 FORMATS = {"html": ".html", "md": ".md", "ipynb": ".ipynb", "json": ".json"}
 _MOST_OUTPUT = 20_000  # characters of one output in a text to read

@@ -16,8 +16,8 @@ from markupsafe import Markup
 
 from history.markup import changes, coloured, visible
 from history.records import StoredFile, StoredSession
-from history.steps import Ran, Step, duration, steps_of
-from utils.text import one_line
+from history.steps import Ran, Step, steps_of
+from utils.text import duration, one_line
 
 SHOWN_LINES = 40
 """Lines of output that are shown; the others are folded."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from history.records import StoredSession, npm_versions, python_packages
-from history.steps import duration, steps_of
-from utils.text import counted, one_line
+from history.steps import steps_of
+from utils.text import counted, duration, one_line
 
 _STEPS = 4  # of the end of a session that are shown
 _TEXT = 100  # characters of a message

@@ -99,19 +99,6 @@ def steps_of(session: StoredSession) -> list[Step]:
     return [replace(step, number=number) for number, step in enumerate(found, 1)]
 
 
-def duration(seconds: float) -> str:
-    """Write a time as it is said: 0.04 s, 0.4 s, 12 s, 3 min 5 s, 2 h 10 min."""
-    if 0 < seconds < 0.095:
-        return f"{max(seconds, 0.01):.2f} s"
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
-
-
 def _prose_of(content: str) -> tuple[str, bool]:
     """Return what an answer says around its programs, and whether it holds any."""
     parts = list(split_blocks(content, ALIASES))

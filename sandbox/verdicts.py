@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from utils.docker_utils import Limits
-from utils.text import last_line, plain, shorten
+from utils.text import duration, last_line, plain, shorten
 
 MODEL_CHARACTERS = 16 * 1024
 TIMED_OUT = (124, 137, 143)
@@ -299,7 +299,7 @@ def _fill(words: str, run: ProgramRun, limits: Limits) -> str:
         reason=run.reason,
         code="unknown" if code is None else code,
         signal=code - 128 if code is not None and code > 128 else "KILL",
-        seconds=f"{run.seconds:.2f} s" if run.seconds < 10 else f"{run.seconds:.1f} s",
+        seconds=duration(run.seconds),
         timeout=limits.timeout,
         memory=size(limits.memory),
         pids=limits.pids,

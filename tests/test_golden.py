@@ -46,7 +46,7 @@ APPROVED = TaskEnded("approved", USER)
 def ended(verdict: Verdict, output: str = "", summary: str = "", notes: tuple[str, ...] = (), reason: str = "") -> ProgramFinished:
     code = {Verdict.OK: 0, Verdict.FAILED: 1, Verdict.TIME: 124}.get(verdict)
     run = ProgramRun("python", CODE, "program.py", verdict, code, 0.1, output, notes=notes, reason=reason)
-    return ProgramFinished(source=EXECUTOR, run=run, summary=summary or "Finished in 0.10 s (exit code 0).")
+    return ProgramFinished(source=EXECUTOR, run=run, summary=summary or "Finished in 0.1 s (exit code 0).")
 
 
 def installed(verdict: Verdict, summary: str, output: str = "") -> Event:
@@ -85,7 +85,7 @@ STATES: dict[str, list[Event]] = {
     "failure": [
         started("a = 1\nprint(a / 0)\n"),
         printed(TRACEBACK),
-        finished("a = 1\nprint(a / 0)\n", Verdict.FAILED, "Failed with exit code 1 after 0.10 s.", TRACEBACK),
+        finished("a = 1\nprint(a / 0)\n", Verdict.FAILED, "Failed with exit code 1 after 0.1 s.", TRACEBACK),
         SENT_BACK,
         started("a = 1\nprint(a / 1)\n"),
         printed("1.0\n"),

@@ -63,8 +63,8 @@ def test_what_the_main_process_says_of_sockets_and_work(answer: str, listens: bo
 
 def test_it_is_told_with_its_reason_and_not_as_a_limit() -> None:
     run = ProgramRun("python", "", "a.py", Verdict.TIME, 137, 11.2, "", reason=WAITED)
-    assert tell_person(run, Limits()) == "Stopped after 11.2 s: it only waited for requests. What it printed is kept."
-    assert tell_model(run, Limits()).startswith("[sandbox] a.py: stopped after 11.2 s: it only waited for requests.\n")
+    assert tell_person(run, Limits()) == "Stopped after 11 s: it only waited for requests. What it printed is kept."
+    assert tell_model(run, Limits()).startswith("[sandbox] a.py: stopped after 11 s: it only waited for requests.\n")
 
 
 SERVER = """\

@@ -16,7 +16,7 @@ from history import steps
 from history.markup import changes, coloured, visible
 from history.records import Attempt, Message, StoredSession
 from history.report import lanes_of, output_of, render_report
-from history.steps import duration, steps_of
+from history.steps import steps_of
 from sandbox.verdicts import Verdict
 from tests.histories import HOSTILE, START, info, varied_session, whole_session
 from utils.words import STOPPED_STEP
@@ -213,23 +213,6 @@ def test_an_empty_session_and_a_killed_one_have_a_page(tmp_path: Path) -> None:
     assert "There" not in Page(render_report(StoredSession(info(task="")), tmp_path)).text
     killed = replace(whole_session(), attempts=(Attempt(1, 2, "python", "x", START),))
     assert "Nobody knows what it did" in Page(render_report(killed, tmp_path)).text
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"),
-    [
-        (0, "0.0 s"),
-        (0.001, "0.01 s"),
-        (0.04, "0.04 s"),
-        (0.096, "0.1 s"),
-        (9.94, "9.9 s"),
-        (59.6, "1 min 0 s"),
-        (73, "1 min 13 s"),
-        (7800, "2 h 10 min"),
-    ],
-)
-def test_times_are_written_as_they_are_said(seconds: float, said: str) -> None:
-    assert duration(seconds) == said
 
 
 # --- In a real browser ----------------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import unicodedata
 
 import pytest
 
-from utils.text import StreamSanitizer, last_states, plain, sanitize, shorten, times, whole_characters
+from utils.text import StreamSanitizer, duration, last_states, plain, sanitize, shorten, times, whole_characters
 
 
 @pytest.mark.parametrize(
@@ -172,3 +172,23 @@ def test_plain_text_of_much_that_is_rubbed_out_or_never_ended_takes_no_time() ->
     assert plain("a" * 200_000 + "\b" * 200_000) == ""
     assert plain("\x1b[" * 100_000) == ""
     assert plain("\x1b]" * 100_000) == ""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0, "0 s"),
+        (0.0123, "0.012 s"),
+        (0.04, "0.04 s"),
+        (0.123, "0.12 s"),
+        (3.27, "3.3 s"),
+        (9.96, "10 s"),
+        (11.6, "12 s"),
+        (59.6, "1 min 0 s"),
+        (73, "1 min 13 s"),
+        (7800, "2 h 10 min"),
+        (3 * 86400, "3 days"),
+    ],
+)
+def test_times_are_written_as_they_are_said(seconds: float, said: str) -> None:
+    assert duration(seconds) == said

@@ -173,6 +173,17 @@ def counted(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
+def duration(seconds: float) -> str:
+    """Write a time as it is said: 0.04 s, 3.2 s, 12 s, 3 min 5 s, 2 h 10 min, 3 days."""
+    if seconds < 10:
+        return f"{round(seconds, 3):.2g} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours // 24} days" if hours >= 48 else f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
 def one_line(text: str, most: int) -> str:
     """Return the text on one line, cut to so many characters if it is longer."""
     line = " ".join(text.split())

@@ -14,6 +14,7 @@ from agents.models.server_words import LONGEST_WAIT, Said, retry_after, status_o
 from agents.models.trust import parts_of, proxy_for
 from agents.models.wire import BrokenAnswer
 from utils.errors import ModelError
+from utils.text import duration
 
 TIMES_SILENT = 5
 """So many times MODEL_TIMEOUT may pass without a part of an answer, while the server only keeps the connection open."""
@@ -132,7 +133,7 @@ def explain_model_error(error: BaseException, choice: ModelChoice, timeout: floa
     if kind == "unknown-model" and choice.provider == "ollama":
         hint = "Fetch it with `ollama pull {model}`, or set MODEL to one of `ollama list`."
     if kind == "rate-limit" and (asked := retry_after(error)) and asked > LONGEST_WAIT:
-        message, hint = "{who} is busy{status}{detail}", f"It asks to wait {_long(asked)}."
+        message, hint = "{who} is busy{status}{detail}", f"It asks to wait {duration(min(asked, 1e9))}."
     if choice.file is None:
         hint = f"{_about_the_proxy(kind, choice)} {hint}".strip()
     return ModelError(message.format(**facts), hint.format(**facts), kind=kind)
@@ -144,11 +145,6 @@ def _about_the_proxy(kind: str, choice: ModelChoice) -> str:
         return ""
     direct = " Set NO_PROXY=localhost,127.0.0.1 to reach it directly." if _is_loopback(choice.url) else ""
     return f"Requests to it go through the proxy in {proxy}.{direct}"
-
-
-def _long(seconds: float) -> str:
-    hours, minutes = divmod(round(min(seconds, 1e9) / 60), 60)
-    return f"{hours // 24} days" if hours >= 48 else f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
 def _is_loopback(url: str) -> bool:

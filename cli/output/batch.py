@@ -22,7 +22,7 @@ from teams.batch.loop import State, Summary
 from teams.batch.tasks import BatchTask
 from utils.platform import takes_control_codes
 from utils.settings import Settings
-from utils.text import counted, one_line, sanitize
+from utils.text import counted, duration, one_line, sanitize
 
 _LONGEST_NAME = 40  # characters
 _MOST_ROWS = 20  # tasks that are under way
@@ -148,7 +148,7 @@ def result_line(task: BatchTask, result: Mapping[str, Any], number: str) -> str:
     error = result.get("error") or {}
     reason = f" · {sanitize(str(error['message'])).splitlines()[0]}" if error.get("message") else ""
     mark = "✔" if result["status"] == "approved" else "✘"
-    return f"{mark} {number} {name_of(task)} · {result['status']} · {tried} · {result['seconds']:.1f} s · {tokens:,} tokens{reason}"
+    return f"{mark} {number} {name_of(task)} · {result['status']} · {tried} · {duration(result['seconds'])} · {tokens:,} tokens{reason}"
 
 
 def summary_lines(summary: Summary, seconds: float, before: Counter[str], left: int) -> list[str]:
@@ -164,11 +164,3 @@ def summary_lines(summary: Summary, seconds: float, before: Counter[str], left: 
         stopped = f"; stopped, because {summary.stopped}" if summary.stopped else ""
         lines.append(f"not done: {left}{stopped}; with --output and --resume, the same command goes on")
     return lines
-
-
-def duration(seconds: float) -> str:
-    """Write a duration as people say it."""
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
