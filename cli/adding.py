@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from cli.output.files import by_reason, named, size_text
+from cli.output.files import by_reason, named
 from cli.state import ChatState
 from utils.errors import AppError
+from utils.text import size_text
 from utils.words import says_yes
 
 if TYPE_CHECKING:

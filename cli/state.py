@@ -16,7 +16,7 @@ from cli.remedies import remedy
 from cli.turn import LONG_STEP, call_user, show_title
 from utils.errors import AppError
 from utils.settings import Settings
-from utils.text import sanitize
+from utils.text import sanitize, size_text
 
 if TYPE_CHECKING:  # AutoGen takes most of a second to import, and the prompt does not wait for it
     from agents.events import Event
@@ -118,8 +118,7 @@ class ChatState:
     def limits(self) -> str:
         """Say what one program may use."""
         settings = self.settings
-        memory = f"{settings.memory / 1024**3:.3g} GiB" if settings.memory >= 1024**3 else f"{settings.memory / 1024**2:.0f} MiB"
-        return f"up to {memory} and {settings.timeout} s · {_NETWORKS[settings.network]}"
+        return f"up to {size_text(settings.memory)} and {settings.timeout} s · {_NETWORKS[settings.network]}"
 
     def status_line(self) -> str:
         """Return the row below the prompt: what is being waited for, or else session, model, tokens, cost and limits, if there is room."""

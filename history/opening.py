@@ -19,13 +19,14 @@ from history.steps import EXECUTOR, GENERATOR, TASK
 from history.store import DATABASE, Store
 from sandbox.packages.install import PipRequest
 from sandbox.sandbox import Sandbox
-from sandbox.verdicts import ProducedFile, ProgramRun, Verdict, size
+from sandbox.verdicts import ProducedFile, ProgramRun, Verdict
 from teams.restoring import load_message, outcome_of
 from teams.session import Session
 from utils.code_blocks import StoredFile as Given
 from utils.docker_utils import Limits
 from utils.owner import owner
 from utils.settings import Settings
+from utils.text import size_text
 from utils.words import APPROVE
 
 
@@ -66,11 +67,11 @@ def _forget_old(settings: Settings) -> None:
 def _limits(limits: Limits) -> dict[str, str]:
     return {
         "time": f"{limits.timeout} s",
-        "memory": size(limits.memory),
+        "memory": size_text(limits.memory),
         "processors": f"{limits.cpus:g}",
         "processes": str(limits.pids),
-        "output": size(limits.output),
-        "disk": size(limits.disk),
+        "output": size_text(limits.output),
+        "disk": size_text(limits.disk),
         "network": limits.network,
     }
 

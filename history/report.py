@@ -17,7 +17,7 @@ from markupsafe import Markup
 from history.markup import changes, coloured, visible
 from history.records import StoredFile, StoredSession
 from history.steps import Ran, Step, steps_of
-from utils.text import duration, one_line
+from utils.text import duration, one_line, size_text
 
 SHOWN_LINES = 40
 """Lines of output that are shown; the others are folded."""
@@ -89,7 +89,7 @@ def template(name: str) -> Template:
     environment = Environment(
         loader=FileSystemLoader(here), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(visible=visible, duration=duration, size=_size)
+    environment.filters.update(visible=visible, duration=duration, size=size_text)
     return environment.get_template(name, globals={"css": Markup((here / "report.css").read_text("utf-8"))})
 
 
@@ -171,10 +171,3 @@ def _diff(ran: Ran) -> Markup:
 def _title(session: StoredSession) -> str:
     first = next((line for line in session.info.task.splitlines() if line.strip()), "") or session.info.id
     return one_line(first, 120)
-
-
-def _size(count: int) -> str:
-    for unit, bytes_ in (("MB", 1_000_000), ("kB", 1_000)):
-        if count >= bytes_:
-            return f"{count / bytes_:.1f} {unit}"
-    return f"{count} B"

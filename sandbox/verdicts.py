@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from utils.docker_utils import Limits
-from utils.text import duration, last_line, plain, shorten
+from utils.text import duration, last_line, plain, shorten, size_text
 
 MODEL_CHARACTERS = 16 * 1024
 TIMED_OUT = (124, 137, 143)
@@ -208,7 +208,7 @@ def facts(evidence: Evidence, verdict: Verdict, limits: Limits) -> tuple[str, ..
     """List what was observed beside the verdict: a child killed for memory, processes refused."""
     said = []
     if evidence.memory_kills and verdict is not Verdict.MEMORY:
-        said.append(f"a process of it was killed for memory (limit {size(limits.memory)})")
+        said.append(f"a process of it was killed for memory (limit {size_text(limits.memory)})")
     if evidence.refused_processes and verdict is not Verdict.PROCESSES:
         said.append(f"the limit of {limits.pids} processes was reached")
     if evidence.no_routes and limits.network != "on":
@@ -278,19 +278,9 @@ def _hints(run: ProgramRun) -> list[str]:
     return [*run.advice, *network] or [_REMEDIES[verdict] for verdict in (run.verdict,) if verdict in _REMEDIES]
 
 
-def size(number: int) -> str:
-    """Write a number of bytes with a unit: 2 GiB, 512 MiB."""
-    value = float(number)
-    for unit in ("B", "KiB", "MiB"):
-        if value < 1024:
-            return f"{value:g} {unit}" if value == int(value) else f"{value:.1f} {unit}"
-        value /= 1024
-    return f"{value:g} GiB" if value == int(value) else f"{value:.1f} GiB"
-
-
 def tell_disk(too_much: str, limits: Limits) -> str:
     """Fill one of TOO_MUCH in with the limits."""
-    return too_much.format(disk=size(limits.disk), disk_files=f"{limits.disk_files:,}")
+    return too_much.format(disk=size_text(limits.disk), disk_files=f"{limits.disk_files:,}")
 
 
 def _fill(words: str, run: ProgramRun, limits: Limits) -> str:
@@ -301,8 +291,8 @@ def _fill(words: str, run: ProgramRun, limits: Limits) -> str:
         signal=code - 128 if code is not None and code > 128 else "KILL",
         seconds=duration(run.seconds),
         timeout=limits.timeout,
-        memory=size(limits.memory),
+        memory=size_text(limits.memory),
         pids=limits.pids,
-        output=size(limits.output),
+        output=size_text(limits.output),
         too_much=run.reason or tell_disk(TOO_MUCH["bytes"], limits),
     )

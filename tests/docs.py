@@ -12,11 +12,11 @@ from agents.models.choice import PROVIDERS
 from cli.arguments import ADD, COMMANDS, SWITCHES
 from cli.slash import command_table
 from sandbox.languages import LANGUAGES
-from sandbox.verdicts import size
 from utils.docker_utils import SHELL, Limits, strict_changes
 from utils.errors import ExitStatus
 from utils.setting_sources import IMAGES
 from utils.settings import SETTINGS, STRICT_PIDS
+from utils.text import size_text
 
 _SHELL_FOLDER = str(Path(SHELL).parent)
 README = Path(__file__).parent.parent / "README.md"
@@ -70,7 +70,7 @@ def _limits() -> str:
 
 
 def _amount(value: object, comment: str) -> str:
-    return size(value) if isinstance(value, int) and comment.startswith("bytes") else str(value)
+    return size_text(value) if isinstance(value, int) and comment.startswith("bytes") else str(value)
 
 
 def _languages() -> str:
@@ -99,7 +99,7 @@ PROFILES = {
 def _profiles() -> str:
     folders = {place: options.partition("size=")[2] for place, options in strict_changes()["Tmpfs"].items() if place != _SHELL_FOLDER}
     shown = ", ".join(f"`{place}` {length.replace('m', ' MiB')}" for place, length in folders.items())
-    facts = {"disk": size(Limits.disk), "folders": shown, "pids": Limits.pids, "strict_pids": STRICT_PIDS}
+    facts = {"disk": size_text(Limits.disk), "folders": shown, "pids": Limits.pids, "strict_pids": STRICT_PIDS}
     rows = [tuple(cell.format(**facts) for cell in row) for row in PROFILES.values()]
     rows.append(("a limit that the engine does not enforce", "you see a warning", "the program refuses to start"))
     return _table(["", "by default", "`--strict`"], rows)

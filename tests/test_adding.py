@@ -49,7 +49,7 @@ async def test_the_user_reads_what_was_added_and_what_was_not_and_the_generator_
     ]
     told, notes = await lines_of(Selection([("a.csv", Path("a.csv"), 1200)], left_out))
     assert told == [
-        "Added to the sandbox: a.csv (1.2 KB).",
+        "Added to the sandbox: a.csv (1.2 KiB).",
         "Skipped (may hold secrets): .env and b.pem.",
         r"Skipped (links that lead elsewhere): x\x1b[2J.",
     ]

@@ -94,9 +94,9 @@ def test_limits_choose_what_is_copied() -> None:
     chosen, left_out = choose(files, True, limits)
     assert list(chosen) == ["d", "e"]
     assert {left.name: left.reason for left in left_out} == {
-        "a": "more than 15 B in all",
-        "b": "larger than 10 B",
-        "c": "more than 15 B in all",
+        "a": "more than 15 bytes in all",
+        "b": "larger than 10 bytes",
+        "c": "more than 15 bytes in all",
         "f": "a pipe",
     }
     assert choose({}, False, limits)[1] == [LeftOut("...", "there are more files than can be listed")]

@@ -130,7 +130,7 @@ def test_odd_things_are_left_out_without_a_hang(project: Path) -> None:
 def test_there_is_an_end_to_count_and_size(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files_in, "LARGEST_FILE", 100)
     (project / "big").write_bytes(b"x" * 101)
-    assert reasons(select([project]))["project/big"] == "larger than 100 B"
+    assert reasons(select([project]))["project/big"] == "larger than 100 bytes"
     monkeypatch.setattr(files_in, "LARGEST_TOTAL", 10)
     assert "in all" in reasons(select([project]))["project/sub/tool.py"]
     monkeypatch.setattr(files_in, "MOST_FILES", 1)

@@ -10,34 +10,17 @@ from urllib.parse import quote
 
 import pytest
 
-from cli.output.files import MOST_LINES, file_lines, left_out_lines, open_file, place, shows_links, size_text
+from cli.output.files import MOST_LINES, file_lines, left_out_lines, open_file, place, shows_links
 from sandbox.files.transfer import LeftOut
 from sandbox.verdicts import ProducedFile
 from tests.views import HOSTILE, assert_only_ours, assert_plain, pipe, terminal
 
 
-@pytest.mark.parametrize(
-    ("size", "text"),
-    [
-        (0, "0 bytes"),
-        (1, "1 byte"),
-        (999, "999 bytes"),
-        (1000, "1.0 KB"),
-        (34_560, "34.6 KB"),
-        (999_949, "999.9 KB"),
-        (1_000_000, "1.0 MB"),
-        (5_400_000_000_000, "5400.0 GB"),
-    ],
-)
-def test_sizes_are_easy_to_read(size: int, text: str) -> None:
-    assert size_text(size) == text
-
-
 def test_each_file_has_a_line() -> None:
-    files = [ProducedFile(Path("kept/a.txt"), "a.txt", 12, True), ProducedFile(Path("kept/b/c.png"), "b/c.png", 2000, False)]
+    files = [ProducedFile(Path("kept/a.txt"), "a.txt", 12, True), ProducedFile(Path("kept/b/c.png"), "b/c.png", 2048, False)]
     assert [line.plain for line in file_lines(files)] == [
         "  new: a.txt (12 bytes) → kept/a.txt",
-        "  changed: b/c.png (2.0 KB) → kept/b/c.png",
+        "  changed: b/c.png (2 KiB) → kept/b/c.png",
     ]
 
 

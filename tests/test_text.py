@@ -8,7 +8,7 @@ import unicodedata
 
 import pytest
 
-from utils.text import StreamSanitizer, duration, last_states, plain, sanitize, shorten, times, whole_characters
+from utils.text import StreamSanitizer, duration, last_states, plain, sanitize, shorten, size_text, times, whole_characters
 
 
 @pytest.mark.parametrize(
@@ -192,3 +192,21 @@ def test_plain_text_of_much_that_is_rubbed_out_or_never_ended_takes_no_time() ->
 )
 def test_times_are_written_as_they_are_said(seconds: float, said: str) -> None:
     assert duration(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [
+        (0, "0 bytes"),
+        (1, "1 byte"),
+        (1023, "1023 bytes"),
+        (1024, "1 KiB"),
+        (1536, "1.5 KiB"),
+        (34_560, "33.8 KiB"),
+        (50 * 1024**2, "50 MiB"),
+        (2 * 1024**3, "2 GiB"),
+        (5 * 1024**4, "5120 GiB"),
+    ],
+)
+def test_sizes_are_written_with_units(count: int, said: str) -> None:
+    assert size_text(count) == said

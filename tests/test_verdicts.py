@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from sandbox.verdicts import MESSAGES, Ended, Evidence, ProgramRun, Verdict, decide, facts, not_compiled, size, tell_model, tell_person
+from sandbox.verdicts import MESSAGES, Ended, Evidence, ProgramRun, Verdict, decide, facts, not_compiled, tell_model, tell_person
 from utils.docker_utils import Limits
 
 LIMITS = Limits(timeout=10, memory=512 * 1024**2, pids=64)
@@ -103,10 +103,6 @@ def test_the_model_is_told_what_to_do_and_only_without_advice_to_do_less() -> No
         told = tell_model(replace(RUN, verdict=verdict, notes=("a fact",), advice=("Do it.",)), LIMITS)
         assert "[sandbox] a fact\n[sandbox] Do it.\n" in told
         assert usual not in told
-
-
-def test_sizes_are_written_with_units() -> None:
-    assert [size(number) for number in (5, 1536, 1024**2, 2 * 1024**3)] == ["5 B", "1.5 KiB", "1 MiB", "2 GiB"]
 
 
 TRACEBACK = 'Traceback (most recent call last):\n  File "/workspace/program.py", line 1, in <module>\n    work()\n'

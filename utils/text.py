@@ -173,6 +173,12 @@ def counted(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
+def size_text(count: int) -> str:
+    """Write a number of bytes: 1 byte, 999 bytes, 1.5 KiB, 50 MiB, 2 GiB."""
+    power = min((count.bit_length() - 1) // 10, 3)
+    return counted(count, "byte") if power < 1 else f"{count / 1024**power:.1f}".removesuffix(".0") + f" {'KMG'[power - 1]}iB"
+
+
 def duration(seconds: float) -> str:
     """Write a time as it is said: 0.04 s, 3.2 s, 12 s, 3 min 5 s, 2 h 10 min, 3 days."""
     if seconds < 10:

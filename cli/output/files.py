@@ -18,7 +18,7 @@ from rich.text import Text
 
 from cli.output.screen import QUIET_STYLE, WARNING_STYLE
 from utils.platform import has_desktop, start_viewer
-from utils.text import names_listed, sanitize
+from utils.text import names_listed, sanitize, size_text
 
 if TYPE_CHECKING:  # sandbox/ imports the engine's client, and the prompt does not wait for it
     from sandbox.files.states import PutBack
@@ -75,18 +75,6 @@ def by_reason(left_out: Iterable[LeftOut]) -> dict[str, str]:
 def left_out_lines(left_out: Iterable[LeftOut]) -> list[Text]:
     """Return a line for each reason why files were left out."""
     return [Text(f"  left out: {names}: {reason}", style=WARNING_STYLE) for reason, names in by_reason(left_out).items()]
-
-
-def size_text(size: int) -> str:
-    """Return a size in bytes as people write it."""
-    if size < 1000:
-        return "1 byte" if size == 1 else f"{size} bytes"
-    number = float(size)
-    for unit in ("KB", "MB", "GB"):
-        number /= 1000
-        if number < 1000 or unit == "GB":
-            break
-    return f"{number:.1f} {unit}"
 
 
 def shows_links(environment: Mapping[str, str]) -> bool:

@@ -16,9 +16,9 @@ from sandbox.engine.start_checks import check_memory, engine_info
 from sandbox.exec_stream import Command
 from sandbox.files.host_folder import HostFolder
 from sandbox.languages import LANGUAGES
-from sandbox.verdicts import size
 from utils.docker_utils import ENGINE_FAILURES, SHELL, ContainerRequest, Limits, engine_error, unique_name
 from utils.errors import AppError, EngineError
+from utils.text import size_text
 
 _NEEDED = ("sh", "timeout", "cp", "head", "find")
 _STEPS = [step for language in LANGUAGES for step in (language.build, language.run) if step]
@@ -60,7 +60,7 @@ def inspect_sandbox(
 
 def _inspect_machine(client: docker.APIClient, limits: Limits) -> Iterator[Finding]:
     info = engine_info(client)
-    words = f"{info.get('NCPU', '?')} processors, {size(int(info.get('MemTotal') or 0) // 2**20 * 2**20)}"
+    words = f"{info.get('NCPU', '?')} processors, {size_text(int(info.get('MemTotal') or 0) // 2**20 * 2**20)}"
     rootless = ", rootless" if any("rootless" in each for each in info.get("SecurityOptions") or []) else ""
     stronger = ", runsc" if "runsc" in (info.get("Runtimes") or {}) else ""
     text = f"{words}, cgroup v{info.get('CgroupVersion', '?')}, {info.get('Driver', '?')}{rootless}{stronger}"
@@ -102,7 +102,7 @@ def _judge_tools(image: str, tools: list[str], length: int) -> Finding:
     if not {"python3", "python"} & set(tools):
         missing.append("python")
     if not missing:
-        return Finding("image", f"{image} is here ({size(length // 2**20 * 2**20)}) and has what is needed")
+        return Finding("image", f"{image} is here ({size_text(length // 2**20 * 2**20)}) and has what is needed")
     told = f"{image} has no {', '.join(missing)}"
     return Finding("image", told, EngineError(told, "set SANDBOX_IMAGE to an image that has them, such as python:3.12-slim", kind="image"))
 

@@ -8,9 +8,10 @@ from enum import Enum
 
 from sandbox.container import SandboxContainer
 from sandbox.exec_stream import Command
-from sandbox.verdicts import Ended, size
+from sandbox.verdicts import Ended
 from utils.docker_utils import PROGRAM_USER, SHELL, Limits
 from utils.errors import ContainerLost
+from utils.text import size_text
 
 _SECONDS = 10
 _SLACK = 1.01  # the kernel rounds to pages, and quotas to its own steps
@@ -88,10 +89,10 @@ def judge(seen: Mapping[str, Sequence[str]], limits: Limits, *, strict: bool = F
         facts.append(_same("system call filter", seen, "Seccomp", "2", "set"))
     facts += [
         _at_most("processes", _number(seen, "pids.max", "pids/pids.max"), limits.pids, str(limits.pids)),
-        _at_most("memory", _number(seen, "memory.max", "memory/memory.limit_in_bytes"), limits.memory, size(limits.memory)),
+        _at_most("memory", _number(seen, "memory.max", "memory/memory.limit_in_bytes"), limits.memory, size_text(limits.memory)),
         _swap(seen, limits),
         _at_most("processors", _processors(seen), limits.cpus, f"{limits.cpus:g}"),
-        _at_most("file size", _number(seen, "file"), limits.file_size, size(limits.file_size)),
+        _at_most("file size", _number(seen, "file"), limits.file_size, size_text(limits.file_size)),
     ]
     if limits.network != "on":
         others = [name for name in seen.get("net", ()) if name != "lo"]
@@ -132,7 +133,7 @@ def _processors(seen: Mapping[str, Sequence[str]]) -> float | None:
 def _at_most(limit: str, number: float | None, wanted: float, shown: str) -> Fact:
     if number is None:
         return Fact(limit, State.UNSEEN, shown, "")
-    told = "no limit" if number == float("inf") else size(int(number)) if wanted >= 1024**2 else f"{number:g}"
+    told = "no limit" if number == float("inf") else size_text(int(number)) if wanted >= 1024**2 else f"{number:g}"
     return Fact(limit, State.IN_FORCE if number <= wanted * _SLACK else State.IGNORED, shown, told)
 
 
@@ -143,7 +144,7 @@ def _swap(seen: Mapping[str, Sequence[str]], limits: Limits) -> Fact:
     if beside is not None:
         return _at_most("no swap", beside, 0, "none")
     both = _number(seen, "memory/memory.memsw.limit_in_bytes")
-    return _at_most("no swap", both, limits.memory, size(limits.memory))
+    return _at_most("no swap", both, limits.memory, size_text(limits.memory))
 
 
 def not_in_force(facts: Iterable[Fact]) -> str:

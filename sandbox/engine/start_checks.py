@@ -12,9 +12,9 @@ import docker
 from sandbox.engine.leftovers import remove_leftovers
 from sandbox.engine.limit_check import not_in_force
 from sandbox.sandbox import Sandbox
-from sandbox.verdicts import size
 from utils.docker_utils import ENGINE_FAILURES, Limits
 from utils.errors import ContainerLost, EngineError, UsageError
+from utils.text import size_text
 
 _REMEDY = "leave out --strict, or use an engine that keeps them (rootless engines need cgroup v2 with delegation)"
 
@@ -32,7 +32,7 @@ def check_memory(limits: Limits, info: Mapping[str, Any]) -> str:
     there = int(info.get("MemTotal") or 0)
     if not there or limits.memory <= there:
         return ""
-    told = f"the memory limit is {size(limits.memory)}, and the engine's machine has {size(there // 2**20 * 2**20)}"
+    told = f"the memory limit is {size_text(limits.memory)}, and the engine's machine has {size_text(there // 2**20 * 2**20)}"
     if limits.memory != Limits().memory:
         raise UsageError(told, "set a smaller one: --memory, SANDBOX_MEMORY", kind="setting")
     return f"{told}: a program that uses it all may take the engine down; set --memory"

@@ -15,11 +15,12 @@ from sandbox.exec_stream import Command
 from sandbox.files.names import CACHES, check_names, safe_name
 from sandbox.files.secrets import HEAD, Secrecy, secrecy_of_file, secrecy_of_folder
 from sandbox.files.transfer import LeftOut
-from sandbox.verdicts import Ended, size
+from sandbox.verdicts import Ended
 from utils.docker_utils import SHELL
 from utils.errors import ContainerLost, EngineError, UsageError
 from utils.plain_files import read_text_file
 from utils.platform import open_file
+from utils.text import size_text
 
 IGNORE_FILE = ".sandboxignore"
 SECRETS = "may hold secrets"
@@ -176,8 +177,8 @@ def _take(name: str, file: Path, selection: Selection, secrecy: Secrecy) -> None
     checks = (
         (secrecy is Secrecy.SECRET, SECRETS),
         (not stat.S_ISREG(seen.st_mode), "not regular files"),
-        (seen.st_size > LARGEST_FILE, f"larger than {size(LARGEST_FILE)}"),
-        (selection.total + seen.st_size > LARGEST_TOTAL, f"more than {size(LARGEST_TOTAL)} in all"),
+        (seen.st_size > LARGEST_FILE, f"larger than {size_text(LARGEST_FILE)}"),
+        (selection.total + seen.st_size > LARGEST_TOTAL, f"more than {size_text(LARGEST_TOTAL)} in all"),
         (safe_name(name) != name, "names that are not allowed there"),
     )
     reason = _cache_reason(file.name) or next((why for is_so, why in checks if is_so), "")

@@ -12,9 +12,10 @@ from sandbox.container import SandboxContainer
 from sandbox.exec_stream import Command
 from sandbox.files.host_folder import HostFolder, PendingFile
 from sandbox.files.names import CACHES, HostNames
-from sandbox.verdicts import Ended, ProducedFile, size
+from sandbox.verdicts import Ended, ProducedFile
 from utils.docker_utils import SHELL, WORKSPACE, Limits
 from utils.errors import ContainerLost
+from utils.text import size_text
 
 _LISTED_BYTES = 1024**2  # of listing: some ten thousand files
 _SECONDS = 60
@@ -93,9 +94,9 @@ def _entries(listing: bytes) -> Iterator[tuple[str, Entry]]:
     for line in listing.split(b"\0")[:-1]:
         # A name that is not UTF-8 is shown with escapes; it cannot be asked for, and is left out for that.
         text = line.decode("utf-8", "backslashreplace")
-        kind, size_text, stamp, name = text.split(" ", 3)
-        if size_text.isdigit():
-            yield name.removeprefix("./"), Entry(kind if text.encode() == line else "?", int(size_text), stamp)
+        kind, size, stamp, name = text.split(" ", 3)
+        if size.isdigit():
+            yield name.removeprefix("./"), Entry(kind if text.encode() == line else "?", int(size), stamp)
 
 
 def left_elsewhere(before: Listing, now: Listing) -> list[LeftOut]:
@@ -140,11 +141,11 @@ def _refusal(entry: Entry, count: int, total: int, limits: Limits) -> str:
     if entry.kind != "f":
         return _KINDS.get(entry.kind, "its name is not UTF-8")
     if entry.size > limits.copied_file:
-        return f"larger than {size(limits.copied_file)}"
+        return f"larger than {size_text(limits.copied_file)}"
     if count >= limits.copied_files:
         return f"more than {limits.copied_files} files"
     if total + entry.size > limits.copied_total:
-        return f"more than {size(limits.copied_total)} in all"
+        return f"more than {size_text(limits.copied_total)} in all"
     return ""
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from utils.errors import UsageError
-from utils.text import whole_characters
+from utils.text import size_text, whole_characters
 
 FORMATS = ("jsonl", "csv", "lines")
 FIELDS = ("task", "id", "expect", "add")
@@ -183,7 +183,7 @@ def _lines(source: IO[bytes]) -> Iterator[tuple[int, str | _Fault]]:
     while line := source.readline(_LONGEST_LINE + 1):
         number += 1
         if len(line) > _LONGEST_LINE:
-            yield number, _Fault(f"it is longer than {_LONGEST_LINE // 2**20} MiB")
+            yield number, _Fault(f"it is longer than {size_text(_LONGEST_LINE)}")
             return
         try:
             yield number, line.removeprefix(b"\xef\xbb\xbf" if number == 1 else b"").decode("utf-8")
