@@ -80,7 +80,8 @@ async def _show_history(state: ChatState, argument: str) -> None:
     try:
         lines = session_lines(await asyncio.to_thread(found), width=state.screen.width - 1 if state.screen.is_terminal else None)
     except HistoryError as error:
-        lines = [error.message]
+        state.show_error(error)
+        return
     for line in lines or [nothing_found(argument.split())]:
         state.screen.print(sanitize(line))
 

@@ -22,7 +22,7 @@ def remove_session(store: Store, workspace: Path, session: str) -> None:
     """Delete a session and its folder; HistoryError if it is open."""
     stored = store.read(session)
     if open_elsewhere(stored):
-        raise HistoryError(f"The session {session} is open in another process.", "leave it there first")
+        raise HistoryError(f"the session {session} is open in another process", "leave it there first")
     delete_session(store, session)
     folder = workspace / "sessions" / session
     if folder.parent == workspace / "sessions" and not folder.is_symlink():

@@ -56,7 +56,7 @@ async def check(
     here = folder / approval.folder
     planned = plan(_as_approved(session, approval), folder)
     if planned is None or not here.is_dir():
-        raise HistoryError(f"{here} is no longer there.", "the session's folder may have been moved or deleted")
+        raise HistoryError(f"{here} is no longer there", "the session's folder may have been moved or deleted")
     programs = [replace(program, code=_read(here / program.name)) for program in planned.programs]
     async with open_room() as room:
         lock = here / "requirements.txt"
@@ -99,7 +99,7 @@ def _read(path: Path) -> str:
     try:
         return path.read_text("utf-8")
     except OSError as error:
-        raise HistoryError(f"{path} cannot be read: {error.strerror}.", "the session's folder may have been changed") from error
+        raise HistoryError(f"{path} cannot be read: {error.strerror}", "the session's folder may have been changed") from error
 
 
 def _compare_runs(program: Program, attempt: Attempt, run: ProgramRun, *, several: bool) -> list[str]:

@@ -86,7 +86,7 @@ def read_database(path: Path, busy: float = BUSY_SECONDS) -> sqlite3.Connection:
     """Open the newest database that this version can read, without changing anything; HistoryError if there is none or it is damaged."""
     path = _ours(path) if _ours(path).is_file() and not path.is_file() else path
     if not path.is_file():
-        raise HistoryError("There is no history yet.", "start a session with `python main.py`")
+        raise HistoryError("there is no history yet", "start a session with `python main.py`")
     try:
         connection = connect(path, busy, read_only=True)
         try:
@@ -103,22 +103,22 @@ def read_database(path: Path, busy: float = BUSY_SECONDS) -> sqlite3.Connection:
         return open_database(path, lambda text: None, busy=busy)
     if _ours(path).is_file():
         return read_database(_ours(path), busy)
-    raise HistoryError(f"{path} was written by a newer version of this program.", "update this program to read it")
+    raise HistoryError(f"{path} was written by a newer version of this program", "update this program to read it")
 
 
 def cannot(path: Path, error: Exception) -> HistoryError:
     """Return the error of SQLite or of the system as a sentence with a remedy."""
     text = str(error).lower()
     if "locked" in text or "busy" in text:
-        return HistoryError(f"{path} is locked by another program.", "close that program; messages are kept as soon as it lets go")
+        return HistoryError(f"{path} is locked by another program", "close that program; messages are kept as soon as it lets go")
     if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
-        return HistoryError(f"{path} is damaged: {error}.", "the next session sets it aside under another name; restore it from a backup")
+        return HistoryError(f"{path} is damaged: {error}", "the next session sets it aside under another name; restore it from a backup")
     if "full" in text or getattr(error, "errno", None) == 28:
-        return HistoryError(f"{path} cannot be written: the disk is full.", "free some space; messages are kept as soon as there is room")
+        return HistoryError(f"{path} cannot be written: the disk is full", "free some space; messages are kept as soon as there is room")
     if "readonly" in text or "unable to open" in text or isinstance(error, OSError):
         why = getattr(error, "strerror", None) or "the folder or the file is read-only"
-        return HistoryError(f"{path} cannot be written: {why}.", "set WORKSPACE to a folder that you can write to")
-    return HistoryError(f"{path} cannot be used: {error}.", "see `python main.py doctor`")
+        return HistoryError(f"{path} cannot be written: {why}", "set WORKSPACE to a folder that you can write to")
+    return HistoryError(f"{path} cannot be used: {error}", "see `python main.py doctor`")
 
 
 def connect(path: Path, busy: float = BUSY_SECONDS, *, read_only: bool = False) -> sqlite3.Connection:

@@ -66,7 +66,7 @@ def find_session(store: Store, name: str) -> SessionInfo:
         if matching:
             several = ", ".join(info.id for info in matching[:5])
             raise HistoryError(f"{name} could be any of {len(matching)} sessions: {several}", "add more of the ID")
-    raise HistoryError(f"There is no session {name}.", "`python main.py history` lists them")
+    raise HistoryError(f"there is no session {name}", "`python main.py history` lists them")
 
 
 def index(store: Store, batches: int = 10) -> None:
@@ -116,7 +116,7 @@ def _rows_one_by_one(store: Store, error: sqlite3.Error) -> list[SessionInfo]:
         try:
             ids = [str(row[0]) for row in store.connection.execute("SELECT id FROM session INDEXED BY sqlite_autoindex_session_1")]
         except sqlite3.Error:
-            raise HistoryError(f"{store.path} is damaged: {error}.", "restore it from a backup") from error
+            raise HistoryError(f"{store.path} is damaged: {error}", "restore it from a backup") from error
     infos = []
     for each in ids:
         try:

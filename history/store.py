@@ -166,7 +166,7 @@ class Store:
         try:
             info = next(self._select(SessionInfo, "WHERE id = ?", session), None)
             if info is None:
-                raise HistoryError(f"There is no session {session}.", "`python main.py history` lists them")
+                raise HistoryError(f"there is no session {session}", "`python main.py history` lists them")
             return StoredSession(
                 info,
                 tuple(self._of(Message, session)),
@@ -177,7 +177,7 @@ class Store:
                 tuple(self._of(Approval, session)),
             )
         except (sqlite3.Error, ValueError, TypeError) as error:
-            raise HistoryError(f"The session {session} cannot be read: {error}.", "the others can: `python main.py history`") from error
+            raise HistoryError(f"the session {session} cannot be read: {error}", "the others can: `python main.py history`") from error
 
     def _of(self, kind: type[Row], session: str) -> Iterator[Row]:
         return self._select(kind, f"WHERE session = ? ORDER BY {_ORDER[kind]}", session)

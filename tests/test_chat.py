@@ -102,7 +102,7 @@ async def test_a_pipe_gets_no_greeting_but_what_was_said(session: Pipe, capsys: 
 async def test_a_command_that_needs_the_container_waits_for_it(session: Pipe, capsys: pytest.CaptureFixture[str]) -> None:
     await session.run("/model other\ncount\nAPPROVE\n", [FIRST], ran("one\n"))
     before_the_task = capsys.readouterr().out.partition("› count")[0]
-    assert "There is no key for a model." in before_the_task  # it was tried, and not put off
+    assert "there is no key for a model" in before_the_task  # it was tried, and not put off
     assert "still starting" not in before_the_task
 
 

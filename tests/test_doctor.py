@@ -77,7 +77,7 @@ async def test_all_is_well(capsys: pytest.CaptureFixture[str], tmp_path: Path, i
 async def test_what_fails_has_its_remedy_and_the_first_decides_the_status(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "workspace").write_text("a file")
     flags: dict[str, str | None] = {"image": "no/such:1", "memory": "100000g"}
-    status, lines = await run(capsys, tmp_path, flags, model=ModelError("There is no key.", "Set one."))
+    status, lines = await run(capsys, tmp_path, flags, model=ModelError("there is no key", "Set one."))
     assert status is ExitStatus.MODEL
     for part, remedy in (("model", "Set one."), ("machine", "--memory"), ("image", "docker pull no/such:1"), ("workspace", "--workspace")):
         assert lines[part].startswith("✘")

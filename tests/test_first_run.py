@@ -74,7 +74,7 @@ def test_leaving_without_a_choice_says_what_is_missing(tmp_path: Path) -> None:
     with started(tmp_path) as terminal:
         terminal.type(CTRL_D)
         assert terminal.wait_for_exit() == ExitStatus.MODEL
-        assert "There is no key for a model." in terminal.text()
+        assert "there is no key for a model" in terminal.text()
 
 
 def test_what_is_kept_replaces_what_was_there_and_only_the_user_can_read_it(tmp_path: Path) -> None:

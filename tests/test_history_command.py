@@ -86,7 +86,7 @@ def test_json_is_a_list_of_objects(run: Run, kept: StoredSession) -> None:
 def test_without_any_history_it_says_so(run: Run) -> None:
     status, out, err = run("history")
     assert (status, out) == (1, "")
-    assert "There is no history yet." in err
+    assert "there is no history yet" in err
     assert run("history", "--json") == (0, "[]\n", "")
 
 

@@ -23,7 +23,7 @@ async def test_the_request_that_would_pass_the_limit_is_not_made() -> None:
             assert (client.calls, len(endpoint.requests)) == (2, 2)
             assert (reached.value.kind, reached.value.status) == ("budget", ExitStatus.NOT_DONE)
             assert reached.value.message.startswith(
-                "The task reached its limit of 250 tokens: 200 are used, and the next request would send about "
+                "the task reached its limit of 250 tokens: 200 are used, and the next request would send about "
             )
             client.set_budget(None)
             await ask(client)

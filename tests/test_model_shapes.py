@@ -358,22 +358,22 @@ ERRORS = {
         "unknown-model",
     ),
     "no such path": Shape(
-        [sent({"detail": "Not Found"}, status=404)], 1, "There is no model service at ADDRESS (status 404): Not Found", "wrong-url"
+        [sent({"detail": "Not Found"}, status=404)], 1, "there is no model service at ADDRESS (status 404): Not Found", "wrong-url"
     ),
     "no such path, as a page": Shape(
-        [Answer(status=404, body="<html>nope</html>")], 1, "There is no model service at ADDRESS (status 404): nope", "wrong-url"
+        [Answer(status=404, body="<html>nope</html>")], 1, "there is no model service at ADDRESS (status 404): nope", "wrong-url"
     ),
     # Too long
     "llama.cpp's context": Shape(
         [sent({"error": {"code": 400, "message": "request (9000 tokens) exceeds the available context size (4096 tokens)"}}, status=400)],
         1,
-        f"The conversation is too long for {MODEL} (status 400): request (9000 tokens) exceeds the available context size (4096 tokens)",
+        f"the conversation is too long for {MODEL} (status 400): request (9000 tokens) exceeds the available context size (4096 tokens)",
         "too-long",
     ),
     "OpenAI's context": Shape(
         [refused(400, "This model's maximum context length is 8192 tokens.", "context_length_exceeded")],
         1,
-        f"The conversation is too long for {MODEL} (status 400): This model's maximum context length is 8192 tokens.",
+        f"the conversation is too long for {MODEL} (status 400): This model's maximum context length is 8192 tokens.",
         "too-long",
     ),
     "an answer's limit is no context": Shape(
@@ -460,7 +460,7 @@ ERRORS = {
         ("The model's address",),
     ),
     "a web page called a stream": Shape([Answer(headers=SSE, body="<!doctype html>")], 2, "ADDRESS answered with a web", "html", ("The",)),
-    "no answer at all": Shape([sse()], 2, f"{WHO} sent an empty answer.", "empty", ("The model sent an empty answer. ",)),
+    "no answer at all": Shape([sse()], 2, f"{WHO} sent an empty answer", "empty", ("The model sent an empty answer. ",)),
     "half an object": Shape(
         [Answer(headers=SSE, body='data: {"choices": [{"delta"')],
         2,
@@ -470,7 +470,7 @@ ERRORS = {
     ),
     "some other JSON": Shape([sent([1, 2])], 2, "ADDRESS sent something that is not a model's answer: [1, 2]", "malformed", ("The",)),
     "tools again and again": Shape(
-        [CUT_CALL], 2, f"{MODEL} called a tool instead of answering. There are no tools here.", "tools", ("The model called a tool",)
+        [CUT_CALL], 2, f"{MODEL} called a tool instead of answering, and there are no tools here", "tools", ("The model called a tool",)
     ),
     "no system role, and then nothing": Shape(
         [refused(400, "System role not supported")], 2, f"{WHO} refused the request (status 400): System role not supported", "bad-request"
@@ -508,7 +508,7 @@ ERRORS = {
         "forbidden",
     ),
     "another method": Shape(
-        [failed(405, "405 method not allowed")], 1, "There is no model service at ADDRESS (status 405): 405 method not allowed", "wrong-url"
+        [failed(405, "405 method not allowed")], 1, "there is no model service at ADDRESS (status 405): 405 method not allowed", "wrong-url"
     ),
     # An error in place of an answer, with status 200
     "an event that is an error in words": Shape(
@@ -565,7 +565,7 @@ ERRORS = {
     },
     # Kinds told by words
     **{
-        f"too long: {words[:30]}": Shape([refused(400, words)], 1, f"The conversation is too long for {MODEL} (status 400): ", "too-long")
+        f"too long: {words[:30]}": Shape([refused(400, words)], 1, f"the conversation is too long for {MODEL} (status 400): ", "too-long")
         for words in (
             "invalid params, context window exceeds limit",
             "Your request exceeded model token limit: 8192",
@@ -579,7 +579,7 @@ ERRORS = {
     "too long for a minute": Shape(
         [refused(429, "Request too large for gpt-4 on tokens per min (TPM): Limit 10000, Requested 20000.", "rate_limit_exceeded")],
         1,
-        f"The conversation is too long for {MODEL} (status 429): Request too large",
+        f"the conversation is too long for {MODEL} (status 429): Request too large",
         "too-long",
     ),
     **{
@@ -606,7 +606,7 @@ ERRORS = {
         [failed(429, {"error": {"message": "slow"}}, **{"Retry-After": "86400"})], 1, f"{WHO} is busy (status 429): slow", "rate-limit"
     ),
     "a proxy's refusal": Shape(
-        [failed(407, "authentication required")], 1, "A proxy refused the request (status 407): authentication required", "proxy"
+        [failed(407, "authentication required")], 1, "a proxy refused the request (status 407): authentication required", "proxy"
     ),
     "words without end": Shape([failed(400, "y " * 2_000_000)], 1, f"{WHO} refused the request (status 400): y y y", "bad-request"),
     "no answer, hung up": Shape(
@@ -634,7 +634,7 @@ ERRORS = {
     "anthropic: too long": Shape(
         [sent({"type": "error", "error": {"type": "invalid_request_error", "message": "prompt is too long: 9 > 8"}}, status=400)],
         1,
-        "The conversation is too long for claude-sonnet-4-5 (status 400): prompt is too long: 9 > 8",
+        "the conversation is too long for claude-sonnet-4-5 (status 400): prompt is too long: 9 > 8",
         "too-long",
         provider="anthropic",
     ),

@@ -45,7 +45,7 @@ async def test_before_the_first_task_there_is_nothing_to_keep(tmp_path: Path) ->
     async with session_of(tmp_path) as (state, paper):
         for command in ("/rename x", "/fork", "/export"):
             assert await said(state, paper, command) == "This session is still empty. Type a task first.\n"
-        assert "There is no history yet." in await said(state, paper, "/history")
+        assert "there is no history yet" in await said(state, paper, "/history")
 
 
 async def test_rename_fork_export_and_history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from tests.histories import info, no_notice
 from tests.terminal import ROOT, program_environment
 from utils.errors import ExitStatus
 
-NO_HISTORY = "error: There is no history yet."
+NO_HISTORY = "error: there is no history yet"
 GONE = "error: the current folder no longer exists"
 FULL = "error: the output could not be written: No space left on device"
 

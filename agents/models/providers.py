@@ -41,9 +41,7 @@ def _package(provider: str, line: str) -> Iterator[None]:
     try:
         yield
     except ImportError as error:
-        raise ModelError(
-            f"The provider {provider} needs a package that is not installed.", f"pip install {line}", kind="package"
-        ) from error
+        raise ModelError(f"the provider {provider} needs a package that is not installed", f"pip install {line}", kind="package") from error
 
 
 def _request_defaults(choice: ModelChoice) -> dict[str, Any]:

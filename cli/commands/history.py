@@ -124,7 +124,7 @@ def _delete(store: Store, settings: Settings, options: HistoryOptions, words: Se
             try:
                 remove_session(writing, settings.workspace, info.id)
             except HistoryError as error:
-                tell(error.message)
+                tell(f"Not deleted: {error.message}.")
 
 
 def _agreed(question: str) -> bool:

@@ -26,7 +26,7 @@ def replay(settings: Settings, words: Sequence[str], *, every: bool, as_json: bo
         sessions = [store.read(info.id) for info in infos]
     work = [(session, approval) for session in sessions for approval in session.approvals]
     if not work and not every:
-        raise AppError("This session has no approved program.", "a program is kept once you type APPROVE", kind="history")
+        raise AppError("this session has no approved program", "a program is kept once you type APPROVE", kind="history")
     results = asyncio.run(_replay_all(settings, work, quiet=as_json))
     if as_json:
         sys.stdout.write(json.dumps(results, indent=2) + "\n")

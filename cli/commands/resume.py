@@ -35,7 +35,7 @@ def resume(
     if fork:
         stored = fork_session(settings, stored)
     elif open_elsewhere(stored):
-        raise HistoryError(f"The session {stored.info.id} is open in another process.", "leave it there first, or add --fork")
+        raise HistoryError(f"the session {stored.info.id} is open in another process", "leave it there first, or add --fork")
     settings = choose_model()
     if settings.source("SANDBOX_IMAGE") is Source.DEFAULT and stored.info.image:
         settings = replace(settings, image=stored.info.image)

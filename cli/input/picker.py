@@ -130,5 +130,5 @@ class Picker:
 def pick(found: Sequence[Found], read: Callable[[str], StoredSession]) -> str | None:
     """Let the user choose a session; None if the user chooses none."""
     if not found:
-        raise HistoryError("There is no session to resume.", "start one with `python main.py`")
+        raise HistoryError("there is no session to resume", "start one with `python main.py`")
     return Picker(found, read).application().run()
