@@ -50,7 +50,7 @@ class SandboxContainer:
 
     def __init__(self, client: docker.APIClient, request: ContainerRequest) -> None:
         """Create and start the container; EngineError when that fails, and then nothing is left behind."""
-        self._client = client
+        self.client = client
         command = main_process(request.limits.lifetime)
         try:
             self.id = create_container(client, request, command)
@@ -96,7 +96,7 @@ class SandboxContainer:
 
     def _no_answer(self, request: ContainerRequest) -> EngineError:
         try:
-            if self._client.inspect_container(self.id)["State"]["Running"]:
+            if self.client.inspect_container(self.id)["State"]["Running"]:
                 hint = "try again; if that does not help, restart the container engine"
                 return EngineError("the connection to the new container was cut", hint, kind="engine")
         except NotFound:
@@ -151,12 +151,12 @@ class SandboxContainer:
     def runtime(self) -> str:
         """Return the name of what the engine runs the container with; "" if it does not say."""
         with contextlib.suppress(*ENGINE_FAILURES):
-            return str(self._client.inspect_container(self.id)["HostConfig"].get("Runtime") or "")
+            return str(self.client.inspect_container(self.id)["HostConfig"].get("Runtime") or "")
         return ""
 
     def get_ready(self, argv: Sequence[str]) -> None:
         """Start a command that the next `run` is expected to run, if nothing has run since the container was last seen empty."""
-        if self._empty and self._client.base_url.startswith("http+docker://local"):  # an idle connection to far away may be cut unseen
+        if self._empty and self.client.base_url.startswith("http+docker://local"):  # an idle connection to far away may be cut unseen
             self._ahead.begin(argv)
 
     def run(
@@ -168,15 +168,15 @@ class SandboxContainer:
         """Run a command, killing whatever its user runs in here when it reaches a limit."""
         self._empty = False
         opened = self._ahead.take(command.argv)
-        return run_command(self._client, self.id, command, lambda: self.sweep(command.user), stop, on_output, opened)
+        return run_command(self.client, self.id, command, lambda: self.sweep(command.user), stop, on_output, opened)
 
     def watch_disk(self, limit: int, stop: threading.Event, files: int = Limits.disk_files) -> DiskWatch:
         """Make what looks, while a program runs, whether the container takes more bytes or files, or leaves its engine too little room."""
-        return DiskWatch(self._client, self.id, limit, stop, files=files, room=self._room)
+        return DiskWatch(self.client, self.id, limit, stop, files=files, room=self._room)
 
     def _room(self) -> Room | None:
         if self._engines_folder is None:
-            self._engines_folder = engines_folder(self._client) or False
+            self._engines_folder = engines_folder(self.client) or False
         return look_for_room(self._engines_folder) if self._engines_folder else None
 
     def sweep(self, user: str = PROGRAM_USER) -> None:
@@ -185,8 +185,8 @@ class SandboxContainer:
 
         def start() -> None:
             try:
-                sweeper = self._client.exec_create(self.id, list(_SWEEP), user=user, stdout=False, stderr=False)
-                self._client.exec_start(sweeper["Id"], detach=True)
+                sweeper = self.client.exec_create(self.id, list(_SWEEP), user=user, stdout=False, stderr=False)
+                self.client.exec_start(sweeper["Id"], detach=True)
                 started.set_result(None)
             except ENGINE_FAILURES as error:
                 started.set_exception(error)
@@ -202,7 +202,7 @@ class SandboxContainer:
         """Remove the container, running or not; nothing happens when it is gone. ContainerLost when the engine does not answer."""
         self._leave()
         try:
-            remove_container(self._client, self.id)
+            remove_container(self.client, self.id)
         except ENGINE_FAILURES as error:
             raise ContainerLost(engine_error(error, "removing the container").message, "see `docker ps`") from error
 
@@ -210,7 +210,7 @@ class SandboxContainer:
         """End the container at once without removing it; nothing happens when it has ended."""
         self._leave()
         with contextlib.suppress(*ENGINE_FAILURES):
-            self._client.kill(self.id)
+            self.client.kill(self.id)
 
     def _leave(self) -> None:
         self._monitor.close()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import docker
 from docker.errors import APIError, NotFound
 
 from sandbox.container import SandboxContainer
@@ -20,24 +19,24 @@ NOT_STRICT = "start without --strict"
 """What to do about that."""
 
 
-def attach_network(client: docker.APIClient, container: SandboxContainer) -> None:
+def attach_network(container: SandboxContainer) -> None:
     """Give the container a way out; whatever runs in it is ended first. Raises EngineError, and ContainerLost."""
     container.empty()
     try:
-        client.connect_container_to_network(container.id, NETWORK)
+        container.client.connect_container_to_network(container.id, NETWORK)
     except APIError as error:  # a container of the strict profile was made without a network, and cannot get one
         raise engine_error(error, "attaching the network") from error
 
 
-def detach_network(client: docker.APIClient, container: SandboxContainer) -> None:
+def detach_network(container: SandboxContainer) -> None:
     """End whatever runs, take every network away and see from inside that only the loopback is left.
 
     ContainerLost when that cannot be: the container must not be used any more.
     """
     try:
         container.empty()
-        for name in client.inspect_container(container.id)["NetworkSettings"]["Networks"]:
-            client.disconnect_container_from_network(container.id, name, force=True)
+        for name in container.client.inspect_container(container.id)["NetworkSettings"]["Networks"]:
+            container.client.disconnect_container_from_network(container.id, name, force=True)
         left = container.empty().networks - {"lo"}
     except NotFound:
         return
@@ -47,7 +46,7 @@ def detach_network(client: docker.APIClient, container: SandboxContainer) -> Non
         raise ContainerLost(f"the network could not be detached: {', '.join(sorted(left))} is still there", "start again")
 
 
-def network_switch(network: str, *, strict: bool) -> Callable[[docker.APIClient, SandboxContainer], None]:
+def network_switch(network: str, *, strict: bool) -> Callable[[SandboxContainer], None]:
     """Return what switches a container's network to "on", "install" or "off"; EngineError if the profile has none to switch."""
     if strict and network != "off":
         raise EngineError(STRICT, NOT_STRICT, kind="network")

@@ -174,14 +174,12 @@ class Runner:
             raise ContainerLost("there is no container", "start again")
         return self._container, counters, note
 
-    def use(self, work: Callable[[docker.APIClient, SandboxContainer], Result]) -> Result:
+    def use(self, work: Callable[[SandboxContainer], Result]) -> Result:
         """Do something else with the container while nothing runs in it; if that ends in ContainerLost, the container is removed."""
         with self._busy:
             container, _, _ = self._emptied()
-            if self._client is None:
-                raise ContainerLost("there is no container", "start again")
             try:
-                result = work(self._client, container)
+                result = work(container)
                 container.empty()
             except ContainerLost:
                 self.drop()
@@ -202,7 +200,7 @@ class Runner:
     def add(self, selection: Selection) -> None:
         """Copy files in, and again into each container that takes this one's place."""
 
-        def work(_: docker.APIClient, container: SandboxContainer) -> None:
+        def work(container: SandboxContainer) -> None:
             self.workspace.add(container, selection)
             self.workspace.take_state(container, self._request.limits)
 

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
@@ -19,6 +20,7 @@ from autogen_core import CancellationToken
 from autogen_core.code_executor import CodeBlock
 from typing_extensions import Self
 
+from sandbox.container import SandboxContainer
 from sandbox.engine.limit_check import Fact, check_limits
 from sandbox.files.added import Selection, Texts, known_files, put_texts, select
 from sandbox.files.host_folder import HostFolder
@@ -187,7 +189,7 @@ class Sandbox:
 
     async def store(self, files: Texts) -> None:
         """Store texts under their names in the programs' folder; EngineError if that fails, ValueError for a name outside of it."""
-        await self._in_thread(lambda: self._current().use(lambda _, container: put_texts(container, files)))
+        await self._inside(lambda container: put_texts(container, files))
 
     async def collect_files(self) -> list[ProducedFile]:
         """Kill what still runs, and mirror the files that are new or changed since the last call; see `left_out` for the others.
@@ -208,16 +210,16 @@ class Sandbox:
 
     async def keep_states(self) -> None:
         """Keep from now on what the programs' folder holds after each run, for put_back; ContainerLost when it cannot be listed."""
-        runner = self._current()
-        runner.workspace.states = States()
-        await self._in_thread(lambda: runner.use(lambda _, container: runner.workspace.take_state(container, self.limits)))
+        workspace = self._current().workspace
+        workspace.states = States()
+        await self._inside(lambda container: workspace.take_state(container, self.limits))
 
     async def put_back(self, state: str) -> PutBack | None:
         """Make the programs' folder and its copy here what they were in a state; None if it is not kept. EngineError if that fails."""
         if not state:
             return None
-        runner = self._current()
-        return await self._in_thread(lambda: runner.use(lambda _, container: runner.workspace.put_back(container, state, self.limits)))
+        workspace = self._current().workspace
+        return await self._inside(lambda container: workspace.put_back(container, state, self.limits))
 
     async def add_files(self, paths: Sequence[Path]) -> Selection:
         """Copy files and folders of the user's into the programs' folder; the selection says what was left out, and why.
@@ -238,8 +240,7 @@ class Sandbox:
 
     async def check_limits(self) -> tuple[Fact, ...]:
         """Look from inside which limits are in force; ContainerLost when that cannot be done."""
-        runner = self._current()
-        return await self._in_thread(lambda: runner.use(lambda _, container: check_limits(container, self.limits, strict=self.strict)))
+        return await self._inside(lambda container: check_limits(container, self.limits, strict=self.strict))
 
     # --- Packages and the network ---------------------------------------------------------------------------------------------
 
@@ -248,16 +249,8 @@ class Sandbox:
     ) -> Installation:
         """Run pip for each request in order; `on_output` gets what pip prints. EngineError if nothing can be installed here."""
         self._allow_installing()
-        runner, network, disk = self._current(), self.limits.network, self.limits.disk
-
-        def work(stop: threading.Event, show: Callable[[str], None]) -> Installation:
-            return runner.use(
-                lambda client, container: install_packages(
-                    client, container, requests, network=network, index_url=self._index_url, disk=disk, stop=stop, on_text=show
-                )
-            )
-
-        return await self._install(runner, work, cancellation_token, on_output)
+        work = partial(install_packages, requests=requests, index_url=self._index_url)
+        return await self._install(self._current(), work, cancellation_token, on_output)
 
     async def install_from_npm(
         self, request: NpmRequest, cancellation_token: CancellationToken, on_output: OnOutput = None
@@ -265,15 +258,7 @@ class Sandbox:
         """Run npm where programs of the request's language run; see install."""
         self._allow_installing()
         runner = await self._in_thread(lambda: self._current().runner_for(BY_NAME[request.language]))
-        network, disk = self.limits.network, self.limits.disk
-
-        def work(stop: threading.Event, show: Callable[[str], None]) -> Installation:
-            return runner.use(
-                lambda client, container: install_from_npm(
-                    client, container, request, network=network, registry_url=self._registry_url, disk=disk, stop=stop, on_text=show
-                )
-            )
-
+        work = partial(install_from_npm, request=request, registry_url=self._registry_url)
         return await self._install(runner, work, cancellation_token, on_output)
 
     def _allow_installing(self) -> None:
@@ -281,13 +266,14 @@ class Sandbox:
             raise EngineError(STRICT, NOT_STRICT, kind="network")
 
     async def _install(
-        self,
-        runner: Runner,
-        work: Callable[[threading.Event, Callable[[str], None]], Installation],
-        token: CancellationToken,
-        on_output: OnOutput,
+        self, runner: Runner, work: Callable[..., Installation], token: CancellationToken, on_output: OnOutput
     ) -> Installation:
-        done = await self._stoppable(work, token, on_output)
+        limited = partial(work, network=self.limits.network, disk=self.limits.disk)
+
+        def install(stop: threading.Event, show: Callable[[str], None]) -> Installation:
+            return runner.use(lambda container: limited(container, stop=stop, on_text=show))
+
+        done = await self._stoppable(install, token, on_output)
         if done.verdict is Verdict.DISK:
             await self._in_thread(runner.drop)  # the installer may have left something there that takes the room
         return done
@@ -296,7 +282,7 @@ class Sandbox:
         """Return which of these packages a program in the file would not find."""
 
         def work() -> list[str]:
-            return self._current().runner_for(BY_NAME[language]).use(lambda _, container: missing_packages(container, file, names))
+            return self._current().runner_for(BY_NAME[language]).use(lambda container: missing_packages(container, file, names))
 
         return await self._in_thread(work)
 
@@ -305,17 +291,17 @@ class Sandbox:
         runner = self._current()
         change = network_switch(network, strict=self.strict)
         if (network == "on") != (self.limits.network == "on"):
-            await self._in_thread(lambda: runner.use(change))
+            await self._inside(change)
         self.limits = replace(self.limits, network=network)
         runner.set_limits(self.limits)
 
     async def read_text(self, name: str) -> str | None:
         """Return the first 64 KiB of a file in the programs' folder; None where there is none."""
-        return await self._in_thread(lambda: self._current().use(lambda _, container: read_text(container, name)))
+        return await self._inside(lambda container: read_text(container, name))
 
     async def names_present(self, modules: Sequence[str]) -> set[str]:
         """Return which of the modules are files or folders of the program's own."""
-        return await self._in_thread(lambda: self._current().use(lambda _, container: names_present(container, modules)))
+        return await self._inside(lambda container: names_present(container, modules))
 
     # --- From the event loop to a thread --------------------------------------------------------------------------------------
 
@@ -328,6 +314,10 @@ class Sandbox:
         if self._threads is None:
             raise ValueError(_NOT_RUNNING)
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    async def _inside(self, work: Callable[[SandboxContainer], Result]) -> Result:
+        runner = self._current()
+        return await self._in_thread(lambda: runner.use(work))
 
     async def _stoppable(
         self,

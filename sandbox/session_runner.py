@@ -102,7 +102,7 @@ class SessionRunner(Runner):
     def _has_tools(self, language: Language) -> bool:
         step = language.build or language.run
         look = Command([SHELL, "-c", _LOOK, "sh", *step.tools], seconds=10)
-        return self.use(lambda _, container: container.run(look).exit_code) == 0
+        return self.use(lambda container: container.run(look).exit_code) == 0
 
     def _open(self, language: Language, missing: str) -> _Other:
         image = self._images.get(language.key) or language.image
@@ -138,10 +138,10 @@ class _Other:
     def run(self, home: Runner, job: Job, stop: threading.Event, show: Callable[[str], None]) -> ProgramRun:
         notes = home.workspace.save(job)
         limits = home.limits
-        changed = home.use(lambda _, container: self._sent.collect(container, limits))
+        changed = home.use(lambda container: self._sent.collect(container, limits))
         left_out, gone = list(self._sent.left_out), self._sent.gone
         if gone:
-            self.runner.use(lambda _, container: self.runner.workspace.remove(container, gone))
+            self.runner.use(lambda container: self.runner.workspace.remove(container, gone))
         if changed:
             self.runner.add(_selection(changed))
             self.runner.collect()  # from here on, what differs from these was made by the program, whatever its size
@@ -151,10 +151,10 @@ class _Other:
         gone = self.runner.workspace.gone
         self.runner.workspace.hand_on(_selection(made), gone)
         if gone:
-            home.use(lambda _, container: self._sent.remove(container, gone))
+            home.use(lambda container: self._sent.remove(container, gone))
         if made:
-            home.use(lambda _, container: self._sent.add(container, _selection(made)))
-            home.use(lambda _, container: self._sent.collect(container, limits))
+            home.use(lambda container: self._sent.add(container, _selection(made)))
+            home.use(lambda container: self._sent.collect(container, limits))
         lost = tuple(f"{each.name} was not carried between containers: {each.reason}" for each in left_out)
         return replace(run, notes=notes + run.notes + lost, image=self._image)
 

@@ -66,10 +66,10 @@ def taken_over(runner: Runner, engine: docker.APIClient, gap: Gap, ways: tuple[W
     return FORGED in done.output
 
 
-def _window(client: docker.APIClient, container: SandboxContainer) -> None:
-    attach_network(client, container)
+def _window(container: SandboxContainer) -> None:
+    attach_network(container)
     time.sleep(_OPEN_SECONDS)
-    detach_network(client, container)
+    detach_network(container)
 
 
 def sweep_as_before(patch: pytest.MonkeyPatch) -> None:

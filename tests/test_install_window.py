@@ -59,18 +59,16 @@ def python(container: SandboxContainer, code: str) -> str:
 
 
 def install(
-    engine: docker.APIClient,
     container: SandboxContainer,
     *requirements: str,
     network: str = "install",
     url: str = "",
     disk: int = LIMITS.disk,
 ) -> Installation:
-    return install_requests(engine, container, PipRequest(requirements), network=network, url=url, disk=disk)
+    return install_requests(container, PipRequest(requirements), network=network, url=url, disk=disk)
 
 
 def install_requests(
-    engine: docker.APIClient,
     container: SandboxContainer,
     *requests: PipRequest,
     network: str = "install",
@@ -78,7 +76,6 @@ def install_requests(
     disk: int = LIMITS.disk,
 ) -> Installation:
     return install_packages(
-        engine,
         container,
         requests,
         network=network,
@@ -103,20 +100,20 @@ def test_the_network_is_there_only_between_attaching_and_detaching(engine: docke
         code = reach.replace("PORT", str(listener.port))
         assert "Network is unreachable" in sh(container, f'python3 -c "{code}" 2>&1')
         assert (interfaces(container), listener.visits) == (["lo"], [])
-        attach_network(engine, container)
+        attach_network(container)
         try:
             python(container, code)
             assert listener.count(1) == 1  # the positive control: the listener can be reached
         finally:
-            detach_network(engine, container)
+            detach_network(container)
         assert "Network is unreachable" in sh(container, f'python3 -c "{code}" 2>&1')
         assert (interfaces(container), len(listener.visits)) == (["lo"], 1)
 
 
 @pytest.mark.engine
-def test_names_fail_at_once_after_the_window(engine: docker.APIClient, container: SandboxContainer) -> None:
-    attach_network(engine, container)
-    detach_network(engine, container)
+def test_names_fail_at_once_after_the_window(container: SandboxContainer) -> None:
+    attach_network(container)
+    detach_network(container)
     began = time.monotonic()
     assert "name resolution" in sh(container, "python3 -c \"import socket; socket.getaddrinfo('pypi.org', 443)\" 2>&1")
     assert time.monotonic() - began < 8  # on a network of its own, the engine's name server would stay and keep silent for 10 s
@@ -139,7 +136,7 @@ if os.fork() == 0:
     with Listener() as listener:
         code = knock.replace("HOST", repr(gateway(engine))).replace("PORT", str(listener.port))
         python(container, code)
-        assert install(engine, container, "./nothing-of-this-name").verdict is Verdict.FAILED
+        assert install(container, "./nothing-of-this-name").verdict is Verdict.FAILED
         assert listener.visits == []
         assert not sh(container, "pidof python3 python; true").strip()
         # The positive control: the same program, with the network attached and nothing ended before, does get through.
@@ -151,7 +148,7 @@ if os.fork() == 0:
                 time.sleep(0.02)
             assert listener.visits
         finally:
-            detach_network(engine, container)
+            detach_network(container)
 
 
 @pytest.mark.engine
@@ -159,7 +156,7 @@ def test_the_container_has_no_network_while_pip_installs(engine: docker.APIClien
     seen: list[list[str]] = []
     with Listener() as listener:
         listener.on_visit = lambda: seen.append(sorted(engine.inspect_container(container.id)["NetworkSettings"]["Networks"]))
-        install(engine, container, "six==0", url=f"http://{gateway(engine)}:{listener.port}/simple")
+        install(container, "six==0", url=f"http://{gateway(engine)}:{listener.port}/simple")
     assert seen
     assert {tuple(each) for each in seen} == {()}
 
@@ -179,13 +176,13 @@ _PLANTS = {
 
 @pytest.mark.engine
 @pytest.mark.parametrize("plant", _PLANTS.values(), ids=_PLANTS.keys())
-def test_nothing_that_a_program_planted_runs_in_the_window(engine: docker.APIClient, container: SandboxContainer, plant: str) -> None:
+def test_nothing_that_a_program_planted_runs_in_the_window(container: SandboxContainer, plant: str) -> None:
     # What is planted is seen to work, where pip is started as a program would start it.
     try:
         sh(container, f"{plant}; rm -f /tmp/SEEN; python3 -m pip --version")
         assert "SEEN" in sh(container, "ls /tmp")
         sh(container, "rm -f /tmp/SEEN")
-        install(engine, container, "./nothing-of-this-name")
+        install(container, "./nothing-of-this-name")
         assert "SEEN" not in sh(container, "ls /tmp")
     finally:
         sh(container, "rm -rf /tmp/SEEN ~/.local /workspace/*")
@@ -203,12 +200,12 @@ def test_metadata_that_a_program_planted_lets_pip_fetch_nothing(engine: docker.A
         try:
             sh(container, f"{_OWN}; {plant}")
             assert "denied" in sh(container, f"exec 2>&1; {plant}")
-            install(engine, container, "requests", url=url)
+            install(container, "requests", url=url)
             assert listener.asked  # for requests itself: what was planted is not seen as installed
             assert not [line for line in listener.asked if "invented-name" in line]
             # The positive control: the same metadata where pip sees it.
             sh(container, plant, PIP_USER)
-            done = install(engine, container, "requests", url=url)
+            done = install(container, "requests", url=url)
             assert [line for line in listener.asked if "invented-name" in line], done.output
         finally:
             sh(container, "rm -rf ~/.local /workspace/*")
@@ -216,21 +213,21 @@ def test_metadata_that_a_program_planted_lets_pip_fetch_nothing(engine: docker.A
 
 
 @pytest.mark.engine
-def test_what_a_build_leaves_behind_does_not_live_on(engine: docker.APIClient, container: SandboxContainer) -> None:
+def test_what_a_build_leaves_behind_does_not_live_on(container: SandboxContainer) -> None:
     for network in ("install", "on"):
         sh(container, "sleep 60 >/dev/null 2>&1 &", PIP_USER)
         assert sh(container, "pidof sleep; true").strip()
-        install(engine, container, "./nothing-of-this-name", network=network)
+        install(container, "./nothing-of-this-name", network=network)
         assert not sh(container, "pidof sleep; true").strip()
 
 
 @pytest.mark.engine
-def test_a_folder_of_the_programs_is_installed_from_a_copy(engine: docker.APIClient, container: SandboxContainer) -> None:
+def test_a_folder_of_the_programs_is_installed_from_a_copy(container: SandboxContainer) -> None:
     sh(container, 'mkdir own; cd own; echo \'from setuptools import setup; setup(name="own", py_modules=["own_module"])\' >setup.py')
     try:
         sh(container, 'cd own; printf \'[build-system]\\nrequires=[]\\nbuild-backend="back"\\nbackend-path=["."]\\n\' >pyproject.toml')
         sh(container, 'echo \'import os; print(os.getcwd(), os.getuid()); open("x", "w"); raise SystemExit(3)\' >own/back.py')
-        done = install(engine, container, "-e /workspace/own")
+        done = install(container, "-e /workspace/own")
         assert f"{PACKAGES}/.pip/folder-" in done.output, done.output
         assert "1001" in done.output
         assert sh(container, "ls own") == "back.py\npyproject.toml\nsetup.py\n"
@@ -240,14 +237,14 @@ def test_a_folder_of_the_programs_is_installed_from_a_copy(engine: docker.APICli
 
 
 @pytest.mark.engine
-def test_an_installation_that_fills_the_disk_is_stopped(engine: docker.APIClient, container: SandboxContainer) -> None:
+def test_an_installation_that_fills_the_disk_is_stopped(container: SandboxContainer) -> None:
     fill = 'import time; f = open("big", "wb")\nfor _ in range(40): f.write(bytes(4 * 2**20)); f.flush(); time.sleep(0.1)'
     sh(container, 'mkdir own; printf \'[build-system]\\nrequires=[]\\nbuild-backend="back"\\nbackend-path=["."]\\n\' >own/pyproject.toml')
     try:
         sh(container, f"cat >own/back.py <<'EOT'\n{fill}\nEOT")
-        assert install(engine, container, "/workspace/own", disk=20 * 1024**2).verdict is Verdict.DISK
+        assert install(container, "/workspace/own", disk=20 * 1024**2).verdict is Verdict.DISK
         assert sh(container, f"ls -A {PACKAGES}") == ""  # what it wrote is gone, and programs can run again
-        assert install(engine, container, "/workspace/own").verdict is Verdict.FAILED  # the control: it ends by itself
+        assert install(container, "/workspace/own").verdict is Verdict.FAILED  # the control: it ends by itself
     finally:
         sh(container, "rm -rf /workspace/*")
 
@@ -275,14 +272,14 @@ def test_settings_of_pip_that_a_program_planted_are_not_read(engine: docker.APIC
         try:
             for place in ("~/.config/pip", "~/.pip"):
                 sh(container, f"mkdir -p {place}; printf '{planted}' >{place}/pip.conf")
-            install(engine, container, "six==0", url=f"http://{host}:{ours.port}/simple")
+            install(container, "six==0", url=f"http://{host}:{ours.port}/simple")
             assert (listener.visits, bool(ours.visits)) == ([], True)
             # The positive control: pip started as a program would start it does ask the planted index.
-            attach_network(engine, container)
+            attach_network(container)
             sh(container, "python3 -m pip install six==0")
             assert listener.visits
         finally:
-            detach_network(engine, container)
+            detach_network(container)
             sh(container, "rm -rf ~/.config ~/.pip")
 
 
@@ -290,7 +287,7 @@ def test_settings_of_pip_that_a_program_planted_are_not_read(engine: docker.APIC
 def test_the_index_is_told_to_pip_and_to_nothing_else(engine: docker.APIClient, container: SandboxContainer) -> None:
     with Listener() as listener:
         url = f"http://jo:s3cret-word@{gateway(engine)}:{listener.port}/simple"
-        done = install(engine, container, "six==0", url=url)
+        done = install(container, "six==0", url=url)
         assert done.verdict is Verdict.FAILED
         assert listener.visits
         assert "s3cret-word" not in done.output
@@ -309,9 +306,9 @@ def test_a_network_that_is_off_is_never_attached(engine: docker.APIClient, conta
     with Listener() as listener:
         url = f"http://{gateway(engine)}:{listener.port}/simple"
         with pytest.raises(EngineError, match="the network is off"):
-            install(engine, container, "six==0", network="off", url=url)
+            install(container, "six==0", network="off", url=url)
         assert listener.visits == []
-        install(engine, container, "six==0", url=url)
+        install(container, "six==0", url=url)
         assert listener.visits
 
 
@@ -333,10 +330,12 @@ def test_a_container_that_keeps_a_network_is_not_used_again(engine: docker.APICl
             return (lambda *_, **__: None) if name == "disconnect_container_from_network" else getattr(engine, name)
 
     try:
-        attach_network(engine, container)
+        attach_network(container)
+        container.client = Keeps()  # type: ignore[assignment]
         with pytest.raises(ContainerLost, match="eth0 is still there"):
-            detach_network(Keeps(), container)  # type: ignore[arg-type]
+            detach_network(container)
     finally:
+        container.client = engine
         container.remove()
 
 
@@ -344,10 +343,8 @@ def test_a_container_that_keeps_a_network_is_not_used_again(engine: docker.APICl
 
 
 @pytest.mark.engine
-def test_two_packages_are_installed_and_used_without_the_network(
-    engine: docker.APIClient, container: SandboxContainer, index: None
-) -> None:
-    done = install(engine, container, "six==1.16.0", "toolz")
+def test_two_packages_are_installed_and_used_without_the_network(container: SandboxContainer, index: None) -> None:
+    done = install(container, "six==1.16.0", "toolz")
     assert done.verdict is Verdict.OK, done.output
     assert {package.name for package in done.installed} == {"six", "toolz"}
     assert all(re.fullmatch("[0-9a-f]{64}", package.sha256) for package in done.installed)
@@ -355,16 +352,16 @@ def test_two_packages_are_installed_and_used_without_the_network(
     assert next(package.sha256 for package in done.installed if package.name == "six") == known
     assert interfaces(container) == ["lo"]
     assert python(container, "import six, toolz; print(six.__version__, list(toolz.interleave([[1, 3], [2]])))") == "1.16.0 [1, 2, 3]\n"
-    again = install(engine, container, "six")
+    again = install(container, "six")
     assert (again.verdict, again.installed) == (Verdict.OK, ())
-    newer = install(engine, container, "six==1.17.0")
+    newer = install(container, "six==1.17.0")
     assert [str(package) for package in newer.installed] == ["six 1.17.0"]
     assert python(container, "import six; print(six.__version__)") == "1.17.0\n"
 
 
 @pytest.mark.engine
-def test_a_failed_installation_says_why(engine: docker.APIClient, container: SandboxContainer, index: None) -> None:
-    done = install(engine, container, "six==99")
+def test_a_failed_installation_says_why(container: SandboxContainer, index: None) -> None:
+    done = install(container, "six==99")
     assert (done.verdict, done.exit_code, done.installed) == (Verdict.FAILED, 1, ())
     assert "No matching distribution found for six==99" in done.last_lines
 
@@ -409,19 +406,19 @@ def test_authorities_are_there_for_programs_which_cannot_change_them(engine: doc
     ],
 )
 def test_why_no_package_came_is_known_although_the_relay_stands_between(
-    engine: docker.APIClient, container: SandboxContainer, index: Callable[[], AbstractContextManager[str]], sentence: str
+    container: SandboxContainer, index: Callable[[], AbstractContextManager[str]], sentence: str
 ) -> None:
     with index() as url:
-        done = install(engine, container, "a-package", url=url)
+        done = install(container, "a-package", url=url)
     assert done.verdict is Verdict.FAILED
     assert sentence in only_the_user(done), done
     assert bool(only_the_user(done)) is bool(sentence)
 
 
 @pytest.mark.engine
-def test_a_certificate_that_is_not_trusted_is_known(engine: docker.APIClient, container: SandboxContainer, tmp_path: Path) -> None:
+def test_a_certificate_that_is_not_trusted_is_known(container: SandboxContainer, tmp_path: Path) -> None:
     with answering(404, certificate=self_signed(tmp_path)) as url:
-        assert "set SANDBOX_CA_BUNDLE" in only_the_user(install(engine, container, "a-package", url=url))
+        assert "set SANDBOX_CA_BUNDLE" in only_the_user(install(container, "a-package", url=url))
 
 
 # --- files and modules of the program ------------------------------------------------------------------------------------------
@@ -494,12 +491,12 @@ def test_the_hash_of_each_archive_is_known_and_a_lock_with_hashes_installs_the_s
         container = SandboxContainer(engine, ContainerRequest(image, unique_name(), LIMITS, certificates=certificates()))
         try:
             request = PipRequest(("six==1.17.0",)) if not lock else PipRequest((), ("--no-deps", "--require-hashes"), _lock(with_hashes[0]))
-            done = install_requests(engine, container, request)
+            done = install_requests(container, request)
             assert done.verdict is Verdict.OK, done.output
             with_hashes.append([(each.name, each.version, each.sha256, each.requested) for each in done.installed])
             if lock:
                 wrong = PipRequest((), ("--no-deps", "--require-hashes", "--force-reinstall"), f"six==1.17.0 --hash=sha256:{'0' * 64}\n")
-                assert "DO NOT MATCH THE HASHES" in install_requests(engine, container, wrong).output
+                assert "DO NOT MATCH THE HASHES" in install_requests(container, wrong).output
         finally:
             container.remove()
     [(name, version, sha256, requested)] = with_hashes[0]

@@ -54,20 +54,18 @@ def sh(container: SandboxContainer, script: str, user: str = PROGRAM_USER) -> st
     return container.run(Command([SHELL, "-c", f"exec 2>&1\n{script}"], seconds=60, user=user)).output.decode()
 
 
-def install(engine: docker.APIClient, container: SandboxContainer, url: str, *names: str, network: str = "install") -> Installation:
+def install(container: SandboxContainer, url: str, *names: str, network: str = "install") -> Installation:
     stop, disk = threading.Event(), LIMITS.disk
     return install_from_npm(
-        engine, container, NpmRequest(names), network=network, registry_url=url, disk=disk, stop=stop, on_text=lambda text: None
+        container, NpmRequest(names), network=network, registry_url=url, disk=disk, stop=stop, on_text=lambda text: None
     )
 
 
-def test_packages_are_found_by_require_and_by_import_and_cannot_be_changed(
-    engine: docker.APIClient, container: SandboxContainer, registry: Registry
-) -> None:
+def test_packages_are_found_by_require_and_by_import_and_cannot_be_changed(container: SandboxContainer, registry: Registry) -> None:
     names = ["fs", "fs/promises", "is-odd", "left-pad", "own", "@scoped/words"]
     sh(container, "mkdir src; touch own.js")
     assert missing_packages(container, "src/program.mjs", names) == ["is-odd", "left-pad", "@scoped/words"]
-    done = install(engine, container, registry.url, "is-odd", "left-pad@1.0.0", "modern-words", "@scoped/words")
+    done = install(container, registry.url, "is-odd", "left-pad@1.0.0", "modern-words", "@scoped/words")
     assert done.verdict is Verdict.OK, done.output
     known = {each.name: (each.version, each.requested) for each in done.installed}
     asked = dict.fromkeys(("npm:@scoped/words", "npm:is-odd", "npm:left-pad", "npm:modern-words"), ("1.0.0", True))
@@ -84,8 +82,8 @@ def test_packages_are_found_by_require_and_by_import_and_cannot_be_changed(
     assert changes.split("\n")[-5:] == ["npm", "node_modules", "package-lock.json", "package.json", ""]
 
 
-def test_install_scripts_do_not_run(engine: docker.APIClient, container: SandboxContainer, registry: Registry) -> None:
-    assert install(engine, container, registry.url, "with-scripts").verdict is Verdict.OK
+def test_install_scripts_do_not_run(container: SandboxContainer, registry: Registry) -> None:
+    assert install(container, registry.url, "with-scripts").verdict is Verdict.OK
     assert sh(container, "node -e \"console.log(require('with-scripts'))\"") == "here\n"
     assert "a-script-ran" not in sh(container, f"ls {PACKAGES}")
     # The positive control: asked to, npm runs them.
@@ -101,8 +99,8 @@ def test_only_the_registry_is_reached_and_nothing_planted_is_read(
         sh(container, f"echo '{planted}' | tee .npmrc ~/.npmrc /tmp/.npmrc")
         elsewhere = {"dependencies": {"is-number": f"http://127.0.0.1:{near.port}/is-number.tgz"}}
         monkeypatch.setitem(registries.PACKAGES, "leads-away", (elsewhere, ""))
-        assert install(engine, container, registry.url, "left-pad").verdict is Verdict.OK
-        done = install(engine, container, registry.url, "leads-away")
+        assert install(container, registry.url, "left-pad").verdict is Verdict.OK
+        done = install(container, registry.url, "leads-away")
         assert done.verdict is Verdict.FAILED
         assert done.refused == (f"127.0.0.1:{near.port} is not the package index",)
         assert (listener.visits, near.visits) == ([], [])
@@ -110,11 +108,9 @@ def test_only_the_registry_is_reached_and_nothing_planted_is_read(
     assert sh(container, "grep -c : /proc/net/dev").strip() == "1"  # the loopback alone
 
 
-def test_a_name_and_password_reach_the_registry_and_nobody_else(
-    engine: docker.APIClient, container: SandboxContainer, registry: Registry
-) -> None:
+def test_a_name_and_password_reach_the_registry_and_nobody_else(container: SandboxContainer, registry: Registry) -> None:
     registry.logins.clear()
-    done = install(engine, container, registry.url.replace("//", "//jo:canary@"), "left-pad", "nothing-of-this-name")
+    done = install(container, registry.url.replace("//", "//jo:canary@"), "left-pad", "nothing-of-this-name")
     assert (done.verdict, registry.logins) == (Verdict.FAILED, {"Basic am86Y2FuYXJ5"})
     assert "404" in done.last_lines
     assert "canary" not in done.output
@@ -130,19 +126,17 @@ def test_a_name_and_password_reach_the_registry_and_nobody_else(
         (lambda: answering(404), ""),  # the positive control: the model asks for another package
     ],
 )
-def test_why_no_package_came_is_known(
-    engine: docker.APIClient, container: SandboxContainer, index: Callable[[], AbstractContextManager[str]], sentence: str
-) -> None:
+def test_why_no_package_came_is_known(container: SandboxContainer, index: Callable[[], AbstractContextManager[str]], sentence: str) -> None:
     with index() as url:
-        done = install(engine, container, url, "left-pad")
+        done = install(container, url, "left-pad")
     assert done.verdict is Verdict.FAILED
     assert sentence in only_the_user(done), done
     assert bool(only_the_user(done)) is bool(sentence)
 
 
-def test_a_certificate_that_is_not_trusted_is_known(engine: docker.APIClient, container: SandboxContainer, tmp_path: Path) -> None:
+def test_a_certificate_that_is_not_trusted_is_known(container: SandboxContainer, tmp_path: Path) -> None:
     with answering(404, certificate=self_signed(tmp_path)) as url:
-        assert "set SANDBOX_CA_BUNDLE" in only_the_user(install(engine, container, url, "left-pad"))
+        assert "set SANDBOX_CA_BUNDLE" in only_the_user(install(container, url, "left-pad"))
 
 
 def test_an_image_without_python_installs_packages_large_ones_too(
@@ -154,7 +148,7 @@ def test_an_image_without_python_installs_packages_large_ones_too(
         container = SandboxContainer(engine, ContainerRequest(image, unique_name(), LIMITS))
         try:
             assert sh(container, "python3 -c 1; echo $?").endswith("127\n")
-            done = install(engine, container, registry.url, "large", "left-pad", "is-odd")
+            done = install(container, registry.url, "large", "left-pad", "is-odd")
             assert done.verdict is Verdict.OK, done.output
             assert sh(container, "node -p \"require('large')\"") == f"{8 * 1024**2}\n"
         finally:
@@ -169,12 +163,12 @@ def test_a_folder_of_the_images_own_is_not_hidden(engine: docker.APIClient, cont
         archive.addfile(member)
     engine.put_archive(container.id, "/", buffer.getvalue())
     with pytest.raises(EngineError, match="/node_modules of its own"):
-        install(engine, container, registry.url, "left-pad")
+        install(container, registry.url, "left-pad")
 
 
-def test_a_network_that_is_off_installs_nothing(engine: docker.APIClient, container: SandboxContainer, registry: Registry) -> None:
+def test_a_network_that_is_off_installs_nothing(container: SandboxContainer, registry: Registry) -> None:
     with pytest.raises(EngineError, match="the network is off"):
-        install(engine, container, registry.url, "left-pad", network="off")
+        install(container, registry.url, "left-pad", network="off")
 
 
 async def test_a_program_gets_what_it_imports_in_the_container_of_its_language(

@@ -93,11 +93,11 @@ print(s.recv(1000)[:12])
 
 
 @pytest.mark.engine
-def test_nobody_uses_it_without_its_password(engine: docker.APIClient, container: SandboxContainer) -> None:
+def test_nobody_uses_it_without_its_password(container: SandboxContainer) -> None:
     with Listener() as listener:
         target = f"127.0.0.1:{listener.port}"
         gate = Gate(frozenset({("127.0.0.1", listener.port)}), public=False)
-        with Relay(engine, container, gate) as relay:
+        with Relay(container, gate) as relay:
             port = relay.url.rpartition(":")[2]
             for url in (f"http://127.0.0.1:{port}", f"http://pip:guess@127.0.0.1:{port}"):
                 assert "200" not in run(container, ["python3", "-c", _ASK], stdin=f"{url} {target}")
@@ -161,9 +161,9 @@ print(count(quick), count(slow))
 
 
 @pytest.mark.engine
-def test_a_connection_that_nobody_reads_holds_up_no_other_and_loses_nothing(engine: docker.APIClient, container: SandboxContainer) -> None:
+def test_a_connection_that_nobody_reads_holds_up_no_other_and_loses_nothing(container: SandboxContainer) -> None:
     size = 8 * 1024**2  # more than all the buffers on the way
-    with sender(size) as port, Relay(engine, container, Gate(frozenset({("127.0.0.1", port)}), public=False)) as relay:
+    with sender(size) as port, Relay(container, Gate(frozenset({("127.0.0.1", port)}), public=False)) as relay:
         assert run(container, ["python3", "-c", _TWO], PIP_USER, f"{relay.url} 127.0.0.1:{port}") == f"{size} {size}\n"
 
 
@@ -245,26 +245,26 @@ def test_a_package_that_is_built_sees_no_file_of_yours_and_sends_nothing(
         try:
             with index(tmp_path) as url:
                 # Wheels only: the code does not run, and it is known why nothing was found.
-                done = install(engine, container, url, build=False)
+                done = install(container, url, build=False)
                 assert (done.verdict, done.sources) == (Verdict.FAILED, ("evil",)), done.output
                 assert run(container, ["sh", "-c", f"ls -A {PACKAGES}"]) == ""
                 # Built after a yes: the code runs, and gets nowhere.
-                done = install(engine, container, url, build=True)
+                done = install(container, url, build=True)
             ran = run(container, ["sh", "-c", f"cat {PACKAGES}/attack-ran"])
             assert ran == "PermissionError PermissionError", done.output
             assert listener.visits == []
             assert "169.254.169.254 is not a public address" in done.refused
             # The positive control: the same code as a program, with the network attached, reads the files and sends them.
-            attach_network(engine, container)
+            attach_network(container)
             run(container, ["sh", "-c", 'PYTHONUSERBASE=/tmp exec python3 -c "$0"', attack])
             assert [line for line in listener.asked if "ann,42" in line]
         finally:
-            detach_network(engine, container)
+            detach_network(container)
             run(container, ["sh", "-c", "rm -rf /workspace/* ~/notes.txt"])
             run(container, ["sh", "-c", f"rm -rf {PACKAGES}/*"], PIP_USER)
 
 
-def install(engine: docker.APIClient, container: SandboxContainer, url: str, *, build: bool) -> Installation:
+def install(container: SandboxContainer, url: str, *, build: bool) -> Installation:
     requests = [PipRequest(("evil",), ("--no-build-isolation",) if build else (), build=build)]
     stop, disk = threading.Event(), Limits().disk
-    return install_packages(engine, container, requests, network="install", index_url=url, disk=disk, stop=stop, on_text=lambda text: None)
+    return install_packages(container, requests, network="install", index_url=url, disk=disk, stop=stop, on_text=lambda text: None)

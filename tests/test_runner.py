@@ -182,7 +182,7 @@ def test_the_next_program_finds_its_process_started_and_does_not_depend_on_it(im
             assert started(lambda: python(runner, count)) == (alone, 0)
             runner.collect()
             settle(proxy, 6)
-            runner.use(lambda _, container: container.sweep())  # whatever ends it costs nothing
+            runner.use(lambda container: container.sweep())  # whatever ends it costs nothing
             assert python(runner, "print('ran')").output == "ran\n"
         finally:
             runner.stop()

@@ -93,12 +93,12 @@ def test_the_limits_of_a_session_are_in_force_in_the_container_of_a_language(
         assert run(runner, ODD, "true\n").verdict is Verdict.OK
         there = runner.runner_for(ODD)
         assert there is not runner
-        of_the_session = runner.use(lambda _, container: check_limits(container, limits, strict=strict))
-        of_the_language = there.use(lambda _, container: check_limits(container, limits, strict=strict))
+        of_the_session = runner.use(lambda container: check_limits(container, limits, strict=strict))
+        of_the_language = there.use(lambda container: check_limits(container, limits, strict=strict))
         assert of_the_language == of_the_session
         assert [fact for fact in of_the_language if fact.state is State.IGNORED] == []
         # The positive control: a limit that is not in force would be seen.
-        other = there.use(lambda _, container: check_limits(container, replace(limits, pids=50), strict=strict))
+        other = there.use(lambda container: check_limits(container, replace(limits, pids=50), strict=strict))
         assert [fact.limit for fact in other if fact.state is State.IGNORED] == ["processes"]
     finally:
         runner.stop()

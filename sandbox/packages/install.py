@@ -20,8 +20,6 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-import docker
-
 from sandbox.container import SandboxContainer
 from sandbox.disk_watch import DiskWatch
 from sandbox.exec_stream import Command, Outcome
@@ -153,9 +151,9 @@ class Installation:
 
 
 @contextmanager
-def open_window(client: docker.APIClient, container: SandboxContainer, gate: Gate, network: str, *, node: bool = False) -> Iterator[Relay]:
+def open_window(container: SandboxContainer, gate: Gate, network: str, *, node: bool = False) -> Iterator[Relay]:
     """End what programs left running, and give the way out while it is entered, carried by Node in an image that may have no Python."""
-    relay = Relay(client, container, gate, node=node)
+    relay = Relay(container, gate, node=node)
     container.empty()
     try:
         if network == "on":  # attached for the session
@@ -168,7 +166,6 @@ def open_window(client: docker.APIClient, container: SandboxContainer, gate: Gat
 
 
 def install_packages(
-    client: docker.APIClient,
     container: SandboxContainer,
     requests: Sequence[PipRequest],
     *,
@@ -188,7 +185,7 @@ def install_packages(
     calls: list[_Call] = []
     gate = gate_for(index_url, addresses=any(request.has_address for request in requests))
     try:
-        with container.watch_disk(disk, stop) as watch, open_window(client, container, gate, network) as relay:
+        with container.watch_disk(disk, stop) as watch, open_window(container, gate, network) as relay:
             for request in requests:
                 calls.append(_run_pip(container, request, index_url, relay, watch.stop, on_text))
                 if calls[-1].failed:

@@ -17,8 +17,6 @@ from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
-import docker
-
 from sandbox.container import SandboxContainer
 from sandbox.exec_stream import Command
 from sandbox.packages.gate import NPM as REGISTRY
@@ -89,7 +87,6 @@ class NpmRequest:
 
 
 def install_from_npm(
-    client: docker.APIClient,
     container: SandboxContainer,
     request: NpmRequest,
     *,
@@ -103,10 +100,10 @@ def install_from_npm(
     if network == "off":
         raise EngineError("nothing can be installed: the network is off", "set SANDBOX_NETWORK=install", kind="network")
     try:
-        _make_findable(client, container)
+        _make_findable(container)
         before = _listed(container)
         gate = gate_for(registry_url, otherwise=REGISTRY)
-        with container.watch_disk(disk, stop) as watch, open_window(client, container, gate, network, node=True) as relay:
+        with container.watch_disk(disk, stop) as watch, open_window(container, gate, network, node=True) as relay:
 
             def shown(data: bytes) -> str:
                 return hide_password(relay.hide(data.decode("utf-8", "replace")), registry_url)
@@ -143,7 +140,7 @@ def _login(url: str) -> str:
     return f"//{place}{parts.path.rstrip('/')}/:_auth={coded}" if given else ""
 
 
-def _make_findable(client: docker.APIClient, container: SandboxContainer) -> None:
+def _make_findable(container: SandboxContainer) -> None:
     found = container.run(Command([SHELL, "-c", _LINK, "sh", _FOUND_IN], seconds=10)).output.decode("utf-8", "replace").strip()
     if found == "taken":
         raise EngineError(f"the image has a {_FOUND_IN} of its own, which npm's packages would hide", "use an image without it")
@@ -153,7 +150,7 @@ def _make_findable(client: docker.APIClient, container: SandboxContainer) -> Non
             link = tarfile.TarInfo(_FOUND_IN.lstrip("/"))
             link.type, link.linkname = tarfile.SYMTYPE, f"{_FOLDER}/node_modules"
             archive.addfile(link)
-        client.put_archive(container.id, "/", buffer.getvalue())
+        container.client.put_archive(container.id, "/", buffer.getvalue())
 
 
 def _listed(container: SandboxContainer) -> set[tuple[str, str]]:

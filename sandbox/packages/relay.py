@@ -20,8 +20,6 @@ from pathlib import Path
 from types import TracebackType
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
-import docker
-
 from sandbox.container import SandboxContainer
 from sandbox.exec_stream import OUT, Connection, Frames, open_exec
 from sandbox.packages.gate import Gate, Refused
@@ -48,15 +46,14 @@ _REQUEST = re.compile(rb"([A-Z]+) (\S+) HTTP/1\.[01]\r\n")
 class Relay:
     """A proxy for pip while it is entered, or for npm in an image that has Node; `url` is where it is, "" if the image cannot run it."""
 
-    def __init__(self, client: docker.APIClient, container: SandboxContainer, gate: Gate, *, node: bool = False) -> None:
-        """Take the engine, the container, what decides where connections may lead, and whether Node carries them in the container."""
+    def __init__(self, container: SandboxContainer, gate: Gate, *, node: bool = False) -> None:
+        """Take the container, what decides where connections may lead, and whether Node carries them in the container."""
         self.url = ""
         self.gate = gate
         self.refused: list[str] = []
         """Why connections were refused, in order."""
         self.unreachable: list[tuple[str, str]] = []
         """Hosts that could not be connected to, and why, in order."""
-        self._client = client
         self._container = container
         self._inside = [_START_NODE if node else _START, "sh", _source("js" if node else "py")]
         self._password = secrets.token_urlsafe(24)
@@ -74,7 +71,7 @@ class Relay:
 
     def __enter__(self) -> Relay:
         """Start the container's side and wait for its port; raises one of ENGINE_FAILURES."""
-        opened = open_exec(self._client, self._container.id, [SHELL, "-c", *self._inside], PIP_USER)
+        opened = open_exec(self._container.client, self._container.id, [SHELL, "-c", *self._inside], PIP_USER)
         self._pumping = threading.Thread(target=self._pump, args=(opened.connection,), name="pip-relay", daemon=True)
         self._pumping.start()
         self._started.wait(_START_SECONDS)
