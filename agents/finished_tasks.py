@@ -9,7 +9,7 @@ from autogen_core.models import AssistantMessage, LLMMessage, SystemMessage, Use
 
 from agents.events import RECOVERY_SOURCE, TASK_SOURCE
 from agents.user_proxy_agent import NAME as USER
-from utils.text import shorten
+from utils.text import one_line, shorten
 from utils.words import APPROVE, STOPPED_STEP, spoken_word
 
 SOURCE = "Context"
@@ -111,13 +111,9 @@ def _lines(over: Sequence[LLMMessage]) -> tuple[list[str], int]:
 
 
 def _line(said: Sequence[str], ended: str) -> str:
-    first, *rest = [" ".join(text.split()) for text in said]
-    parts = [_cut(first, _LONGEST_TASK), *(_cut(text, _LONGEST_FEEDBACK) for text in rest)]
-    return f"- {_cut(' | '.join(parts), _LONGEST_LINE)} ({ended})"
-
-
-def _cut(text: str, limit: int) -> str:
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    first, *rest = said
+    parts = [one_line(first, _LONGEST_TASK), *(one_line(text, _LONGEST_FEEDBACK) for text in rest)]
+    return f"- {one_line(' | '.join(parts), _LONGEST_LINE)} ({ended})"
 
 
 def _newest_program(over: Sequence[LLMMessage], holds_program: Callable[[str], bool]) -> list[LLMMessage]:

@@ -14,7 +14,7 @@ from agents.models.server_words import LONGEST_WAIT, Said, retry_after, status_o
 from agents.models.trust import parts_of, proxy_for
 from agents.models.wire import BrokenAnswer
 from utils.errors import ModelError
-from utils.text import duration
+from utils.text import duration, one_line
 
 TIMES_SILENT = 5
 """So many times MODEL_TIMEOUT may pass without a part of an answer, while the server only keeps the connection open."""
@@ -196,8 +196,7 @@ def _clean(text: str, *secrets: str) -> str:
     text = re.sub(r"(?<=://)[^\s/@]*@", "", text)  # a name and password in an address
     text = re.sub(r"\b(sk|key|gsk|xai)-[\w*-]{6,}", "***", text)
     # The server's words go to a terminal: one line, without control characters.
-    text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return text if len(text) <= _LONGEST_DETAIL else text[: _LONGEST_DETAIL - 1] + "…"
+    return one_line("".join(c if c.isprintable() else " " for c in text), _LONGEST_DETAIL)
 
 
 def _mask_parts(text: str, secret: str) -> str:
