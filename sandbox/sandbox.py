@@ -244,36 +244,26 @@ class Sandbox:
 
     # --- Packages and the network ---------------------------------------------------------------------------------------------
 
-    async def install(
-        self, requests: Sequence[PipRequest], cancellation_token: CancellationToken, on_output: OnOutput = None
-    ) -> Installation:
-        """Run pip for each request in order; `on_output` gets what pip prints. EngineError if nothing can be installed here."""
+    async def install(self, requests: Sequence[PipRequest], cancellation_token: CancellationToken) -> Installation:
+        """Run pip for each request in order. EngineError if nothing can be installed here."""
         self._allow_installing()
         work = partial(install_packages, requests=requests, index_url=self._index_url)
-        return await self._install(self._current(), work, cancellation_token, on_output)
+        return await self._install(self._current(), work, cancellation_token)
 
-    async def install_from_npm(
-        self, request: NpmRequest, cancellation_token: CancellationToken, on_output: OnOutput = None
-    ) -> Installation:
+    async def install_from_npm(self, request: NpmRequest, cancellation_token: CancellationToken) -> Installation:
         """Run npm where programs of the request's language run; see install."""
         self._allow_installing()
         runner = await self._in_thread(lambda: self._current().runner_for(BY_NAME[request.language]))
         work = partial(install_from_npm, request=request, registry_url=self._registry_url)
-        return await self._install(runner, work, cancellation_token, on_output)
+        return await self._install(runner, work, cancellation_token)
 
     def _allow_installing(self) -> None:
         if self.strict:
             raise EngineError(STRICT, NOT_STRICT, kind="network")
 
-    async def _install(
-        self, runner: Runner, work: Callable[..., Installation], token: CancellationToken, on_output: OnOutput
-    ) -> Installation:
+    async def _install(self, runner: Runner, work: Callable[..., Installation], token: CancellationToken) -> Installation:
         limited = partial(work, network=self.limits.network, disk=self.limits.disk)
-
-        def install(stop: threading.Event, show: Callable[[str], None]) -> Installation:
-            return runner.use(lambda container: limited(container, stop=stop, on_text=show))
-
-        done = await self._stoppable(install, token, on_output)
+        done = await self._stoppable(lambda stop, _: runner.use(partial(limited, stop=stop)), token, None)
         if done.verdict is Verdict.DISK:
             await self._in_thread(runner.drop)  # the installer may have left something there that takes the room
         return done

@@ -82,7 +82,6 @@ def install_requests(
         index_url=url,
         disk=disk,
         stop=threading.Event(),
-        on_text=lambda text: None,
     )
 
 

@@ -13,7 +13,6 @@ from sandbox.packages.install import Installation
 from sandbox.packages.names import Package
 from sandbox.packages.npm import NpmRequest
 from sandbox.packages.npm_names import known_npm_packages, npm_imports, npm_package_of
-from sandbox.sandbox import OnOutput
 from sandbox.verdicts import ProgramRun, Verdict
 from tests.fakes import ListedRuns, program, ran
 from tests.test_package_steps import Talk, turn
@@ -75,9 +74,7 @@ class NpmInstalls(ListedRuns):
         self.looked_for.append(list(names))
         return [name for name in names if name in self._missing]
 
-    async def install_from_npm(
-        self, request: NpmRequest, cancellation_token: CancellationToken, on_output: OnOutput = None
-    ) -> Installation:
+    async def install_from_npm(self, request: NpmRequest, cancellation_token: CancellationToken) -> Installation:
         self.calls.append(f"{request} for {request.language}")
         self._missing.clear()
         installed = tuple(Package(f"npm:{name}", "1.0.0") for name in request.requirements)

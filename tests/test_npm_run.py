@@ -56,9 +56,7 @@ def sh(container: SandboxContainer, script: str, user: str = PROGRAM_USER) -> st
 
 def install(container: SandboxContainer, url: str, *names: str, network: str = "install") -> Installation:
     stop, disk = threading.Event(), LIMITS.disk
-    return install_from_npm(
-        container, NpmRequest(names), network=network, registry_url=url, disk=disk, stop=stop, on_text=lambda text: None
-    )
+    return install_from_npm(container, NpmRequest(names), network=network, registry_url=url, disk=disk, stop=stop)
 
 
 def test_packages_are_found_by_require_and_by_import_and_cannot_be_changed(container: SandboxContainer, registry: Registry) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -52,9 +52,7 @@ class ListedInstalls(ListedRuns):
         self.built: list[bool] = []
         """Of each installation, whether it might build from source code."""
 
-    async def install(
-        self, requests: Sequence[PipRequest], cancellation_token: CancellationToken, on_output: Callable[[str], None] | None = None
-    ) -> Installation:
+    async def install(self, requests: Sequence[PipRequest], cancellation_token: CancellationToken) -> Installation:
         self.calls.append([str(request) for request in requests])
         self.built.append(all(request.build for request in requests))
         if self._sources and not self.built[-1]:

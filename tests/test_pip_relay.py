@@ -267,4 +267,4 @@ def test_a_package_that_is_built_sees_no_file_of_yours_and_sends_nothing(
 def install(container: SandboxContainer, url: str, *, build: bool) -> Installation:
     requests = [PipRequest(("evil",), ("--no-build-isolation",) if build else (), build=build)]
     stop, disk = threading.Event(), Limits().disk
-    return install_packages(container, requests, network="install", index_url=url, disk=disk, stop=stop, on_text=lambda text: None)
+    return install_packages(container, requests, network="install", index_url=url, disk=disk, stop=stop)

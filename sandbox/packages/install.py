@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -173,7 +173,6 @@ def install_packages(
     index_url: str,
     disk: int,
     stop: threading.Event,
-    on_text: Callable[[str], None],
 ) -> Installation:
     """Run pip for each request in order, up to the first that fails; blocks.
 
@@ -187,7 +186,7 @@ def install_packages(
     try:
         with container.watch_disk(disk, stop) as watch, open_window(container, gate, network) as relay:
             for request in requests:
-                calls.append(_run_pip(container, request, index_url, relay, watch.stop, on_text))
+                calls.append(_run_pip(container, request, index_url, relay, watch.stop))
                 if calls[-1].failed:
                     break
     except ENGINE_FAILURES as error:
@@ -225,9 +224,7 @@ class _Call:
         return self.outcome.ended is not Ended.EXIT or self.outcome.exit_code != 0
 
 
-def _run_pip(
-    container: SandboxContainer, request: PipRequest, index_url: str, relay: Relay, stop: threading.Event, on_text: Callable[[str], None]
-) -> _Call:
+def _run_pip(container: SandboxContainer, request: PipRequest, index_url: str, relay: Relay, stop: threading.Event) -> _Call:
     def shown(data: bytes) -> str:
         return hide_password(relay.hide(data.decode("utf-8", "replace")), index_url)
 
@@ -250,7 +247,6 @@ def _run_pip(
             user=PIP_USER,
         ),
         stop,
-        lambda piece: on_text(shown(piece)),
     )
     if own:
         container.run(Command([SHELL, "-c", _UNSHARE, "sh", shared], seconds=30))

@@ -12,7 +12,7 @@ import json
 import re
 import tarfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 from uuid import uuid4
@@ -94,7 +94,6 @@ def install_from_npm(
     registry_url: str,
     disk: int,
     stop: threading.Event,
-    on_text: Callable[[str], None],
 ) -> Installation:
     """Run npm for the request; blocks, and fails as install_packages does."""
     if network == "off":
@@ -104,11 +103,7 @@ def install_from_npm(
         before = _listed(container)
         gate = gate_for(registry_url, otherwise=REGISTRY)
         with container.watch_disk(disk, stop) as watch, open_window(container, gate, network, node=True) as relay:
-
-            def shown(data: bytes) -> str:
-                return hide_password(relay.hide(data.decode("utf-8", "replace")), registry_url)
-
-            outcome = container.run(_command(request, registry_url, relay), watch.stop, lambda piece: on_text(shown(piece)))
+            outcome = container.run(_command(request, registry_url, relay), watch.stop)
         after = _listed(container)
     except ENGINE_FAILURES as error:
         raise engine_error(error, "installing packages") from error
@@ -116,7 +111,8 @@ def install_from_npm(
         outcome.ended = Ended.DISK
     asked = {each[:1] + each[1:].partition("@")[0] for each in request.requirements}
     installed = tuple(Package(f"{NPM}{name}", version, "", name in asked) for name, version in sorted(after - before))
-    result = (judge(outcome), outcome.exit_code, installed, output := shown(outcome.output), outcome.seconds)
+    output = hide_password(relay.hide(outcome.output.decode("utf-8", "replace")), registry_url)
+    result = (judge(outcome), outcome.exit_code, installed, output, outcome.seconds)
     return Installation(*result, tool="npm", errors=tuple(_ERROR.findall(output)), **seen_by_us(relay, watch))
 
 
