@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
@@ -11,7 +12,7 @@ from autogen_core.model_context import ChatCompletionContext
 from autogen_core.models import AssistantMessage, FunctionExecutionResultMessage, LLMMessage, SystemMessage, UserMessage
 
 from agents.answers.reading import read_answer
-from agents.events import FAILED_ALIKE, RECOVERY_SOURCE, STARTS_OVER, TASK_SOURCE
+from agents.events import FAILED_ALIKE, FAILED_TOO, RECOVERY_SOURCE, STARTS_OVER, TASK_SOURCE, USE_PRINT, WRITE_FILE, WRITE_ONE
 from agents.finished_tasks import SOURCE, fold_finished
 from agents.user_proxy_agent import NAME as USER
 from sandbox.files.names import header_name
@@ -33,6 +34,8 @@ _REMEMBERED = 4_096  # answers
 _SHORT_REPORT = 800
 _SHORT_PROSE = 500  # of each paragraph or more between two blocks
 _SHORT_ANSWER = 1_500
+_REPORT = "[sandbox]"
+_TELLS_WHY = re.compile(r"error|exception|fail|warning|denied|invalid|cannot|could not|not found|unable", re.IGNORECASE)
 _SENT_BACK = "[sent back automatically]"
 
 
@@ -56,7 +59,7 @@ class ConversationContext(ChatCompletionContext):
     async def get_messages(self) -> list[LLMMessage]:
         """Return what the model is to be sent now."""
         fold = _Fold(self._short_answer, self._holds_program)
-        for message in _without_copies(fold_finished(self._messages, self._holds_program)):
+        for message in _without_what_misleads(fold_finished(self._messages, self._holds_program)):
             fold.add(message)
         return fold.view()
 
@@ -74,18 +77,32 @@ class ConversationContext(ChatCompletionContext):
 
 def starts_over(message: LLMMessage) -> bool:
     """Tell whether the message asks for a program that is unlike the ones before."""
-    begins = (STARTS_OVER, FAILED_ALIKE)
+    begins = (STARTS_OVER, FAILED_ALIKE, FAILED_TOO)
     return isinstance(message, UserMessage) and message.source == RECOVERY_SOURCE and str(message.content).startswith(begins)
 
 
-def _without_copies(messages: Sequence[LLMMessage]) -> list[LLMMessage]:
-    """Leave out the programs that failed alike, and the attempts before them: a small model copies what it is shown.
+def _asks_for_what_is_missing(message: LLMMessage) -> bool:
+    asks = (WRITE_ONE, USE_PRINT, WRITE_FILE)
+    return isinstance(message, UserMessage) and message.source == RECOVERY_SOURCE and any(words in message.content for words in asks)
 
-    Measured on 16 programs of a 0.5B model that failed: with the failed ones in view it mended 1 in two tries, without them 4.
+
+def _only_says_what_is_missing(message: LLMMessage) -> bool:
+    """Tell whether it is the report of a run that ended well, or of none, and holds nothing that the model needs to do better."""
+    is_report = not isinstance(message, AssistantMessage) and not _is_kept(message) and _REPORT in str(message.content)
+    return is_report and _TELLS_WHY.search(str(message.content)) is None
+
+
+def _without_what_misleads(messages: Sequence[LLMMessage]) -> list[LLMMessage]:
+    """Leave out what a small model copies because it is shown to it.
+
+    That are the programs that failed alike, with the attempts before them: of 16 programs of a 0.5B model, 1 was mended in two tries with
+    the failed ones in view, and 4 without. And it is the report that nothing came about, if the message behind it asks for just that.
     """
     kept: list[LLMMessage] = []
     for message in messages:
         while starts_over(message) and kept and not _is_kept(kept[-1]):
+            kept.pop()
+        if kept and _asks_for_what_is_missing(message) and _only_says_what_is_missing(kept[-1]):
             kept.pop()
         kept.append(message)
     return kept

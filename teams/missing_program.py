@@ -5,16 +5,23 @@ from __future__ import annotations
 import re
 
 from agents.answers.parts import DOES_NOTHING
+from agents.events import USE_PRINT, WRITE_FILE, WRITE_ONE
+from sandbox.languages import LANGUAGES
 from utils.code_blocks import Answer, SkippedBlock
 from utils.labels import DATA, SHOWN, why_not_run
 from utils.text import shorten
 
 SEND_CODE = "No program was run, as said above. Send one whole program in one closed block, marked with its language."
-NUDGE = "Write one complete program in a fenced block that computes the result of the task and prints it."
-PRINT = "Nothing was printed. Use print() for the result, and send the whole program again."
-PRINT_FOR = "Nothing was printed. Use print() for the result of this task, and send the whole program: {task}"
-NO_FILE = "{fact}. Send the whole program again so that it writes {files}, in the current folder, under exactly that name."
+# Chosen by measuring with a small model: it repeats what it is told. After "Nothing was run: the answer holds no program" its next program
+# printed that sentence, or did nothing at all; with the words below alone, 6 of 8 tasks without a program came right instead of none, 6 of
+# 7 programs that printed nothing instead of none, and 5 of 6 that wrote no file instead of 2.
+NUDGE = WRITE_ONE + " program in a fenced block that computes the result of the task and prints it."
+NUDGE_IN = WRITE_ONE + " {language} program in a fenced block that computes the result of the task and prints it."
+PRINT = USE_PRINT + ", and send the whole program again."
+PRINT_FOR = USE_PRINT + " of this task, and send the whole program: {task}"
+NO_FILE = "{fact}. " + WRITE_FILE + " {files}, in the current folder, under exactly that name."
 
+_IN_THE_FIRST = NUDGE_IN.format(language=LANGUAGES[0].name.capitalize())
 _LONGEST_TASK = 1000  # characters that are said again
 # What tasks call a language if not by its label.
 _NAMES = {
@@ -46,7 +53,7 @@ def what_to_send_back(answer: Answer, task: str | None) -> str:
         return ""
     foreign = [block.language for block in answer.skipped if _is_foreign(block)]
     if foreign:
-        return NUDGE if task is not None and not any(_asks_for(task, label) for label in foreign) else ""
+        return _IN_THE_FIRST if task is not None and not any(_asks_for(task, label) for label in foreign) else ""
     if any(block.reason == DOES_NOTHING for block in answer.skipped):
         return PRINT_FOR.format(task=shorten(task, _LONGEST_TASK)) if task is not None else ""
     if any(block.language not in SHOWN for block in answer.skipped):

@@ -12,7 +12,7 @@ from autogen_agentchat.messages import BaseChatMessage, TextMessage
 from agents import code_generator_agent
 from agents.answers.python_code import read_python
 from agents.answers.reading import read_answer
-from agents.events import FAILED_ALIKE, NO_CODE, REFUSED, STARTS_OVER, TASK_SOURCE, RunResult
+from agents.events import FAILED_ALIKE, FAILED_TOO, NO_CODE, REFUSED, STARTS_OVER, TASK_SOURCE, RunResult
 from agents.run_report import missing_text
 from agents.user_proxy_agent import AskUser, SendBack
 from sandbox.languages import ALIASES
@@ -25,6 +25,7 @@ from utils.text import names_listed, shorten, times
 FIX = "The program failed as shown above. Find the cause, fix it, and send the whole program again."
 SAME = STARTS_OVER + "{where}:\n{failure}\n{advice}Write it differently."
 ALIKE = FAILED_ALIKE + "{where}:\n{failure}\n{advice}Write it differently."
+TOO = FAILED_TOO + "{where}:\n{failure}\n{advice}Write it differently."
 NO_PROGRAM = "no program in the answer"
 SILENT = "the program printed nothing and made no file"
 MISSING = "the program did not write the file that was asked for"
@@ -38,8 +39,8 @@ class Recovery:
     """Decide after each run who comes next: the generator, to fix it, or the user.
 
     A failed run goes back at most `max_retries` times. The user is asked at once about a failure that only the user can do something
-    about, and if a time-out or an answer without code comes twice. If a program fails as the one before did, the model is asked once more
-    with what to look at, and no longer sees those programs; then the user is asked. A new task whose first answer holds
+    about, and if a time-out or an answer without code comes twice. If a program fails as the one before did, the model is told what to
+    look at, and no longer sees those programs, nor any that fail after them. A new task whose first answer holds
     no program, or one of which nothing comes, is asked once for one that does; a program that ends well without the file that the user
     named is asked once for that file; if the same program comes again, it has failed twice like any other. The count starts again with
     each message of the user.
@@ -103,7 +104,7 @@ class Recovery:
         if result.missing:
             return NO_FILE.format(fact=missing_text(result.missing, result.elsewhere), files=names_listed(result.missing))
         if result.verdict == Verdict.OK.value:
-            return PRINT
+            return " ".join([PRINT, *result.advice])
         if result.verdict == NO_CODE:
             return "" if result.stored else self._ask_for_program(answer, task)
         return FIX
@@ -115,11 +116,15 @@ class Recovery:
         return what_to_send_back(answer, task) if answer else ""
 
     def _afresh(self, failure: str, same: bool) -> str:
-        """Return the words that start over if the programs failed as those before did, once until the user speaks; "" otherwise."""
-        if self._started_over or self.tried[-1:] != [failure]:
-            return ""
-        self._started_over = True
-        return SAME if same else ALIKE
+        """Return the words that start over if the programs failed as those before did, once until the user speaks; "" otherwise.
+
+        If another failure follows, they start over again: a model that did not mend the program which it was shown will not mend the next.
+        """
+        alike = self.tried[-1:] == [failure]
+        if self._started_over:
+            return "" if alike or failure in (NO_PROGRAM, SILENT, MISSING) else TOO
+        self._started_over = alike
+        return (SAME if same else ALIKE) if alike else ""
 
     def _reason_to_ask(self, failure: str) -> str | None:
         in_a_row = 1 + len(list(takewhile(failure.__eq__, reversed(self.tried))))

@@ -25,7 +25,7 @@ from agents.conversation_context import KEPT_OLD, LONGEST_REPORT, MOST_OLD, Conv
 from agents.events import STARTS_OVER, RunResult
 from agents.user_proxy_agent import SendBack
 from sandbox.verdicts import MODEL_CHARACTERS, Verdict, tell_model
-from teams.missing_program import SEND_CODE
+from teams.missing_program import NO_FILE, NUDGE, NUDGE_IN, PRINT, PRINT_FOR, SEND_CODE
 from teams.recovery import FIX, Recovery
 from tests import bench_context
 from tests.fakes import program, ran, team_of
@@ -438,3 +438,38 @@ async def test_after_a_program_that_came_twice_its_copies_are_not_shown_again() 
 async def test_the_users_words_do_not_start_over() -> None:
     messages: list[LLMMessage] = [task("one"), version(1), result(1, "E: a\n"), feedback(f"{STARTS_OVER}, why?")]
     assert await view(messages) == messages
+
+
+# A small model copies what it is told: after "the answer holds no program" its next program printed these words.
+@pytest.mark.parametrize(
+    "asked",
+    [
+        NUDGE,
+        NUDGE_IN.format(language="Python"),
+        PRINT,
+        PRINT_FOR.format(task="one"),
+        NO_FILE.format(fact="a.txt is not there", files="a.txt"),
+    ],
+)
+async def test_what_did_not_come_about_is_asked_for_in_place_of_the_report(asked: str) -> None:
+    nothing = result(1, "35\n", Verdict.OK)
+    messages: list[LLMMessage] = [task("one"), version(1), nothing, sent_back(asked)]
+    assert texts(await view(messages)) == texts([messages[0], messages[1], messages[3]])
+    later = [*messages, version(2), result(2, "E: a\n")]
+    assert texts(await view(later)) == texts([messages[0], messages[1], *later[3:]])
+
+
+@pytest.mark.parametrize(
+    ("report", "asked"),
+    [
+        (result(1, "could not open a.txt\n", Verdict.OK), NO_FILE.format(fact="a.txt is not there", files="a.txt")),
+        (result(1, "Warning: no data\n", Verdict.OK), PRINT),
+        (result(1, "E: a\n"), FIX),
+        (result(1, "35\n", Verdict.OK), SEND_CODE),
+        (feedback("Use print() for the result."), PRINT),
+        (review(1), PRINT),
+    ],
+)
+async def test_what_the_model_needs_to_do_better_stays(report: LLMMessage, asked: str) -> None:
+    messages: list[LLMMessage] = [task("one"), version(1), report, sent_back(asked)]
+    assert texts(await view(messages)) == texts(messages)

@@ -6,11 +6,11 @@ import pytest
 from autogen_agentchat.messages import BaseChatMessage, TextMessage
 
 from agents.answers.reading import read_answer
-from agents.events import FAILED_ALIKE, STARTS_OVER, RunResult
+from agents.events import FAILED_ALIKE, FAILED_TOO, STARTS_OVER, RunResult
 from agents.user_proxy_agent import AskUser, SendBack
 from sandbox.languages import ALIASES
-from teams.missing_program import NO_FILE, NUDGE, PRINT, PRINT_FOR, SEND_CODE, what_to_send_back
-from teams.recovery import ALIKE, FIX, MISSING, NO_PROGRAM, SAME, SILENT, Recovery
+from teams.missing_program import NO_FILE, NUDGE, NUDGE_IN, PRINT, PRINT_FOR, SEND_CODE, what_to_send_back
+from teams.recovery import ALIKE, FIX, MISSING, NO_PROGRAM, SAME, SILENT, TOO, Recovery
 
 EXECUTOR = "CodeExecutorAgent"
 CODE = "```python\nprint(1)\n```"
@@ -105,17 +105,17 @@ def first(answer: str, task: str = "What is 5 times 7?") -> list[BaseChatMessage
     [
         ("What is 5 times 7?", "35", NUDGE),
         ("What is 5 times 7?", "The product is:\n\n```text\n35\n```", NUDGE),
-        ("What is 5 times 7?", "```swift\nprint(5 * 7)\n```", NUDGE),
+        ("What is 5 times 7?", "```swift\nprint(5 * 7)\n```", NUDGE_IN.format(language="Python")),
         ("What is 5 times 7? Use Swift.", "```swift\nprint(5 * 7)\n```", ""),
         ("What is 5 times 7? Use C#.", "```cs\nConsole.WriteLine(5 * 7);\n```", ""),
-        ("What is 5 times 7? Use F#.", "```f\nprint *, 5 * 7\n```", NUDGE),
+        ("What is 5 times 7? Use F#.", "```f\nprint *, 5 * 7\n```", NUDGE_IN.format(language="Python")),
         ("Make a web page about bees.", "```html\n<h1>Bees</h1>\n```", ""),
         ("Write a SQL query for all users.", "```sql\nSELECT * FROM users\n```", ""),
         ("Write a Dockerfile for a Flask app.", "```dockerfile\nFROM python\n```", ""),
         ("Write a Dockerfile and how to run it.", "```dockerfile\nFROM python\n```\n\n```text\nit is running\n```", ""),
-        ("Write the JSON file ada.json.", '```json\n{"name": "Ada"}\n```', NUDGE),
+        ("Write the JSON file ada.json.", '```json\n{"name": "Ada"}\n```', NUDGE_IN.format(language="Python")),
         ("Make a web page about bees.", "**bees.html**\n\n```html\n<h1>Bees</h1>\n```", ""),
-        ("What is 5 times 7?", "```python\n5 * 7\n```", PRINT_FOR.format(task="What is 5 times 7?")),
+        ("What is 5 times 7?", "```python\n35\n```", PRINT_FOR.format(task="What is 5 times 7?")),
         ("What is 5 times 7?", "```python\nprint(5 * 7)", SEND_CODE),
         ("What is 5 times 7?", '{"name": "python", "arguments": {"code": "print(35)"}}', SEND_CODE),
     ],
@@ -213,6 +213,23 @@ def test_a_changed_program_that_fails_as_before_is_asked_for_afresh_once() -> No
     assert decision == SendBack(words, failure, 3, 4)
     third = recovery.decide(failing("```python\nz = 0\nprint(3 / z)\n```"))
     assert third == AskUser("the same failure came 3 times in a row", (failure,) * 3)
+
+
+def test_another_failure_after_starting_over_starts_over_again() -> None:
+    recovery = Recovery(max_retries=3)
+    recovery.decide(turn("failed", "E: a"))
+    assert isinstance(recovery.decide(turn("failed", "E: a")), SendBack)
+    words = TOO.format(failure="E: b", where="", advice="")
+    assert words.startswith(FAILED_TOO)
+    assert recovery.decide(turn("failed", "E: b", answer=OTHER)) == SendBack(words, "E: b", 4, 4)
+    assert recovery.decide(turn("failed", "E: c")) == AskUser("4 attempts failed", ("E: a", "E: a", "E: b", "E: c"))
+
+
+def test_the_reason_why_a_program_shows_nothing_goes_with_the_request() -> None:
+    silent = RunResult(source="CodeExecutorAgent", content="", verdict="ok", silent=True, advice=("It starts no test.",))
+    task = TextMessage(source="user", content="Test it.")
+    decision = Recovery(max_retries=3).decide([task, TextMessage(source="CodeGeneratorAgent", content=CODE), silent])
+    assert decision == SendBack(f"{PRINT} It starts no test.", SILENT, 2, 4)
 
 
 def test_without_a_try_left_the_same_program_is_the_users_to_judge() -> None:
