@@ -103,6 +103,7 @@ RAW = f"data: {json.dumps(chunk({'content': UNICODE}), ensure_ascii=False)}\n\nd
 CUT_CALL = sse(chunk({"tool_calls": [CALL]}), chunk({}, "tool_calls"))
 LOOP = "```python\n" + "print('again and again')\n" * 100
 ENDLESS = Answer(LOOP + LOOP.removeprefix("```python\n") * 9, stall_after=900)
+LONG = "".join(f"This is line {number} of a paragraph that comes again.\n" for number in range(20))
 ROWS = "```python\nrows = [\n" + "    [0, 0, 0, 0, 0, 0, 0, 0, 0, 0],\n" * 100 + "]\nprint(rows)\n```"
 TWICE = ("```python\n" + "print('again and again')\n" * 2).rstrip()
 OVERLOADED = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
@@ -220,6 +221,10 @@ ANSWERS = {
         f"a loop without end, of {provider}": Shape([ENDLESS], 1, TWICE, provider=provider, notices=("The answer repeats itself without",))
         for provider in ("openai-compatible", "anthropic", "ollama")
     },
+    "a loop of a long piece": Shape(
+        [Answer(LONG * 20, stall_after=1_500)], 1, (LONG * 2).rstrip(), notices=("The answer repeats itself without",)
+    ),
+    "a long piece a few times": Shape([Answer(LONG * 6)], 1, LONG * 6),
     "a loop of blank lines": Shape(
         [Answer(PROGRAM + "\n" * 20_000)], 1, PROGRAM + "\n", notices=("The answer repeats itself without end",)
     ),

@@ -34,7 +34,7 @@ def repeats_itself(text: str, least: int = 800, times: int = 6) -> int:
 
     `least` is how many characters these pieces have together, `times` how many there are.
     """
-    end = text[-max(_LOOKED_AT, least) :][::-1]
+    end = text[-max(_LOOKED_AT, 2 * least) :][::-1]
     # The prefix function: how long a prefix of `end` ends at each position. The rest of the position is the period.
     borders = [0] * len(end)
     for position in range(1, len(end)):

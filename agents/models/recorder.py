@@ -22,7 +22,7 @@ Finish = Literal["stop", "length", "function_calls", "content_filter"]
 LONGEST_ANSWER = 2_000_000  # characters; no model means to send more
 # One piece over and over, of so many characters together and so many times, is nothing that anybody wants to read: the model has lost its
 # way, and goes on to the end of its context if it is let.
-_LOOP, _LOOP_TIMES = 5_000, 25
+_LOOPS = ((5_000, 25), (8_000, 9))
 _LOOK_EVERY = 1_000  # characters
 # The words of all providers for why a model stopped; the first that fits. Whatever fits none is a proper end.
 _FINISHES: tuple[tuple[re.Pattern[str], Finish | Literal["error"]], ...] = (
@@ -67,7 +67,7 @@ class Seen:
             self.text.append(text)
         looked = self.size // _LOOK_EVERY
         self.size += len(text) + len(thought)
-        if self.size // _LOOK_EVERY > looked and repeats_itself(_end(self.text if text else self.thought), _LOOP, _LOOP_TIMES):
+        if self.size // _LOOK_EVERY > looked and _is_loop(self.text if text else self.thought):
             self.loops, self.finish = True, "length"
         if self.size > LONGEST_ANSWER:
             raise BrokenAnswer("endless")
@@ -121,13 +121,14 @@ class Seen:
             raise BrokenAnswer("tools" if self.uninvited_tools else "empty")
 
 
-def _end(pieces: Sequence[str]) -> str:
-    """Return as much of the end as has to be looked at for a loop."""
+def _is_loop(pieces: Sequence[str]) -> bool:
+    """Tell whether the end of a text is one of _LOOPS; no more is looked at."""
     size, first = 0, len(pieces)
-    while first and size < _LOOP:
+    while first and size < 2 * max(least for least, _ in _LOOPS):
         first -= 1
         size += len(pieces[first])
-    return "".join(pieces[first:])
+    end = "".join(pieces[first:])
+    return any(repeats_itself(end, least, times) for least, times in _LOOPS)
 
 
 def _tokens(count: Any) -> int:
