@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from sandbox.languages import ALIASES
 from utils.markdown import fence_mid_line
@@ -11,6 +12,12 @@ _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})(.*)$")
 _OPENING_FENCE = re.compile(r"^\s*(?:`{3,}|~{3,})[ \t]*[A-Za-z][^\n`]*\n")
 
 _LOOKED_AT = 4_000  # characters
+_LONG = (8_000, 9)  # of a piece of many lines
+AT_THE_LIMIT = ((800, 6), _LONG)
+"""How much an answer repeats itself that is not worth going on with: characters, and pieces."""
+ENDLESS = ((5_000, 25), _LONG)
+"""One piece over and over, of so many characters together and so many times, is nothing that anybody wants to read: the model has lost its
+way, and goes on to the end of its context if it is let."""
 
 
 def join_continuation(text: str, more: str) -> str:
@@ -29,12 +36,16 @@ def close_last_block(text: str) -> str:
     return f"{text.rstrip()}\n{fence}" if fence else text
 
 
-def repeats_itself(text: str, least: int = 800, times: int = 6) -> int:
+def repeats_itself(text: str, kinds: Sequence[tuple[int, int]] = AT_THE_LIMIT) -> int:
     """Return the length of the piece that the end of a text is over and over; 0 if it is none.
 
-    `least` is how many characters these pieces have together, `times` how many there are.
+    `kinds` is how many characters these pieces have together, and how many there are; one of the kinds is enough.
     """
-    end = text[-max(_LOOKED_AT, 2 * least) :][::-1]
+    return next((period for least, times in kinds if (period := _period(text[-max(_LOOKED_AT, 2 * least) :], least, times))), 0)
+
+
+def _period(text: str, least: int, times: int) -> int:
+    end = text[::-1]
     # The prefix function: how long a prefix of `end` ends at each position. The rest of the position is the period.
     borders = [0] * len(end)
     for position in range(1, len(end)):

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from agents.models.continuation import repeats_itself
+from agents.models.continuation import ENDLESS, repeats_itself
 from agents.models.local import LocalServer
 from agents.models.quirks import Quirks
 from agents.models.wire import Body, BrokenAnswer, ErrorEvent
@@ -20,9 +20,6 @@ from utils.text import whole_characters
 
 Finish = Literal["stop", "length", "function_calls", "content_filter"]
 LONGEST_ANSWER = 2_000_000  # characters; no model means to send more
-# One piece over and over, of so many characters together and so many times, is nothing that anybody wants to read: the model has lost its
-# way, and goes on to the end of its context if it is let.
-_LOOPS = ((5_000, 25), (8_000, 9))
 _LOOK_EVERY = 1_000  # characters
 # The words of all providers for why a model stopped; the first that fits. Whatever fits none is a proper end.
 _FINISHES: tuple[tuple[re.Pattern[str], Finish | Literal["error"]], ...] = (
@@ -122,13 +119,12 @@ class Seen:
 
 
 def _is_loop(pieces: Sequence[str]) -> bool:
-    """Tell whether the end of a text is one of _LOOPS; no more is looked at."""
+    """Tell whether a text goes on without end; its end alone is looked at."""
     size, first = 0, len(pieces)
-    while first and size < 2 * max(least for least, _ in _LOOPS):
+    while first and size < 2 * max(least for least, _ in ENDLESS):
         first -= 1
         size += len(pieces[first])
-    end = "".join(pieces[first:])
-    return any(repeats_itself(end, least, times) for least, times in _LOOPS)
+    return repeats_itself("".join(pieces[first:]), ENDLESS) > 0
 
 
 def _tokens(count: Any) -> int:
