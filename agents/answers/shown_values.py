@@ -11,6 +11,8 @@ from agents.answers.python_code import PythonCode, is_literal_value
 
 # What shows or writes something by itself: the value behind it may be a count of characters, or a status for the system.
 _SHOWS = frozenset({"display", "exec", "help", "input", "open", "pprint", "print", "stderr", "stdout", "subprocess", "system"})
+# Calls of these return what was drawn, which nobody wants to read.
+_DRAW = frozenset({"matplotlib", "plotly", "pygame", "pylab", "seaborn", "tkinter", "turtle"})
 _WRITES = ("print", "write")
 _VALUES = frozenset(
     """
@@ -33,19 +35,23 @@ def unshown_values(code: PythonCode) -> list[Edit]:
     What is no call can have no other purpose: if such a value is the last thing, it is printed in any case.
     """
     shows = any(map(_is_shown, ast.walk(code.tree)))
+    draws = any(name.partition(".")[0] in _DRAW for name in code.imports)
     functions = dict(_functions(code.tree))
     edits: list[Edit] = []
     for node in takewhile(lambda each: isinstance(each, ast.Expr), reversed(code.tree.body)):
         assert isinstance(node, ast.Expr)
         text = ast.get_source_segment(code.source, node.value) or ""
         if node is code.tree.body[-1] or not shows:
-            new = _printed(node, text, functions, only_values=shows)
+            new = _printed(node, text, functions, only_values=shows, only_own=draws)
             edits += [Edit(node, text, new)] if new else []
     return edits[::-1]
 
 
-def _printed(node: ast.Expr, text: str, functions: dict[str, bool], *, only_values: bool) -> str:
-    """Return the statement that prints the value of this one, "" if it has none that is to be shown."""
+def _printed(node: ast.Expr, text: str, functions: dict[str, bool], *, only_values: bool, only_own: bool) -> str:
+    """Return the statement that prints the value of this one, "" if it has none that is to be shown.
+
+    `only_values` leaves all calls alone, `only_own` those of functions that are not the program's.
+    """
     value = node.value
     calls = any(isinstance(each, (ast.Call, ast.Await, ast.Yield, ast.YieldFrom)) for each in ast.walk(value))
     if is_literal_value(value) or (calls and only_values) or isinstance(value, (ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr)):
@@ -56,10 +62,10 @@ def _printed(node: ast.Expr, text: str, functions: dict[str, bool], *, only_valu
     name = called.attr if isinstance(called, ast.Attribute) else called.id if isinstance(called, ast.Name) else ""
     if isinstance(called, ast.Name) and functions.get(name, name in _VALUES):
         return f"print({text})"
-    is_action = name in functions if isinstance(called, ast.Name) else False
-    if is_action or not name or name.startswith(_ACTIONS) or node.col_offset:
+    is_own = isinstance(called, ast.Name) and name in functions
+    if is_own or only_own or not name or name.startswith(_ACTIONS) or node.col_offset:
         return ""
-    return f"if (_ := {text}) is not None:\n    print(_)"
+    return f"_ = {text}\nif _ is not None:\n    print(_)"
 
 
 def _is_shown(node: ast.AST) -> bool:
