@@ -15,6 +15,7 @@ from utils.text import names_listed
 from utils.words import STOP
 
 NOTHING_TO_RUN = "[sandbox] Nothing was run: the answer holds no program."
+NOT_THERE = ("is not there", "are not there")
 NOTHING_LEFT = f"[sandbox] If the user is satisfied and nothing is left to do, answer with the word {STOP} alone."
 _MOST_NAMES = 20  # of files or blocks that are named to the model
 _LONGEST_NAME = 100  # characters
@@ -105,7 +106,7 @@ def why_nothing_ran(answer: Answer) -> str:
 def missing_text(missing: Sequence[str], elsewhere: Sequence[str]) -> str:
     """Say which files are not there, and which of the same names are in other folders: "a.txt is not there, but out/a.txt is"."""
     there = [_on_one_line(name) for name in elsewhere]
-    return f"{names_listed(missing)} {_are(missing)} not there" + (f", but {names_listed(there)} {_are(there)}" if there else "")
+    return f"{names_listed(missing)} {NOT_THERE[len(missing) > 1]}" + (f", but {names_listed(there)} {_are(there)}" if there else "")
 
 
 def _are(names: Sequence[str]) -> str:

@@ -13,6 +13,9 @@ from typing import NamedTuple
 from utils.docker_utils import Limits
 from utils.text import duration, last_line, plain, shorten, size_text
 
+ENDED_NORMALLY = "The program ended normally"
+OUTPUT_FOLLOWS = "follows, to the end of this message:"
+PRINTED_NOTHING = "The program printed nothing."
 MODEL_CHARACTERS = 16 * 1024
 TIMED_OUT = (124, 137, 143)
 """How timeout(1) ends: TERM was enough, KILL was needed, and some other implementations."""
@@ -117,7 +120,7 @@ class _Words(NamedTuple):
 
 
 MESSAGES: Mapping[Verdict, _Words] = {
-    Verdict.OK: _Words("Finished in {seconds} (exit code 0).", "The program ended normally after {seconds} (exit code 0)."),
+    Verdict.OK: _Words("Finished in {seconds} (exit code 0).", ENDED_NORMALLY + " after {seconds} (exit code 0)."),
     Verdict.FAILED: _Words("Failed with exit code {code} after {seconds}.", "The program failed with exit code {code} after {seconds}."),
     Verdict.COMPILE: _Words("Does not compile: {reason}.", "does not compile, and was not run: {reason}."),
     Verdict.TIME: _Words(
@@ -263,9 +266,9 @@ def tell_model(run: ProgramRun, limits: Limits, room: int = MODEL_CHARACTERS) ->
     lines = [f"{run.file_name or 'The program'}: {_fill(_words(run).model, run, limits)}", *run.notes, *_hints(run)]
     ran = run.verdict is not Verdict.NOT_RUN
     if not output:
-        lines += ["The program printed nothing."] if ran else []
+        lines += [PRINTED_NOTHING] if ran else []
         return "\n".join(f"[sandbox] {line}" for line in lines)
-    lines.append(f"What {_PRINTED.get(run.verdict, 'the program printed')} follows, to the end of this message:")
+    lines.append(f"What {_PRINTED.get(run.verdict, 'the program printed')} {OUTPUT_FOLLOWS}")
     return "\n".join(f"[sandbox] {line}" for line in lines) + "\n" + shorten(output, room)
 
 

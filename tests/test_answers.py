@@ -203,7 +203,7 @@ def test_a_program_with_an_error_is_run_so_that_the_error_is_seen() -> None:
 
 def test_a_value_is_no_program_and_a_name_is_run_so_that_its_error_is_seen() -> None:
     assert reasons(read(py("42"))) == reasons(read(py("# only a comment"))) == ["it does nothing when run"]
-    assert runs(read(py("result"))) == [("python", "print(result)")]
+    assert runs(read(py("result"))) == [("python", "result")]
 
 
 def test_a_program_that_is_indented_as_a_whole_is_run() -> None:

@@ -8,6 +8,7 @@ import json
 import random
 import re
 import time
+from dataclasses import replace
 
 import pytest
 from autogen_agentchat.messages import ModelClientStreamingChunkEvent, TextMessage
@@ -60,6 +61,11 @@ def result(number: int, output: str = "", verdict: Verdict = Verdict.FAILED) -> 
     """Return what the executor says about a program with much output, in the real one's words."""
     output = output or f"start {number}\n" + "some output\n" * 3000 + f"ValueError: number {number}\n"
     return UserMessage(content=tell_model(ran(output, verdict, 1), Limits()), source=EXECUTOR)
+
+
+def noted(note: str) -> UserMessage:
+    """Return what the executor says about a program that ended well with a note."""
+    return UserMessage(content=tell_model(replace(ran("", Verdict.OK, 1), notes=(note,)), Limits()), source=EXECUTOR)
 
 
 def review(number: int, size: int = 3000) -> UserMessage:
@@ -466,10 +472,30 @@ async def test_what_did_not_come_about_is_asked_for_in_place_of_the_report(asked
         (result(1, "Warning: no data\n", Verdict.OK), PRINT),
         (result(1, "E: a\n"), FIX),
         (result(1, "35\n", Verdict.OK), SEND_CODE),
+        (noted("it left files elsewhere: /tmp/a.txt"), NO_FILE.format(fact="a.txt is not there", files="a.txt")),
         (feedback("Use print() for the result."), PRINT),
         (review(1), PRINT),
     ],
 )
 async def test_what_the_model_needs_to_do_better_stays(report: LLMMessage, asked: str) -> None:
     messages: list[LLMMessage] = [task("one"), version(1), report, sent_back(asked)]
+    assert texts(await view(messages)) == texts(messages)
+
+
+def silent(verdict: Verdict = Verdict.OK) -> UserMessage:
+    return UserMessage(content=tell_model(ran("", verdict, 1), Limits()), source=EXECUTOR)
+
+
+async def test_of_a_program_that_printed_nothing_only_the_users_words_are_sent() -> None:
+    messages: list[LLMMessage] = [task("write a.txt"), version(1), silent(), feedback("in capitals")]
+    assert texts(await view(messages)) == texts([*messages[:2], messages[3]])
+    assert texts(await view(messages[:3])) == texts(messages[:3])
+
+
+@pytest.mark.parametrize(
+    "report",
+    [silent(Verdict.FAILED), silent(Verdict.TIME), noted("it left files elsewhere: /tmp/a.txt"), result(1, "1\n", Verdict.OK), review(1)],
+)
+async def test_what_the_user_may_speak_about_stays(report: LLMMessage) -> None:
+    messages: list[LLMMessage] = [task("write a.txt"), version(1), report, feedback("in capitals")]
     assert texts(await view(messages)) == texts(messages)

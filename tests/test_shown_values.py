@@ -44,6 +44,8 @@ KEPT = {
     "tests": "import unittest\nclass T(unittest.TestCase):\n    def test(self):\n        self.assertTrue(1)\n\nunittest.main()",
     "a text behind the program": "x = 1\n'''The end.'''",
     "a line with something before it": "import math; math.gcd(4, 6)",
+    "a name that is not defined": "x = 1\ny",
+    "a function that is not defined": "double(2)",
     "nothing": "pass",
 }
 

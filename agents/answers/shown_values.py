@@ -41,7 +41,8 @@ def unshown_values(code: PythonCode) -> list[Edit]:
     for node in takewhile(lambda each: isinstance(each, ast.Expr), reversed(code.tree.body)):
         assert isinstance(node, ast.Expr)
         text = ast.get_source_segment(code.source, node.value) or ""
-        if node is code.tree.body[-1] or not shows:
+        fails = any(isinstance(each, ast.Name) and each.id in code.needs for each in ast.walk(node.value))
+        if not fails and (node is code.tree.body[-1] or not shows):
             new = _printed(node, text, functions, only_values=shows, only_own=draws)
             edits += [Edit(node, text, new)] if new else []
     return edits[::-1]
