@@ -25,6 +25,9 @@ SHOWN = {
     "from math import gcd\ngcd(252, 105)": "from math import gcd\n_ = gcd(252, 105)\nif _ is not None:\n    print(_)",
     "s = [1]\ns.append(2)\ns.pop()": "s = [1]\ns.append(2)\n_ = s.pop()\nif _ is not None:\n    print(_)",
     "x = 2\nprint('twice:')\n2 * x": "x = 2\nprint('twice:')\nprint(2 * x)",
+    "map(str, [1, 2])": "print(list(map(str, [1, 2])))",
+    "from itertools import permutations\npermutations('ab')": ("from itertools import permutations\nprint(list(permutations('ab')))"),
+    "import itertools\nitertools.chain('a', 'b')": "import itertools\nprint(list(itertools.chain('a', 'b')))",
     "'ä' * 3": "print('ä' * 3)",
 }
 KEPT = {

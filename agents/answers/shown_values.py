@@ -20,6 +20,10 @@ _VALUES = frozenset(
     sorted str sum tuple type
     """.split()  # noqa: SIM905  # thirty quotes say no more
 )
+# What has to be gone through before there is anything to see.
+_ITERATORS = frozenset(
+    {"accumulate", "chain", "combinations", "enumerate", "filter", "map", "permutations", "product", "range", "reversed", "zip"}
+)
 # How calls are named that are made for what they do. Whatever else returns nothing prints nothing.
 _ACTIONS = tuple(
     """
@@ -64,6 +68,9 @@ def _printed(node: ast.Expr, text: str, functions: dict[str, bool], *, only_valu
     if isinstance(called, ast.Name) and functions.get(name, name in _VALUES):
         return f"print({text})"
     is_own = isinstance(called, ast.Name) and name in functions
+    of = called.value if isinstance(called, ast.Attribute) else None
+    if name in _ITERATORS and not is_own and (of is None or (isinstance(of, ast.Name) and of.id == "itertools")):
+        return f"print(list({text}))"
     if is_own or only_own or not name or name.startswith(_ACTIONS) or node.col_offset:
         return ""
     return f"_ = {text}\nif _ is not None:\n    print(_)"
