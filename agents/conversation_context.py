@@ -108,9 +108,9 @@ def _only_says_what_is_missing(message: LLMMessage) -> bool:
 def _without_what_misleads(messages: Sequence[LLMMessage]) -> list[LLMMessage]:
     """Leave out what a small model copies because it is shown to it.
 
-    That are the programs that failed alike, with the attempts before them: of 16 programs of a 0.5B model, 1 was mended in two tries with
-    the failed ones in view, and 4 without. And it is the report that nothing came about, if the message behind it asks for just that, or
-    is the user's: told that a program printed nothing, it changed none of 4 programs as the user wished; without that, 2.
+    First, the programs that failed alike, with the attempts before them: of 16 programs of a 0.5B model, 1 was mended in two tries with
+    the failed ones in view, and 4 without. Second, the report that nothing came about, if the message after it asks for just that, or is
+    the user's: told that a program printed nothing, it changed none of 4 programs as the user wished; without that, 2.
     """
     kept: list[LLMMessage] = []
     for message in messages:
